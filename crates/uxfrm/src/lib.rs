@@ -1,0 +1,1 @@
+//! IPsec in user space: the kernel's XFRM netlink interface and ESP, under an unmodified IKE daemon.
