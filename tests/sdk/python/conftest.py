@@ -5,6 +5,7 @@ import pytest
 from harness import alibaba_sdk, tencent_sdk
 from harness.alibaba_world import World as AlibabaWorld
 from harness.server import Server
+from harness.tencent_world import Patient
 from harness.tencent_world import World as TencentWorld
 
 
@@ -43,8 +44,8 @@ def tencent_clients(server):
 
 @pytest.fixture
 def tencent(tencent_clients):
-    """The official client as it comes."""
-    return tencent_clients["tc3-post"]
+    """The official client as it comes; it waits where the API limits how often it may ask."""
+    return Patient(tencent_clients["tc3-post"])
 
 
 @pytest.fixture
