@@ -10,19 +10,19 @@ pub enum EngineError {
     /// The object hangs on one that does not exist yet. Its own scope's reconciler makes that; try
     /// again later.
     #[error("{object} needs {parent}, which does not exist")]
-    MissingParent { object: ObjectKey, parent: ObjectKey },
+    MissingParent { object: Box<ObjectKey>, parent: Box<ObjectKey> },
     /// Something of another scope still hangs on the object. Try again later.
     #[error("{object} is in use by {user}")]
-    InUse { object: ObjectKey, user: String },
+    InUse { object: Box<ObjectKey>, user: String },
     /// Another object holds the address. Try again later; if it stays, the desired state is wrong.
     #[error("{object} wants the address {address}, which {holder} has")]
-    AddressInUse { object: ObjectKey, address: IpAddr, holder: ObjectKey },
+    AddressInUse { object: Box<ObjectKey>, address: IpAddr, holder: Box<ObjectKey> },
     /// The object cannot be made by this engine on this node; trying again does not help.
     #[error("{object}: {what} is not supported here")]
-    Unsupported { object: ObjectKey, what: String },
+    Unsupported { object: Box<ObjectKey>, what: String },
     /// The object contradicts itself; trying again does not help.
     #[error("{object} is not a proposal of IKE or ESP")]
-    Proposal { object: ObjectKey, source: ProposalError },
+    Proposal { object: Box<ObjectKey>, source: ProposalError },
     /// The operating system or a daemon refused. Try again later.
     #[error("{what} failed")]
     Failed { what: String, source: Box<dyn std::error::Error + Send + Sync> },

@@ -29,7 +29,7 @@ pub(super) async fn a_missing_parent_is_named(fixture: &Fixture) {
         let error = refused(fixture, Step::Create(object.clone())).await;
         assert!(
             matches!(&error, EngineError::MissingParent { object: of, parent }
-                if *of == object.key() && *parent == needs),
+                if **of == object.key() && **parent == needs),
             "{error}"
         );
     }
@@ -46,7 +46,7 @@ pub(super) async fn what_is_in_use_stays(fixture: &Fixture) {
     ];
     for key in used {
         let error = refused(fixture, Step::Delete(key.clone())).await;
-        assert!(matches!(&error, EngineError::InUse { object, .. } if *object == key), "{error}");
+        assert!(matches!(&error, EngineError::InUse { object, .. } if **object == key), "{error}");
     }
     assert_eq!(fixture.observe(&fixture.network_scope(0)).await.objects.len(), 3);
     assert_eq!(fixture.observe(&fixture.gateway_scope(0)).await.objects.len(), 3);
@@ -66,7 +66,7 @@ pub(super) async fn an_address_has_one_holder(fixture: &Fixture) {
         let error = refused(fixture, Step::Create(Object::Instance(instance))).await;
         assert!(
             matches!(&error, EngineError::AddressInUse { address, holder, .. }
-                if *address == wanted && *holder == ObjectKey::Instance(held.key.clone())),
+                if *address == wanted && **holder == ObjectKey::Instance(held.key.clone())),
             "{error}"
         );
     }

@@ -84,7 +84,7 @@ impl State {
             self.check_addresses(instance)?;
         }
         if let Object::Tunnel(tunnel) = object {
-            let wrong = |source| EngineError::Proposal { object: key.clone(), source };
+            let wrong = |source| EngineError::Proposal { object: Box::new(key.clone()), source };
             tunnel.ike.proposal().map_err(wrong)?;
             tunnel.esp.proposal().map_err(wrong)?;
         }
@@ -147,7 +147,9 @@ impl State {
         };
         match self.get(&parent) {
             Some(_) => Ok(()),
-            None => Err(EngineError::MissingParent { object: object.key(), parent }),
+            None => {
+                Err(EngineError::MissingParent { object: Box::new(object.key()), parent: Box::new(parent) })
+            }
         }
     }
 
@@ -159,8 +161,8 @@ impl State {
         ];
         for (address, holder) in holders {
             if let Some(holder) = holder.filter(|holder| **holder != instance.key) {
-                let holder = ObjectKey::Instance(holder.clone());
-                let object = ObjectKey::Instance(instance.key.clone());
+                let holder = Box::new(ObjectKey::Instance(holder.clone()));
+                let object = Box::new(ObjectKey::Instance(instance.key.clone()));
                 return Err(EngineError::AddressInUse { object, address, holder });
             }
         }
@@ -180,7 +182,7 @@ impl State {
             ObjectKey::Tunnel(_) | ObjectKey::Route(_) => None,
         };
         match user {
-            Some(user) => Err(EngineError::InUse { object: key.clone(), user }),
+            Some(user) => Err(EngineError::InUse { object: Box::new(key.clone()), user }),
             None => Ok(()),
         }
     }
