@@ -101,11 +101,10 @@ mod tests {
         assert_eq!(percent_encode("a b*~/é"), "a%20b%2A~%2F%C3%A9");
         assert_eq!(form_decode("a+b%2B%zz%4").unwrap(), "a b+%zz%4");
         assert_eq!(form_decode("%ff"), None);
-        assert_eq!(form_pairs("a=1&&b&c=d=e").unwrap(), [
-            ("a".into(), "1".into()),
-            ("b".into(), String::new()),
-            ("c".into(), "d=e".into())
-        ]);
+        assert_eq!(
+            form_pairs("a=1&&b&c=d=e").unwrap(),
+            [("a".into(), "1".into()), ("b".into(), String::new()), ("c".into(), "d=e".into())]
+        );
     }
 
     proptest! {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Charge, Exposure, Features, Gateway, GatewayId, GatewayStatus, Meta, Millis, NetworkId, OrderId, Placement,
-    SubnetId,
+    Charge, Exposure, Features, Gateway, GatewayId, GatewayStatus, Meta, Millis, NetworkId, OrderId,
+    Placement, SubnetId,
 };
 
 /// The common part of resource number `n`.

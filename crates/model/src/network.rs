@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{GatewayId, Meta, NetworkId, RouteId, RouteTableId, SubnetId, Zone};
+use crate::{ConnectionId, GatewayId, Meta, NetworkId, RouteId, RouteTableId, SubnetId, Zone};
 
 /// A virtual private network.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -113,4 +113,6 @@ pub struct Route {
     pub enabled: bool,
     /// Made by the service itself (the ranges of subnets), not by the owner.
     pub system: bool,
+    /// The connection whose remote range this is, when the service made the route for it.
+    pub connection: Option<ConnectionId>,
 }

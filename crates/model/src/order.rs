@@ -20,8 +20,10 @@ pub struct Order {
 /// A client token that was used: the same token with the same request gives the same result.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Token {
-    /// Inner id: a hash of account, API, action and token.
+    /// Inner id: a hash of `scope`, or the next free number after it.
     pub id: TokenId,
+    /// Account, API, action and token, one a line.
+    pub scope: String,
     /// Hash of the request's parameters.
     pub fingerprint: u64,
     /// What the request made.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Connection, CustomerGateway, Gateway, Key, Kind, Meta, Network, NextHop, Order, Route, RouteTable, Subnet,
-    Token,
+    Connection, CustomerGateway, Gateway, Key, Kind, Meta, Network, NextHop, Order, Route, RouteTable,
+    Subnet, Token,
 };
 
 macro_rules! records {
@@ -74,6 +74,7 @@ impl Record {
                 if let NextHop::Gateway(gateway) = it.next_hop {
                     parents.push(gateway.key());
                 }
+                parents.extend(it.connection.map(|id| id.key()));
                 parents
             }
             Record::Gateway(it) => {

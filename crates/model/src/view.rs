@@ -9,8 +9,8 @@ use imbl::{HashMap, OrdSet, Vector};
 
 use crate::{
     AccountId, Connection, ConnectionId, CustomerGateway, CustomerGatewayId, DialectId, ExternalId, Gateway,
-    GatewayId, Key, Kind, Meta, Network, NetworkId, Order, OrderId, Record, Region, Route, RouteId, RouteTable,
-    RouteTableId, Subnet, SubnetId, Token, TokenId, Write,
+    GatewayId, Key, Kind, Meta, Network, NetworkId, Order, OrderId, Record, Region, Route, RouteId,
+    RouteTable, RouteTableId, Subnet, SubnetId, Token, TokenId, Write,
 };
 
 /// Which list a resource stands in: what one account sees of one kind in one region of one API.

@@ -33,8 +33,10 @@ pub struct Rules {
     pub keeps_prepaid: bool,
     /// The name of an unnamed gateway is its id.
     pub gateway_name_defaults_to_id: bool,
-    /// Routes to a subnet's own range are refused.
-    pub default_resource_group: bool,
+    /// Resources belong to resource groups.
+    pub has_resource_groups: bool,
+    /// A gateway takes an address in a subnet of its network; otherwise it hangs on the network's router.
+    pub gateways_live_in_subnets: bool,
 }
 
 /// Who asks.

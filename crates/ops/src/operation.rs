@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use causeway_model::{
-    Charge, Dpd, EspProposal, ExternalId, Exposure, Facet, Features, HealthCheck, IkeProposal, Kind, Secret,
+    Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal, Kind, Secret,
     Selection, Zone,
 };
 use ipnet::IpNet;
