@@ -21,11 +21,10 @@ async function serve() {
   const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), "causeway-node-"));
   const keyId = "AKID" + crypto.randomBytes(16).toString("hex");
   const keySecret = crypto.randomBytes(16).toString("hex");
-  const child = spawn(
-    binary(),
-    ["serve", "--engine", "memory", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--dev-key", `${keyId}:${keySecret}`],
-    { stdio: ["ignore", "pipe", "pipe"] },
-  );
+  const config = path.join(dataDir, "causeway.toml");
+  fs.writeFileSync(config, "rate_limits = false\n");
+  const words = ["serve", "--engine", "memory", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--config", config];
+  const child = spawn(binary(), [...words, "--dev-key", `${keyId}:${keySecret}`], { stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise((done) => child.once("exit", done));
   const stop = async () => {
     child.kill("SIGTERM");
@@ -36,18 +35,21 @@ async function serve() {
   };
   process.once("exit", () => child.kill("SIGKILL"));
   let text = "";
+  let ready = "";
   const port = await new Promise((found, failed) => {
     const timer = setTimeout(() => failed(new Error("no ready line:\n" + text)), START_TIMEOUT_MS);
     const read = (data) => {
-      text += data;
-      const match = /127\.0\.0\.1:(\d+)/.exec(text);
+      ready += data;
+      const match = /127\.0\.0\.1:(\d+)/.exec(ready);
       if (match) {
         clearTimeout(timer);
         found(Number(match[1]));
       }
     };
     child.stdout.on("data", read);
-    child.stderr.on("data", read);
+    child.stderr.on("data", (data) => {
+      text += data;
+    });
     child.once("exit", (code) => failed(new Error(`the server ended (${code}):\n` + text)));
   });
   const address = `127.0.0.1:${port}`;

@@ -202,24 +202,6 @@ def test_services_are_told_by_the_credential_scope(server):
         assert response["ZoneSet"], service
 
 
-def test_twenty_gateways_a_second(server):
-    """The documented limit of CreateVpnGateway. Requests that fail count too, so nothing is made."""
-    codes, messages = [], []
-    deadline = time.monotonic() + 10
-    while "RequestLimitExceeded" not in codes and time.monotonic() < deadline:
-        error = inside(tc3_send(server, "CreateVpnGateway", {"VpcId": "vpc-00000000"}))["Error"]
-        codes.append(error["Code"])
-        messages.append(error["Message"])
-    limited = codes.index("RequestLimitExceeded")
-    assert limited >= 20
-    assert messages[limited] == (
-        "Your current request times equals to `21` in a second, which exceeds the frequency limit `20` for a second. "
-        "Please reduce the frequency of calls."
-    )
-    time.sleep(1.1)
-    assert inside(tc3_send(server, "CreateVpnGateway", {"VpcId": "vpc-00000000"}))["Error"]["Code"] != "RequestLimitExceeded"
-
-
 def test_garbage_never_breaks_the_server(server):
     for headers in (
         {"X-TC-Action": "\x7f" * 10}, {"Authorization": "TC3-HMAC-SHA256 " + "a" * 5000}, {"X-TC-Timestamp": "-1"},
