@@ -58,7 +58,10 @@ pub fn envelope(action: &str, pairs: &[(&str, &str)]) -> Envelope {
 fn decode_envelope(envelope: &Envelope) -> Result<Call, Failure> {
     let settings = settings();
     let account = AccountId::from(ACCOUNT);
-    Alibaba.decode(envelope, DecodeContext { settings: &settings, account: &account, now: NOW })
+    Alibaba.decode(
+        envelope,
+        DecodeContext { settings: &settings, account: &account, request_id: "test", now: NOW },
+    )
 }
 
 /// Decodes a request of an action.
