@@ -69,7 +69,7 @@ impl Client {
         let owned: Vec<(String, String)> =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let request = alibaba::sign(&self.key, &self.host, version, action, &owned, now(), nonce());
-        let answer = self.send(request).await?;
+        let answer = self.json(request).await?;
         match answer.get("Code").and_then(Value::as_str) {
             Some(code) => Err(refused(action, code, &answer["Message"])),
             None => Ok(answer),
@@ -87,7 +87,7 @@ impl Client {
         parameters: &Value,
     ) -> Result<Value, ClientError> {
         let request = tencent::sign(&self.key, &self.host, to, action, parameters, now());
-        let mut answer = self.send(request).await?;
+        let mut answer = self.json(request).await?;
         let response = answer["Response"].take();
         match response["Error"]["Code"].as_str() {
             Some(code) => Err(refused(action, code, &response["Error"]["Message"])),
@@ -95,12 +95,17 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads the JSON of the answer. A connection that was closed meanwhile is opened again
+    async fn json(&mut self, request: SignedRequest) -> Result<Value, ClientError> {
+        let body = self.send(request).await?;
+        serde_json::from_slice(&body).map_err(|error| ClientError::Transport(self.address, error.to_string()))
+    }
+
+    /// Sends a request and reads the body of the answer. A connection that was closed meanwhile is opened again
     /// once.
     ///
     /// # Errors
-    /// [`ClientError::Transport`] when there is no answer or it is not JSON.
-    pub async fn send(&mut self, request: SignedRequest) -> Result<Value, ClientError> {
+    /// [`ClientError::Transport`] when there is no answer.
+    pub async fn send(&mut self, request: SignedRequest) -> Result<Bytes, ClientError> {
         let failed = |error: &dyn std::fmt::Display| ClientError::Transport(self.address, error.to_string());
         let mut kept = self.connection.take();
         if let Some(connection) = &mut kept
@@ -119,9 +124,8 @@ impl Client {
         let request = builder.body(Full::new(Bytes::from(request.body))).map_err(|error| failed(&error))?;
         let response = connection.send_request(request).await.map_err(|error| failed(&error))?;
         let body = response.into_body().collect().await.map_err(|error| failed(&error))?.to_bytes();
-        let answer = serde_json::from_slice(&body).map_err(|error| failed(&error))?;
         self.connection = Some(connection);
-        Ok(answer)
+        Ok(body)
     }
 }
 

@@ -60,6 +60,8 @@ pub struct DecodeContext<'a> {
     pub settings: &'a Settings,
     /// Who asks.
     pub account: &'a AccountId,
+    /// Id of the request: in some APIs also the id of the task that it starts.
+    pub request_id: &'a str,
     /// Now.
     pub now: Millis,
 }

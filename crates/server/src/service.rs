@@ -108,7 +108,12 @@ impl Service {
                 dialect.gate(&gate, manner)
             })?;
         }
-        let context = DecodeContext { settings: &self.settings, account: &account, now };
+        let context = DecodeContext {
+            settings: &self.settings,
+            account: &account,
+            request_id: &manner.request_id,
+            now,
+        };
         let Call { operation, region, token } = dialect.decode(&envelope, context)?;
         let caller = Caller {
             account,
