@@ -79,8 +79,8 @@ fn run(args: &ShimArgs) -> Result<(), LinuxError> {
     std::mem::forget(guard);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| LinuxError::System { what: "event loop".into(), source })?;
-    let keeper = Arc::new(Keeper::new(args.clone())?);
     runtime.block_on(async {
+        let keeper = Arc::new(Keeper::new(args.clone())?);
         let serving = server::serve(keeper.clone())?;
         tokio::select! {
             result = serving => result,
