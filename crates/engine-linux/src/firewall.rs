@@ -30,11 +30,13 @@ pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) ->
     };
     let what = || format!("firewall of {}", namespace.name());
     let socket = namespace.nft()?;
-    // Adding the table first makes the deletion after it succeed whether there was one or not.
-    let mut transaction = socket
-        .transaction()
-        .add_table(TABLE, FAMILY)
-        .del_table(TABLE, FAMILY)
+    let tables = socket.list_tables_in(FAMILY).await.doing(what)?;
+    let transaction = socket.transaction();
+    let transaction = match tables.iter().any(|table| table.name == TABLE) {
+        true => transaction.del_table(TABLE, FAMILY),
+        false => transaction,
+    };
+    let mut transaction = transaction
         .add_table(TABLE, FAMILY)
         .add_chain(chain("input", FilterHook::Input).doing(what)?)
         .add_chain(chain("forward", FilterHook::Forward).doing(what)?)
