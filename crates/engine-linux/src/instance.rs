@@ -3,7 +3,7 @@
 use causeway_plan::Instance;
 use ipnet::IpNet;
 
-use crate::error::{Doing, LinuxError};
+use crate::error::LinuxError;
 use crate::fabric;
 use crate::firewall;
 use crate::links;
@@ -50,8 +50,7 @@ async fn attach_private(
     links::ensure_veth((here, PRIVATE), (network, port)).await?;
     let socket = network.route()?;
     let bridge = names::bridge(&instance.subnet);
-    socket.set_link_master(port, bridge.as_str()).await.doing(|| format!("{port} in {bridge}"))?;
-    links::up(&socket, port).await?;
+    links::join_bridge(&socket, port, &bridge).await?;
 
     let socket = here.route()?;
     let address = IpNet::new(instance.private_ip, instance.subnet_cidr.prefix_len());

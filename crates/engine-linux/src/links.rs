@@ -10,10 +10,7 @@ use crate::error::{Already, Doing, LinuxError};
 use crate::netns::{Namespace, RouteSocket};
 
 /// Makes a veth pair with one end here and the other in another namespace, unless it is there.
-pub(crate) async fn ensure_veth(
-    here: (&Namespace, &str),
-    there: (&Namespace, &str),
-) -> Result<(), LinuxError> {
+pub async fn ensure_veth(here: (&Namespace, &str), there: (&Namespace, &str)) -> Result<(), LinuxError> {
     let socket = here.0.route()?;
     let what = || format!("veth {} in {} to {} in {}", here.1, here.0.name(), there.1, there.0.name());
     if exists(&socket, here.1).await? {
@@ -26,31 +23,36 @@ pub(crate) async fn ensure_veth(
 }
 
 /// Makes a bridge unless it is there, and puts it up.
-pub(crate) async fn ensure_bridge(socket: &RouteSocket, name: &str) -> Result<(), LinuxError> {
+pub async fn ensure_bridge(socket: &RouteSocket, name: &str) -> Result<(), LinuxError> {
     let what = || format!("bridge {name}");
     socket.add_link(BridgeLink::new(name)).await.or_exists().doing(what)?;
     socket.set_link_up(name).await.doing(what)
 }
 
-pub(crate) async fn exists(socket: &RouteSocket, name: &str) -> Result<bool, LinuxError> {
+/// Puts a link into a bridge, and up.
+pub async fn join_bridge(socket: &RouteSocket, link: &str, bridge: &str) -> Result<(), LinuxError> {
+    socket.set_link_master(link, bridge).await.doing(|| format!("{link} in {bridge}"))?;
+    up(socket, link).await
+}
+
+/// Whether there is a link of this name.
+pub async fn exists(socket: &RouteSocket, name: &str) -> Result<bool, LinuxError> {
     Ok(socket.get_link_by_name(name).await.doing(|| format!("looking for {name}"))?.is_some())
 }
 
-pub(crate) async fn up(socket: &RouteSocket, name: &str) -> Result<(), LinuxError> {
+/// Puts a link up.
+pub async fn up(socket: &RouteSocket, name: &str) -> Result<(), LinuxError> {
     socket.set_link_up(name).await.doing(|| format!("putting {name} up"))
 }
 
-pub(crate) async fn remove(socket: &RouteSocket, name: &str) -> Result<(), LinuxError> {
+/// Removes a link, if it is there.
+pub async fn remove(socket: &RouteSocket, name: &str) -> Result<(), LinuxError> {
     socket.del_link_if_exists(name).await.doing(|| format!("removing {name}"))?;
     Ok(())
 }
 
 /// Gives a link these addresses and takes all others away, link-local ones excepted.
-pub(crate) async fn set_addresses(
-    socket: &RouteSocket,
-    link: &str,
-    wanted: &[IpNet],
-) -> Result<(), LinuxError> {
+pub async fn set_addresses(socket: &RouteSocket, link: &str, wanted: &[IpNet]) -> Result<(), LinuxError> {
     let what = || format!("addresses of {link}");
     let seen = socket.get_addresses_by_name(link).await.doing(what)?;
     for (address, length) in seen.iter().filter_map(|a| Some((*a.address()?, a.prefix_len()))) {

@@ -1,6 +1,7 @@
 //! Network namespaces: made, entered by sockets, and removed.
 
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::time::Duration;
 use std::{fs, io};
@@ -10,8 +11,8 @@ use nlink::{Nftables, Route};
 
 use crate::error::{Doing, LinuxError};
 
-pub(crate) type RouteSocket = nlink::netlink::Connection<Route>;
-pub(crate) type NftSocket = nlink::netlink::Connection<Nftables>;
+pub type RouteSocket = nlink::netlink::Connection<Route>;
+pub type NftSocket = nlink::netlink::Connection<Nftables>;
 
 /// A named network namespace, as `ip netns` knows it.
 #[derive(Debug, Clone)]
@@ -34,10 +35,7 @@ impl Namespace {
     }
 
     /// Makes the namespace unless it exists, with its loopback up and these sysctls.
-    pub(crate) async fn ensure(
-        &self,
-        sysctls: &'static [(&'static str, &'static str)],
-    ) -> Result<(), LinuxError> {
+    pub async fn ensure(&self, sysctls: &'static [(&'static str, &'static str)]) -> Result<(), LinuxError> {
         let name = self.name.clone();
         // Making a namespace takes milliseconds in the kernel and belongs to no event loop.
         let make = move || {
@@ -52,7 +50,7 @@ impl Namespace {
     }
 
     /// Removes the namespace if it exists. Links in it go with it.
-    pub(crate) async fn remove(&self) -> Result<(), LinuxError> {
+    pub async fn remove(&self) -> Result<(), LinuxError> {
         let name = self.name.clone();
         let remove = move || match namespace::delete(&name) {
             Err(error) if error.is_not_found() => Ok(()),
@@ -63,24 +61,41 @@ impl Namespace {
     }
 
     /// A routing socket in the namespace.
-    pub(crate) fn route(&self) -> Result<RouteSocket, LinuxError> {
+    pub fn route(&self) -> Result<RouteSocket, LinuxError> {
         RouteSocket::new_in(self.name.as_str()).doing(|| format!("routing socket in {}", self.name))
     }
 
+    /// A command that will run in the namespace.
+    pub fn command(&self, program: &str) -> Result<std::process::Command, LinuxError> {
+        let namespace = namespace::open(&self.name).doing(|| format!("opening {}", self.name))?;
+        let mut command = std::process::Command::new(program);
+        let enter = move || {
+            // SAFETY: setns takes two integers; the descriptor is open as long as the closure lives.
+            match unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        };
+        // SAFETY: the closure makes one system call and allocates nothing, as is demanded of what runs
+        // between fork and exec.
+        unsafe { command.pre_exec(enter) };
+        Ok(command)
+    }
+
     /// An nftables socket in the namespace.
-    pub(crate) fn nft(&self) -> Result<NftSocket, LinuxError> {
+    pub fn nft(&self) -> Result<NftSocket, LinuxError> {
         NftSocket::new_in(self.name.as_str()).doing(|| format!("nftables socket in {}", self.name))
     }
 }
 
 /// Every namespace on the machine.
-pub(crate) fn list() -> Result<Vec<String>, LinuxError> {
+pub fn list() -> Result<Vec<String>, LinuxError> {
     namespace::list().doing(|| "listing namespaces".into())
 }
 
 /// A namespace that routes: the fabric, a network, a gateway instance. Reverse path filters would drop
 /// what comes by another way than it goes, which tunnels and failover do.
-pub(crate) const ROUTER_SYSCTLS: &[(&str, &str)] = &[
+pub const ROUTER_SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv4.ip_forward", "1"),
     ("net.ipv6.conf.all.forwarding", "1"),
     ("net.ipv4.conf.all.rp_filter", "0"),
@@ -92,13 +107,17 @@ pub(crate) const ROUTER_SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv6.conf.default.accept_dad", "0"),
 ];
 
+/// A namespace that is a host.
+pub const HOST_SYSCTLS: &[(&str, &str)] =
+    &[("net.ipv6.conf.default.accept_ra", "0"), ("net.ipv6.conf.default.accept_dad", "0")];
+
 /// How long a process may take to be gone after it was killed.
 const END_LIMIT: Duration = Duration::from_secs(5);
 const END_LOOK: Duration = Duration::from_millis(5);
 
 /// Kills every process in a namespace and waits until none is left. A namespace of this engine holds only
 /// processes that were started for it.
-pub(crate) async fn end_processes(namespace: &Namespace) -> Result<(), LinuxError> {
+pub async fn end_processes(namespace: &Namespace) -> Result<(), LinuxError> {
     let failed = |source| LinuxError::System { what: format!("processes in {}", namespace.name()), source };
     let path = Path::new(nlink::NETNS_RUN_DIR).join(namespace.name());
     if !namespace.exists() {

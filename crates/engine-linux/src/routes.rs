@@ -9,15 +9,15 @@ use crate::error::{Already, Doing, LinuxError};
 use crate::netns::RouteSocket;
 
 /// The table of what comes from the subnet: only routes into tunnels, so nothing of it can leave in clear.
-pub(crate) const TABLE_INTO_TUNNELS: u32 = 100;
+pub const TABLE_INTO_TUNNELS: u32 = 100;
 /// The table of what comes out of tunnels: only the subnet and the network's router.
-pub(crate) const TABLE_INTO_NETWORK: u32 = 101;
+pub const TABLE_INTO_NETWORK: u32 = 101;
 /// The main table.
-pub(crate) const TABLE_MAIN: u32 = 254;
+pub const TABLE_MAIN: u32 = 254;
 
 /// Where a route leads.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Way<'a> {
+pub struct Way<'a> {
     /// The next router; `None`: the destination is on the link.
     pub gateway: Option<IpAddr>,
     /// `None`: wherever the router is reached.
@@ -28,7 +28,7 @@ pub(crate) struct Way<'a> {
 }
 
 /// Sets a route, in place of one to the same destination in the same table.
-pub(crate) async fn set(socket: &RouteSocket, to: IpNet, way: Way<'_>) -> Result<(), LinuxError> {
+pub async fn set(socket: &RouteSocket, to: IpNet, way: Way<'_>) -> Result<(), LinuxError> {
     let what = || format!("route to {to} by {way:?}");
     match to {
         IpNet::V4(net) => {
@@ -59,7 +59,7 @@ pub(crate) async fn set(socket: &RouteSocket, to: IpNet, way: Way<'_>) -> Result
 }
 
 /// Takes the route to a destination out of a table, if there is one.
-pub(crate) async fn remove(socket: &RouteSocket, to: IpNet, table: u32) -> Result<(), LinuxError> {
+pub async fn remove(socket: &RouteSocket, to: IpNet, table: u32) -> Result<(), LinuxError> {
     let removed = match to {
         IpNet::V4(net) => {
             socket.del_route(Ipv4Route::from_addr(net.network(), net.prefix_len()).table(table)).await
@@ -77,7 +77,7 @@ pub(crate) async fn remove(socket: &RouteSocket, to: IpNet, table: u32) -> Resul
 
 /// Separates the two directions of an instance's traffic by where it comes from:
 /// from the subnet into tunnels, from tunnels into the network, and charon's own by the main table.
-pub(crate) async fn separate_directions(socket: &RouteSocket, private: &str) -> Result<(), LinuxError> {
+pub async fn separate_directions(socket: &RouteSocket, private: &str) -> Result<(), LinuxError> {
     for family in [RuleBuilder::v4, RuleBuilder::v6] {
         let rules = [
             family().priority(100).iif(private).table(TABLE_INTO_TUNNELS),
@@ -96,7 +96,7 @@ pub(crate) async fn separate_directions(socket: &RouteSocket, private: &str) -> 
 
 /// Lets what this machine sends from an address look in a table first. A rule for an address that the
 /// machine no longer has does no harm: nothing is sent from it.
-pub(crate) async fn answer_from(socket: &RouteSocket, address: IpAddr, table: u32) -> Result<(), LinuxError> {
+pub async fn answer_from(socket: &RouteSocket, address: IpAddr, table: u32) -> Result<(), LinuxError> {
     let rule = match address {
         IpAddr::V4(v4) => RuleBuilder::v4().from_v4(v4, 32),
         IpAddr::V6(v6) => RuleBuilder::v6().from_v6(v6, 128),
@@ -106,7 +106,7 @@ pub(crate) async fn answer_from(socket: &RouteSocket, address: IpAddr, table: u3
 }
 
 /// The route to anywhere, of an address's family.
-pub(crate) fn default_of(address: IpAddr) -> IpNet {
+pub fn default_of(address: IpAddr) -> IpNet {
     let any: IpAddr = match address {
         IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
@@ -115,6 +115,6 @@ pub(crate) fn default_of(address: IpAddr) -> IpNet {
 }
 
 /// A prefix that holds one address.
-pub(crate) fn host(address: IpAddr) -> IpNet {
+pub fn host(address: IpAddr) -> IpNet {
     IpNet::from(address)
 }

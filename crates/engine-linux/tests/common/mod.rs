@@ -51,13 +51,19 @@ impl Drop for Node {
         // After a failure the runtime may be gone, so this goes the plain way.
         for name in namespaces(&self.config.node_tag) {
             let pids = std::process::Command::new("ip").args(["netns", "pids", &name]).output();
-            for pid in pids.iter().flat_map(|o| String::from_utf8_lossy(&o.stdout).into_owned().lines().map(str::to_owned).collect::<Vec<_>>()) {
+            for pid in pids.iter().flat_map(|o| {
+                String::from_utf8_lossy(&o.stdout).into_owned().lines().map(str::to_owned).collect::<Vec<_>>()
+            }) {
                 let _ = std::process::Command::new("kill").args(["-9", &pid]).status();
             }
             let _ = std::process::Command::new("ip").args(["netns", "del", &name]).status();
         }
         let run_dir = self.config.run_dir.as_os_str();
-        let _ = std::process::Command::new("umount").arg("-l").arg(run_dir).stderr(std::process::Stdio::null()).status();
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(run_dir)
+            .stderr(std::process::Stdio::null())
+            .status();
     }
 }
 
