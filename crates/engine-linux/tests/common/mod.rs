@@ -9,7 +9,7 @@ use causeway_engine_linux::{LinuxConfig, LinuxEngine, ShimCommand};
 
 pub struct Node {
     pub engine: Arc<LinuxEngine>,
-    config: LinuxConfig,
+    pub config: LinuxConfig,
     _run_dir: tempfile::TempDir,
 }
 
