@@ -37,7 +37,13 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
     }
     let mut tunnels = Vec::new();
     for ((new, peer), instance) in it.tunnels.iter().zip(&peers).zip(&gateway.instances) {
-        tunnels.push(tunnel(&mut context, it.tunnels_have_ids, new, peer, instance.public_ip)?);
+        tunnels.push(tunnel(
+            &mut context,
+            it.tunnels_have_ids,
+            new,
+            peer,
+            (instance.public_ip, gateway.asn),
+        )?);
     }
     if it.auto_routes {
         add_routes(&mut context, &gateway, id, it)?;
@@ -112,13 +118,13 @@ fn tunnel(
     has_id: bool,
     new: &NewTunnel,
     peer: &CustomerGateway,
-    public_ip: IpAddr,
+    (public_ip, asn): (IpAddr, Option<u32>),
 ) -> Result<Tunnel, OpError> {
     let external = has_id.then(|| {
         let random = context.random();
         (context.caller.rules.mint_tunnel)(&context.caller.region, random)
     });
-    let bgp = new.bgp.as_ref().map(|bgp| tunnel_bgp(bgp, peer)).transpose()?;
+    let bgp = new.bgp.as_ref().map(|bgp| tunnel_bgp(bgp, asn, peer)).transpose()?;
     let psk = match &new.psk {
         Some(psk) => psk.clone(),
         None => random_psk(context),
@@ -137,14 +143,14 @@ fn tunnel(
     })
 }
 
-fn tunnel_bgp(bgp: &NewTunnelBgp, peer: &CustomerGateway) -> Result<TunnelBgp, OpError> {
+fn tunnel_bgp(bgp: &NewTunnelBgp, asn: Option<u32>, peer: &CustomerGateway) -> Result<TunnelBgp, OpError> {
     let peer_asn = peer.asn.ok_or_else(|| OpError::CustomerGatewayWithoutAsn(peer.meta.external.clone()))?;
     let mut others = bgp.tunnel_cidr.hosts().filter(|ip| *ip != bgp.local_ip);
     Ok(TunnelBgp {
         tunnel_cidr: bgp.tunnel_cidr,
         local_ip: bgp.local_ip,
         peer_ip: others.next().unwrap_or(bgp.local_ip),
-        local_asn: bgp.local_asn,
+        local_asn: if bgp.local_asn == 0 { asn.unwrap_or_default() } else { bgp.local_asn },
         peer_asn,
     })
 }

@@ -5,7 +5,8 @@ use causeway_model::{Millis, View};
 use crate::context::Context;
 use crate::{Caller, Decision, OpError, Operation, token};
 use crate::{
-    connections, customer_gateways, gateways, networks, orders, read, resource_groups, routes, subnets, tags,
+    connections, customer_gateways, gateways, networks, orders, read, relabel, resource_groups, routes,
+    subnets, tags,
 };
 
 /// Decides an operation on a snapshot. Pure: the same arguments give the same decision.
@@ -44,6 +45,7 @@ pub fn decide(
         Operation::DeleteCustomerGateway(it) => customer_gateways::delete(context, it),
         Operation::CreateConnection(it) => connections::create(context, it),
         Operation::DeleteConnection(it) => connections::delete(context, it),
+        Operation::Relabel(it) => relabel::relabel(context, it),
         Operation::SetTags(it) => tags::set(context, it),
         Operation::MoveResourceGroup(it) => resource_groups::move_resource(context, it),
         Operation::PayOrder(it) => orders::pay(context, it),

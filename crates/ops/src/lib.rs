@@ -15,6 +15,7 @@ pub mod outcome;
 pub mod query;
 pub mod quota;
 mod read;
+mod relabel;
 mod resource_groups;
 mod routes;
 pub mod settings;

@@ -59,6 +59,8 @@ pub enum Operation {
     CreateConnection(CreateConnection),
     /// Deletes a connection.
     DeleteConnection(Target),
+    /// Changes the name or the dialect's own facts of a network or subnet.
+    Relabel(Relabel),
     /// Adds, replaces and removes tags.
     SetTags(SetTags),
     /// Moves a resource, and what follows it, to another resource group.
@@ -243,7 +245,7 @@ pub struct NewTunnelBgp {
     pub tunnel_cidr: IpNet,
     /// The gateway's address in it.
     pub local_ip: IpAddr,
-    /// The gateway's number.
+    /// The gateway's number; 0 takes the one of the gateway itself.
     pub local_asn: u32,
 }
 
@@ -295,6 +297,38 @@ pub struct CreateConnection {
     pub initiate: bool,
     /// Routes to the remote ranges are added to the network's main table by the service.
     pub auto_routes: bool,
+}
+
+/// See [`Operation::Relabel`]. What is `None` stays.
+#[derive(Clone, Debug)]
+pub struct Relabel {
+    /// The resource's kind.
+    pub kind: Kind,
+    /// The resource.
+    pub id: ExternalId,
+    /// New name.
+    pub name: Option<String>,
+    /// New description.
+    pub description: Option<String>,
+    /// Changes to the dialect's own facts: the new ones, from the old ones.
+    pub facet: Option<FacetChange>,
+}
+
+/// Makes new dialect facts of old ones, so that what a caller does not name stays.
+#[derive(Clone)]
+pub struct FacetChange(pub std::sync::Arc<dyn Fn(&str) -> Facet + Send + Sync>);
+
+impl FacetChange {
+    /// A change.
+    pub fn new(change: impl Fn(&str) -> Facet + Send + Sync + 'static) -> Self {
+        Self(std::sync::Arc::new(change))
+    }
+}
+
+impl std::fmt::Debug for FacetChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FacetChange(..)")
+    }
 }
 
 /// See [`Operation::SetTags`].
