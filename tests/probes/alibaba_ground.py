@@ -118,13 +118,16 @@ class Ground:
             "DeleteRouteEntry": {
                 "RouteTableId": self.table, "DestinationCidrBlock": "203.0.113.0/24", "NextHopId": self.gateway,
             },
-            "TagResources": {"ResourceType": "VPNGATEWAY", "ResourceId": [self.gateway], "Tag": [{"Key": "a", "Value": "b"}]},
             "UnTagResources": {"ResourceType": "VPNGATEWAY", "ResourceId": [self.gateway], "TagKey": ["a"]},
             "ListTagResources": {"ResourceType": "VPNGATEWAY", "ResourceId": [self.gateway]},
             "MoveVpnResourceGroup": {
                 "InstanceId": self.gateway, "ResourceType": "VpnGateway", "NewResourceGroupId": self.group,
             },
         }
+        if action == "TagResources":
+            fresh = self.do("CreateCustomerGateway", IpAddress=peer_ip())["CustomerGatewayId"]
+            tags = [{"Key": "a", "Value": "b"}]
+            known[action] = {"ResourceType": "CUSTOMERGATEWAY", "ResourceId": [fresh], "Tag": tags}
         if action.startswith("Delete") and action not in known:
             name = {"DeleteVpc": "VpcId", "DeleteVSwitch": "VSwitchId", "DeleteVpnConnection": "VpnConnectionId",
                     "DeleteCustomerGateway": "CustomerGatewayId"}.get(action, "VpnGatewayId")

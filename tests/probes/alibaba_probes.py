@@ -23,11 +23,24 @@ SKIPPED = {
     ("CreateVpnConnection", "IPsecExtendInfo"), ("CreateVpnConnection", "RemoteCaCertificate"),
     # IPv6 answers the documented OperationUnsupported.Ipv6Feature; a language that nobody has is not refused.
     ("CreateVpc", "EnableIpv6"), ("DescribeVpnGatewayAvailableZones", "AcceptLanguage"),
+    # Each value needs an instance of its kind.
+    ("MoveVpnResourceGroup", "ResourceType"),
 }
 # Marked required, but the older edition of the document leaves them out.
 OPTIONAL = {("CreateVpnGateway", "InstanceChargeType")}
 # Refusals that stand in the action's table, but not in the parameter's rule.
-MORE_CODES = {"SslConnections": {"InvalidSpec.NotFound"}, "AuthKey": {"InvalidAuthkey.Malformed"}}
+MORE_CODES = {
+    "SslConnections": {"InvalidSpec.NotFound"},
+    "AuthKey": {"InvalidAuthkey.Malformed"},
+    "Name": {"InvalidParameter.VpnConnectionName"},
+    "IpsecAuthAlg": {"NotSupportVpnConnectionParameter.IpsecAuthAlg"},
+    "IpsecPfs": {"NotSupportVpnConnectionParameter.IpsecPfs"},
+}
+# Members of a text are looked at only when the whole is sound and switched on.
+GROUND = {
+    "BgpConfig": {"EnableBgp": True, "LocalAsn": 45104, "TunnelCidr": "169.254.30.0/30", "LocalBgpIp": "169.254.30.1"},
+    "HealthCheckConfig": {"enable": True, "dip": "192.168.9.1", "sip": "10.1.0.9", "interval": 3, "retry": 3},
+}
 GHOSTS = {"vpc-": "vpc-bp1doesnotexist00000", "vsw-": "vsw-bp1doesnotexist00000", "vpn-": "vpn-bp1doesnotexist00000",
           "cgw-": "cgw-bp1doesnotexist00000", "vco-": "vco-bp1doesnotexist00000"}
 
@@ -55,11 +68,13 @@ def statuses(action: str, code: str) -> set[int]:
 
 def refusals(name: str, rule: dict) -> frozenset:
     """Codes by which a bad value may be refused: the documented ones, and the gateway's general form."""
-    codes = set(rule.get("errors", [])) | MORE_CODES.get(name, set())
+    codes = set(rule.get("errors", []))
     for member in ("error", "not_found"):
         if rule.get(member):
             codes.add(rule[member])
-    if not codes or rule.get("type") in ("boolean", "integer", "int32"):
+    general = not codes
+    codes |= MORE_CODES.get(name, set())
+    if general or rule.get("type") in ("boolean", "integer", "int32"):
         codes |= {
             f"Invalid{name}", f"Invalid{name}.Malformed", "InvalidParameter", f"InvalidParameter.{name}",
             f"IllegalParam.{name}", f"Invalid{name}.ValueNotSupported",
@@ -149,9 +164,7 @@ def json_probes(action: str, name: str, members: dict, sound: dict) -> list[Prob
         Probe(SERVICE, action, f"{name} is no object", (name,), text, frozenset({f"IllegalParam.{name}", f"Invalid{name}", f"Invalid{name}.Malformed", "InvalidParameter", f"InvalidParameter.{name}"}))
         for text in ("nonsense", "[1]")
     ]
-    # A member of BGP is looked at only when BGP is on.
-    ground = {"EnableBgp": True, "LocalAsn": 45104, "TunnelCidr": "169.254.30.0/30", "LocalBgpIp": "169.254.30.1"}
-    base = ground if name == "BgpConfig" else {}
+    base = GROUND.get(name, {})
     for member, rule in members.items():
         for each in value_probes(action, (name, member), member, rule, ()):
             value = json.dumps({**base, member: each.value})
