@@ -20,3 +20,5 @@ pub const PSK_CHARS: usize = 16;
 pub const ROUTER_LINK: [u8; 4] = [192, 0, 0, 0];
 /// Prefix length of [`ROUTER_LINK`].
 pub const ROUTER_LINK_PREFIX: u8 = 24;
+/// Bits of an inner id: as many as fit 12 digits of base 36, the length of a data plane key.
+pub const ID_BITS: u32 = 62;

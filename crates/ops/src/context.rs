@@ -97,7 +97,7 @@ impl<'a> Context<'a> {
     /// An unused inner id of a kind.
     pub fn fresh_id(&mut self, kind: Kind) -> Result<u64, OpError> {
         for _ in 0..limits::ID_TRIES_MAX {
-            let id = self.random();
+            let id = self.random() >> (64 - limits::ID_BITS);
             if self.view.record(Key { kind, id }).is_none() {
                 return Ok(id);
             }
