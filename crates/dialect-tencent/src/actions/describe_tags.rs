@@ -44,7 +44,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
 fn token_page(members: &Members<'_>) -> Result<(usize, usize), Refusal> {
     let start = match members.text("PaginationToken") {
         None => 0,
-        Some(token) => token.parse().map_err(|_| {
+        Some(token) => token.parse::<usize>().map_err(|_| {
             Refusal::value_as("InvalidParameter.PaginationTokenInvalid", "PaginationToken", &token)
         })?,
     };

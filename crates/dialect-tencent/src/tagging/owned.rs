@@ -54,7 +54,7 @@ pub fn row(meta: &Meta, key: &str, value: &str) -> Value {
 
 /// Not for security: the API shows these sums.
 fn md5_hex(text: &str) -> String {
-    causeway_dialect::encoding::hex_lower(&Md5::digest(text.as_bytes()))
+    causeway_dialect::encoding::hex_lower(Md5::digest(text.as_bytes()).as_ref())
 }
 
 /// `Offset` and `Limit` of the tag service.
