@@ -1,5 +1,7 @@
 //! The nouns as the API shows them.
 
+pub mod algorithms;
+pub mod connection;
 pub mod customer_gateway;
 pub mod gateway;
 pub mod network;
