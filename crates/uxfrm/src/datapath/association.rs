@@ -1,6 +1,7 @@
 //! The data path's view of an SA: keys, numbers and counters that survive changes of its addresses.
 
 use super::counters::SaCounters;
+use super::path_mtu::PathMtu;
 use crate::esp::algorithm::Algorithm;
 use crate::esp::limits::KeyLimits;
 use crate::esp::replay::ReplayWindow;
@@ -35,6 +36,7 @@ pub struct Association {
     /// Unix seconds; 0 for never.
     pub first_use: AtomicU64,
     pub last_use: AtomicU64,
+    pub path_mtu: PathMtu,
     limits: [AtomicU64; 4],
     reported: AtomicU8,
 }
@@ -50,6 +52,7 @@ impl Association {
             counters: SaCounters::default(),
             first_use: AtomicU64::new(0),
             last_use: AtomicU64::new(0),
+            path_mtu: PathMtu::default(),
             limits: Default::default(),
             reported: AtomicU8::new(0),
         };
