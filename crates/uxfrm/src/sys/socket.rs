@@ -80,7 +80,6 @@ fn common_options(fd: RawFd, v6: bool) -> io::Result<()> {
     }
     // WANT: DF is set on what fits the known path MTU, and what does not fit is fragmented here.
     if v6 {
-        set(fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
         set(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
         set(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_WANT)
     } else {
@@ -102,6 +101,9 @@ pub fn udp_socket(v6: bool, port: u16, cpu: i32) -> io::Result<OwnedFd> {
         owned(unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
     let fd = socket.as_raw_fd();
     common_options(fd, v6)?;
+    if v6 {
+        set(fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
+    }
     set(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
     set(fd, libc::SOL_UDP, libc::UDP_GRO, 1)?;
     set(fd, libc::SOL_SOCKET, libc::SO_INCOMING_CPU, cpu)?;
