@@ -6,9 +6,9 @@ use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-/// Socket buffers, in bytes: some hundred full super-packets, so that a burst waits instead of being lost. Bounds what a
-/// flood can occupy.
-const SOCKET_BUFFER: i32 = 4 << 20;
+/// Socket buffers, in bytes (the kernel takes twice as much): several TCP windows of super-packets, so that a burst waits
+/// instead of being lost. Bounds what a flood can occupy.
+const SOCKET_BUFFER: i32 = 8 << 20;
 
 fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     // SAFETY: an int option with its size.
