@@ -1,0 +1,54 @@
+//! The binary: wiring only.
+
+mod config;
+mod control;
+mod ctl;
+mod development_key;
+mod serve;
+mod tls;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// A VPN gateway service that speaks the VPN APIs of Alibaba Cloud and Tencent Cloud.
+///
+/// Start it with `causeway serve`; `causeway ctl endpoints` then prints how to point each SDK, command line and
+/// Terraform provider at it.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve(serve::Arguments),
+    /// Look at a running service and steer what no cloud API does: endpoints, orders, orphans.
+    Ctl(ctl::Arguments),
+}
+
+/// Where the service keeps its state unless told otherwise.
+fn default_data_dir() -> PathBuf {
+    match std::env::var_os("HOME") {
+        Some(home) => PathBuf::from(home).join(".local/share/causeway"),
+        None => PathBuf::from("/var/lib/causeway"),
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Ctl(arguments) => ctl::run(arguments),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("causeway: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

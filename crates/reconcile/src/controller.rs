@@ -1,0 +1,168 @@
+//! The loop: wake-ups from the store and the engine, runs side by side, a timer as the safety net.
+
+use std::sync::Arc;
+
+use causeway_engine::Engine;
+use causeway_model::{Key, Kind, NetworkId, Record, View};
+use causeway_plan::Scope;
+use causeway_store::Store;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant, interval_at, sleep_until};
+
+use crate::keys::Item;
+use crate::queue::Queue;
+use crate::reconciler::{Reconciler, Settled, Trouble};
+
+/// Runs side by side at most.
+const RUNS_MAX: usize = 32;
+/// How often everything is looked at, whatever the events said.
+const SAFETY_NET: Duration = Duration::from_secs(300);
+
+/// Makes the data plane follow the store, and the store's status follow the data plane, until the future is
+/// dropped. Dropping it at any point is safe.
+pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
+    let mut store_changes = store.watch();
+    let mut engine_changes = engine.watch();
+    let mut controller = Controller {
+        known: store.view(),
+        reconciler: Reconciler { store, engine },
+        queue: Queue::default(),
+        runs: JoinSet::new(),
+    };
+    controller.wake_everything().await;
+    let mut safety_net = interval_at(Instant::now() + SAFETY_NET, SAFETY_NET);
+    loop {
+        let next = controller.queue.tick(Instant::now());
+        controller.start_runs();
+        let pause = async {
+            match next {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = store_changes.recv() => match changed {
+                Ok(keys) => controller.store_changed(&keys),
+                Err(RecvError::Lagged(_)) => controller.wake_everything().await,
+                Err(RecvError::Closed) => return,
+            },
+            scope = engine_changes.recv() => match scope {
+                Ok(scope) => controller.engine_changed(&scope),
+                Err(RecvError::Lagged(_)) => controller.wake_everything().await,
+                Err(RecvError::Closed) => return,
+            },
+            Some(ended) = controller.runs.join_next() => match ended {
+                Ok((item, result)) => controller.run_ended(item, result),
+                // A run that panicked was reported; its item is looked at by the safety net.
+                Err(error) => tracing::error!(%error, "a reconciler run failed"),
+            },
+            () = pause => {}
+            _ = safety_net.tick() => controller.wake_everything().await,
+        }
+    }
+}
+
+struct Controller {
+    reconciler: Reconciler,
+    /// The snapshot that the last store event was read with: what is gone now is still in it.
+    known: Arc<View>,
+    queue: Queue,
+    runs: JoinSet<(Item, Result<Settled, Trouble>)>,
+}
+
+impl Controller {
+    /// Everything in the store, and everything in the data plane that the store does not know.
+    async fn wake_everything(&mut self) {
+        self.known = self.reconciler.store.view();
+        let known = Arc::clone(&self.known);
+        for record in known.records() {
+            match record {
+                Record::Network(network) => self.queue.wake(Item::Network(network.id)),
+                Record::Gateway(gateway) => self.queue.wake(Item::Gateway(gateway.id)),
+                _ => {}
+            }
+        }
+        match self.reconciler.engine.list_scopes().await {
+            Ok(scopes) => scopes.iter().for_each(|scope| self.engine_changed(scope)),
+            Err(error) => tracing::warn!(%error, "the data plane can't be listed"),
+        }
+    }
+
+    fn store_changed(&mut self, keys: &[Key]) {
+        let newest = self.reconciler.store.view();
+        for key in keys {
+            for view in [&self.known, &newest] {
+                for item in items(view, *key) {
+                    self.queue.wake(item);
+                }
+            }
+        }
+        self.known = newest;
+    }
+
+    fn engine_changed(&mut self, scope: &Scope) {
+        if let Some(item) = Item::of_scope(scope) {
+            self.queue.wake(item);
+        }
+    }
+
+    fn start_runs(&mut self) {
+        while self.queue.running() < RUNS_MAX {
+            let Some(item) = self.queue.start() else { return };
+            let reconciler = self.reconciler.clone();
+            self.runs.spawn(async move { (item, reconciler.run(item).await) });
+        }
+    }
+
+    fn run_ended(&mut self, item: Item, result: Result<Settled, Trouble>) {
+        let now = Instant::now();
+        match result {
+            Ok(Settled::Yes) => {
+                self.queue.settled(item);
+                if let Item::Network(network) = item {
+                    self.wake_waiting_gateways(network);
+                }
+            }
+            Ok(Settled::AfterNetwork(network)) => {
+                self.queue.unsettled(item, now);
+                self.queue.wake(Item::Network(network));
+            }
+            Ok(Settled::Later) => self.queue.unsettled(item, now),
+            Err(trouble) => {
+                tracing::warn!(scope = %item.scope(), %trouble, "a reconciler run broke off");
+                self.queue.unsettled(item, now);
+            }
+        }
+    }
+
+    fn wake_waiting_gateways(&mut self, network: NetworkId) {
+        let view = self.reconciler.store.view();
+        for record in view.children(network, Kind::Gateway) {
+            if let Record::Gateway(gateway) = record
+                && gateway.status.observed_generation < gateway.meta.generation
+            {
+                self.queue.wake(Item::Gateway(gateway.id));
+            }
+        }
+    }
+}
+
+/// The items that a change of a record concerns.
+fn items(view: &View, key: Key) -> Vec<Item> {
+    let Some(record) = view.record(key) else { return Vec::new() };
+    match record {
+        Record::Network(network) => vec![Item::Network(network.id)],
+        Record::Subnet(subnet) => vec![Item::Network(subnet.network)],
+        Record::Gateway(gateway) => vec![Item::Gateway(gateway.id)],
+        Record::Connection(connection) => vec![Item::Gateway(connection.gateway)],
+        Record::Route(_) | Record::CustomerGateway(_) => record
+            .parents()
+            .into_iter()
+            .chain(view.children(key, Kind::Connection).flat_map(Record::parents))
+            .filter(|parent| parent.kind == Kind::Gateway)
+            .map(|parent| Item::Gateway(causeway_model::GatewayId(parent.id)))
+            .collect(),
+        Record::RouteTable(_) | Record::Order(_) | Record::Token(_) => Vec::new(),
+    }
+}
