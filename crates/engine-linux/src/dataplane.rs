@@ -2,6 +2,7 @@
 //! configuration is the same on both.
 
 mod kernel;
+mod probe;
 
 use std::path::Path;
 use std::{fmt, io};
@@ -13,6 +14,7 @@ use tokio::process::{Child, Command};
 use crate::error::LinuxError;
 
 pub(crate) use kernel::KernelXfrm;
+pub(crate) use probe::probe;
 
 /// Which data plane a node uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,9 +71,4 @@ pub(crate) fn start(kind: Kind, _instance_dir: &Path) -> Result<Box<dyn DataPlan
         Kind::Kernel => Ok(Box::new(KernelXfrm::new()?)),
         Kind::Uxfrm => Ok(Box::new(KernelXfrm::new()?)),
     }
-}
-
-/// Looks what this node has.
-pub(crate) fn probe() -> Choice {
-    Choice { kind: Kind::Kernel, reason: "probe not there yet".into() }
 }
