@@ -29,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "causeway-dialect-tencent",
         &["causeway-model", "causeway-ops", "causeway-dialect", "causeway-peerconfig"],
     ),
+    ("causeway-client", &["causeway-model", "causeway-dialect"]),
     ("causeway-server", &["causeway-model", "causeway-ops", "causeway-store", "causeway-dialect"]),
 ];
 /// Crates that put the others together, or only serve their development.

@@ -3,8 +3,10 @@
 mod action;
 mod actions;
 mod algorithms;
+mod asn;
 mod catalog;
 mod cidr;
+pub mod download;
 mod errors;
 mod facet;
 mod gate;
@@ -17,6 +19,7 @@ mod quotas;
 mod rates;
 mod recognise;
 mod regions;
+mod resource_types;
 mod respond;
 mod selects;
 mod shapes;
@@ -25,6 +28,7 @@ mod tags;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod tunnel_options;
 
 use causeway_dialect::{
     ActionInfo, Call, DecodeContext, Dialect, EncodeContext, Envelope, Failure, Gate, Manner, RateLimit,

@@ -163,6 +163,16 @@ impl World {
         id
     }
 
+    /// The table of a network with two vSwitches, and a gateway in it.
+    pub fn table_with_gateway(&mut self) -> (String, String) {
+        let gateway = self.gateway();
+        let vpc = self.ok("DescribeVpnGateway", &[("VpnGatewayId", &gateway)])["VpcId"].clone();
+        let vpc = vpc.as_str().unwrap_or_default();
+        let tables = self.ok("DescribeRouteTableList", &[("VpcId", vpc)]);
+        let table = tables["RouterTableList"]["RouterTableListType"][0]["RouteTableId"].as_str().unwrap();
+        (table.to_owned(), gateway)
+    }
+
     /// An active gateway with two instances.
     pub fn dual_gateway(&mut self) -> String {
         let [vpc, first, second] = self.network();
@@ -180,6 +190,21 @@ impl World {
     /// A customer gateway.
     pub fn customer_gateway(&mut self, ip: &str) -> String {
         self.made("CreateCustomerGateway", &[("IpAddress", ip), ("Asn", "65001")], "CustomerGatewayId")
+    }
+
+    /// An active connection with one tunnel.
+    pub fn connection(&mut self) -> String {
+        let gateway = self.gateway();
+        let peer = self.customer_gateway("203.0.113.1");
+        let pairs = [
+            ("VpnGatewayId", gateway.as_str()),
+            ("CustomerGatewayId", peer.as_str()),
+            ("LocalSubnet", "10.0.0.0/16"),
+            ("RemoteSubnet", "192.168.0.0/16"),
+        ];
+        let id = self.made("CreateVpnConnection", &pairs, "VpnConnectionId");
+        self.observe();
+        id
     }
 
     /// The engine saw everything carried out: what was asked for is there, what is being deleted is gone.

@@ -1,5 +1,7 @@
 """What the operator sets and steers: accounts, keys, quotas, orders; and what a restart and a crash keep."""
 
+import pathlib
+
 import pytest
 
 from harness import alibaba_sdk, tencent_sdk
@@ -127,5 +129,5 @@ def test_everything_survives_a_restart(tmp_path, end):
         until(lambda: api("DescribeVpnGateway", VpnGatewayId=gateway)["Status"] == "active", what="the gateway again")
         assert snapshot(api) == before
         assert api("DescribeVpnConnection", VpnConnectionId=connection)["IkeConfig"]["Psk"] == "kept-secret"
-    for path in tmp_path.iterdir():
+    for path in filter(pathlib.Path.is_file, tmp_path.rglob("*")):
         assert b"kept-secret" not in path.read_bytes(), f"{path.name} holds a pre-shared key in clear"

@@ -112,8 +112,12 @@ class OldSdk:
         """The answer as it came."""
         from aliyunsdkcore.acs_exception.exceptions import ServerException
 
+        request = self.request(action, params)
+        if self.answer != "JSON":
+            # do_action_with_exception asks for JSON whatever was set.
+            return self.client.do_action(request)
         try:
-            return self.client.do_action_with_exception(self.request(action, params))
+            return self.client.do_action_with_exception(request)
         except ServerException as error:
             raise ApiError(
                 error.get_error_code(), error.get_error_msg(), error.get_http_status(), error.get_request_id()

@@ -1,5 +1,6 @@
 //! The API's benchmark.
 
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use super::service::Server;
 
 const ALIBABA_VERSION: &str = "2016-04-28";
 const VPC: Destination<'_> = Destination { service: "vpc", version: "2017-03-12", region: "ap-guangzhou" };
+/// Gateways of one network: what fits the link to its router.
+const PER_NETWORK: usize = 200;
 /// moto's answers grow with its gateways; more than these would measure nothing else.
 const MOTO_SIZE_MAX: usize = 2_000;
 
@@ -28,7 +31,7 @@ pub async fn run(options: &Api) -> anyhow::Result<()> {
         ours.started_in.as_secs_f64() * 1e3
     );
     let moto = options.moto.as_deref().map(|binary| Moto::start(binary)).transpose()?;
-    let bench = Bench::prepare(ours, options).await?;
+    let bench = Bench::new(ours, options);
     println!("| gateways | call | {} | p50 | p99 |\n|---|---|---|---|---|", "calls/s");
     let mut present = 0;
     for &size in &options.sizes {
@@ -74,23 +77,43 @@ struct Bench<'a> {
     server: Server,
     key: AccessKey,
     host: String,
-    alibaba_network: String,
-    tencent_network: String,
+    /// Networks of each API, used one after the other.
+    networks: [Rc<RefCell<Vec<String>>>; 2],
+    /// Gateways made of each API.
+    made: [Rc<Cell<usize>>; 2],
 }
 
+type Make = Box<dyn Fn() -> SignedRequest>;
+
 impl<'a> Bench<'a> {
-    async fn prepare(server: Server, options: &'a Api) -> anyhow::Result<Self> {
-        let key = Server::key();
-        let mut client = Client::new(server.address, key.clone());
-        let region = ("RegionId", "cn-hangzhou");
-        let made =
-            client.alibaba(ALIBABA_VERSION, "CreateVpc", &[region, ("CidrBlock", "10.0.0.0/8")]).await?;
-        let alibaba_network = made["VpcId"].as_str().context("a VpcId")?.to_owned();
-        let parameters = json!({"VpcName": "bench", "CidrBlock": "10.0.0.0/8"});
-        let made = client.tencent(VPC, "CreateVpc", &parameters).await?;
-        let tencent_network = made["Vpc"]["VpcId"].as_str().context("a VpcId")?.to_owned();
+    fn new(server: Server, options: &'a Api) -> Self {
         let host = server.address.to_string();
-        Ok(Self { options, server, key, host, alibaba_network, tencent_network })
+        Self {
+            options,
+            server,
+            key: Server::key(),
+            host,
+            networks: Default::default(),
+            made: Default::default(),
+        }
+    }
+
+    /// Makes networks until `more` further gateways of each API have a place.
+    async fn make_room(&self, more: usize) -> anyhow::Result<()> {
+        let mut client = Client::new(self.server.address, self.key.clone());
+        for (api, networks) in self.networks.iter().enumerate() {
+            while networks.borrow().len() * PER_NETWORK < self.made[api].get() + more {
+                let id = if api == 0 {
+                    let parameters = [("RegionId", "cn-hangzhou"), ("CidrBlock", "10.0.0.0/8")];
+                    client.alibaba(ALIBABA_VERSION, "CreateVpc", &parameters).await?["VpcId"].take()
+                } else {
+                    let parameters = json!({"VpcName": "bench", "CidrBlock": "10.0.0.0/16"});
+                    client.tencent(VPC, "CreateVpc", &parameters).await?["Vpc"]["VpcId"].take()
+                };
+                networks.borrow_mut().push(id.as_str().context("a VpcId")?.to_owned());
+            }
+        }
+        Ok(())
     }
 
     fn until(&self) -> Until {
@@ -114,16 +137,37 @@ impl<'a> Bench<'a> {
         move || tencent::sign(&key, &host, VPC, action, &parameters, now())
     }
 
-    fn creations(&self) -> [(&'static str, Box<dyn Fn() -> SignedRequest>); 2] {
-        let vpc = self.alibaba_network.as_str();
-        let alibaba = self.alibaba(
-            "CreateVpnGateway",
-            &[("VpcId", vpc), ("Bandwidth", "5"), ("InstanceChargeType", "POSTPAY"), ("Period", "1")],
-        );
-        let parameters = json!({
-            "VpcId": self.tencent_network, "VpnGatewayName": "bench", "InternetMaxBandwidthOut": 5,
-        });
-        let tencent = self.tencent("CreateVpnGateway", parameters);
+    /// The network of the next gateway of an API.
+    fn next_network(&self, api: usize) -> impl Fn() -> String + use<> {
+        let (networks, made) = (Rc::clone(&self.networks[api]), Rc::clone(&self.made[api]));
+        move || {
+            let number = made.replace(made.get() + 1);
+            networks.borrow()[number / PER_NETWORK].clone()
+        }
+    }
+
+    fn creations(&self) -> [(&'static str, Make); 2] {
+        let (key, host) = (self.key.clone(), self.host.clone());
+        let network = self.next_network(0);
+        let alibaba = move || {
+            let parameters = [
+                ("RegionId", "cn-hangzhou"),
+                ("VpcId", &network()),
+                ("Bandwidth", "5"),
+                ("InstanceChargeType", "POSTPAY"),
+                ("Period", "1"),
+            ];
+            let parameters: Vec<_> =
+                parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            alibaba::sign(&key, &host, ALIBABA_VERSION, "CreateVpnGateway", &parameters, now(), nonce())
+        };
+        let (key, host) = (self.key.clone(), self.host.clone());
+        let network = self.next_network(1);
+        let tencent = move || {
+            let parameters =
+                json!({"VpcId": network(), "VpnGatewayName": "bench", "InternetMaxBandwidthOut": 5});
+            tencent::sign(&key, &host, VPC, "CreateVpnGateway", &parameters, now())
+        };
         [("Alibaba CreateVpnGateway", Box::new(alibaba)), ("Tencent CreateVpnGateway", Box::new(tencent))]
     }
 
@@ -133,6 +177,7 @@ impl<'a> Bench<'a> {
         if missing == 0 {
             return Ok(());
         }
+        self.make_room(missing).await?;
         for (_, make) in self.creations() {
             let connections = self.options.connections * 4;
             drive(self.server.address, connections, Until::Count(missing), move |_| make(), is_made).await?;
@@ -152,7 +197,7 @@ impl<'a> Bench<'a> {
         let page = client.tencent(VPC, "DescribeVpnGateways", &json!({"Limit": 1})).await?;
         let tencent_id = page["VpnGatewaySet"][0]["VpnGatewayId"].as_str().context("a gateway")?.to_owned();
         let middle = (*present / 2 / 10 + 1).to_string();
-        let reads: [(&str, Box<dyn Fn() -> SignedRequest>); 4] = [
+        let reads: [(&str, Make); 4] = [
             (
                 "Alibaba DescribeVpnGateway by id",
                 Box::new(self.alibaba("DescribeVpnGateway", &[("VpnGatewayId", &id)])),
@@ -174,9 +219,10 @@ impl<'a> Bench<'a> {
             let figures = drive(address, connections, self.until(), move |_| make(), is_found).await?;
             rows.push((name.to_owned(), figures));
         }
+        let count = (*present / 10).clamp(200, 20_000);
+        self.make_room(count).await?;
         for (name, make) in self.creations() {
             // A tenth of the gateways at most, so that the creations do not change what is measured.
-            let count = (*present / 10).clamp(200, 20_000);
             let connections = connections * 4;
             let figures = drive(address, connections, Until::Count(count), move |_| make(), is_made).await?;
             rows.push((format!("{name}, durable"), figures));

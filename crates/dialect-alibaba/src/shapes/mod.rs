@@ -1,5 +1,6 @@
 //! Nouns as the answers show them.
 
+pub mod connection;
 pub mod customer_gateway;
 pub mod gateway;
 pub mod network;
@@ -7,6 +8,7 @@ pub mod page;
 pub mod route;
 pub mod route_table;
 pub mod subnet;
+pub mod tunnel;
 
 use serde_json::{Map, Value};
 
