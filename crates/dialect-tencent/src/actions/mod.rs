@@ -14,6 +14,7 @@ mod delete_subnet;
 mod delete_vpc;
 mod delete_vpn_connection;
 mod delete_vpn_gateway;
+mod describe_customer_gateway_vendors;
 mod describe_customer_gateways;
 mod describe_resource_tags;
 mod describe_route_tables;
@@ -23,6 +24,7 @@ mod describe_vpc_task_result;
 mod describe_vpcs;
 mod describe_vpn_connections;
 mod describe_vpn_gateways;
+mod download_customer_gateway_configuration;
 mod get_caller_identity;
 mod get_resources;
 mod modify_customer_gateway_attribute;
@@ -56,6 +58,7 @@ pub const ALL: &[Action] = &[
     delete_vpc::ACTION,
     delete_vpn_connection::ACTION,
     delete_vpn_gateway::ACTION,
+    describe_customer_gateway_vendors::ACTION,
     describe_customer_gateways::ACTION,
     describe_resource_tags::ALL,
     describe_resource_tags::BY_IDS,
@@ -72,6 +75,7 @@ pub const ALL: &[Action] = &[
     describe_vpcs::ACTION,
     describe_vpn_connections::ACTION,
     describe_vpn_gateways::ACTION,
+    download_customer_gateway_configuration::ACTION,
     get_caller_identity::ACTION,
     get_resources::ACTION,
     modify_customer_gateway_attribute::ACTION,

@@ -7,6 +7,7 @@ pub mod gateway;
 pub mod network;
 pub mod route_table;
 pub mod subnet;
+pub mod vendors;
 pub mod zones;
 
 use causeway_model::Meta;
