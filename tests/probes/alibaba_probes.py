@@ -41,6 +41,8 @@ GROUND = {
     "BgpConfig": {"EnableBgp": True, "LocalAsn": 45104, "TunnelCidr": "169.254.30.0/30", "LocalBgpIp": "169.254.30.1"},
     "HealthCheckConfig": {"enable": True, "dip": "192.168.9.1", "sip": "10.1.0.9", "interval": 3, "retry": 3},
 }
+# The same action in its form with two tunnels, which has parameters of its own.
+DUAL = "CreateVpnConnection#dual"
 GHOSTS = {"vpc-": "vpc-bp1doesnotexist00000", "vsw-": "vsw-bp1doesnotexist00000", "vpn-": "vpn-bp1doesnotexist00000",
           "cgw-": "cgw-bp1doesnotexist00000", "vco-": "vco-bp1doesnotexist00000"}
 
@@ -92,6 +94,8 @@ def missing(name: str) -> frozenset:
 
 def generate(action: str, sound: dict) -> list[Probe]:
     """Every probe of an action; `sound` are parameters that work."""
+    if action == DUAL:
+        return generate_dual()
     rules = rule_of(action)
     found: list[Probe] = []
     for field in alibaba_catalog()[action]["request"]:
@@ -110,6 +114,37 @@ def generate(action: str, sound: dict) -> list[Probe]:
             found += list(value_probes(action, (name,), name, rule, companions))
         if name in ("Tag", "Tags") and action.startswith(("Create", "Tag")):
             found += tag_probes(action, name)
+    return found
+
+
+def generate_dual() -> list[Probe]:
+    """Probes of the members of the first tunnel of a connection with two."""
+    name = "TunnelOptionsSpecification"
+    items = rule_of("CreateVpnConnection")[name]["items"]
+    found = []
+    for member, rule in items.items():
+        if member == "RemoteCaCertificate":
+            continue
+        nested = {inner: each for inner, each in rule.items() if isinstance(each, dict)}
+        bgp = tuple(
+            ((name, index, "TunnelBgpConfig"), {"LocalAsn": 45104, "TunnelCidr": f"169.254.3{index}.0/30", "LocalBgpIp": f"169.254.3{index}.1"})
+            for index in (0, 1)
+        )
+        companions = ((("EnableTunnelsBgp",), True), *bgp) if member == "TunnelBgpConfig" else ()
+        for inner, each in nested.items() or {"": rule}.items():
+            path = (name, 0, member, inner) if inner else (name, 0, member)
+            if member == "Role":
+                # Both tunnels master, or both slave, is no pair; each value is one of the sound request's.
+                each = {**each, "enum": ["master"]}
+            for probe in value_probes("CreateVpnConnection", path, inner or member, each, companions):
+                codes = probe.codes
+                if codes:
+                    codes = codes | {f"IllegalParam.{member}", f"Invalid{name}", f"IllegalParam.{name}", f"InvalidParameter.{name}"}
+                found.append(Probe(SERVICE, DUAL, probe.name, probe.path, probe.value, codes, companions))
+    for count, word in ((1, "one tunnel"), (3, "three tunnels")):
+        tunnels = [{"CustomerGatewayId": GHOSTS["cgw-"], "Role": "master"}] * count
+        codes = frozenset({f"MissingParameter.{name}", f"IllegalParam.{name}", f"Invalid{name}", "InvalidParameter"})
+        found.append(Probe(SERVICE, DUAL, word, (name,), tunnels, codes))
     return found
 
 
