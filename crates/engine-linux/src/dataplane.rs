@@ -3,6 +3,7 @@
 
 mod kernel;
 mod probe;
+mod user;
 
 use std::path::Path;
 use std::{fmt, io};
@@ -15,6 +16,7 @@ use crate::error::LinuxError;
 
 pub(crate) use kernel::KernelXfrm;
 pub(crate) use probe::probe;
+pub(crate) use user::UserXfrm;
 
 /// Which data plane a node uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,10 +67,16 @@ pub(crate) trait DataPlane: Send + Sync {
     -> BoxFuture<'a, Result<(), LinuxError>>;
 }
 
-/// Starts the data plane of one instance, in the namespace of the calling thread.
-pub(crate) fn start(kind: Kind, _instance_dir: &Path) -> Result<Box<dyn DataPlane>, LinuxError> {
+/// Starts the data plane of one instance, in the namespace of the calling thread. `vici` is the socket that
+/// charon will have.
+pub(crate) fn start(
+    kind: Kind,
+    instance_dir: &Path,
+    mtu: u16,
+    vici: &Path,
+) -> Result<Box<dyn DataPlane>, LinuxError> {
     match kind {
         Kind::Kernel => Ok(Box::new(KernelXfrm::new()?)),
-        Kind::Uxfrm => Ok(Box::new(KernelXfrm::new()?)),
+        Kind::Uxfrm => Ok(Box::new(UserXfrm::start(instance_dir, mtu, vici)?)),
     }
 }

@@ -68,14 +68,31 @@ fn plain_esp_over_both_families() {
 fn interoperates_with_libipsec() {
     lab_or_skip!();
     let proposals = [
-        "aes128gcm16", "aes192gcm16", "aes256gcm16", "aes128gcm12", "aes128gcm8", "aes256gcm8",
-        "chacha20poly1305", "aes128-sha1", "aes192-sha1", "aes256-sha1", "aes128-md5", "aes128-sha256",
-        "aes256-sha256", "aes256-sha384", "aes256-sha512", "3des-sha1", "3des-md5", "3des-sha256", "des-md5",
+        "aes128gcm16",
+        "aes192gcm16",
+        "aes256gcm16",
+        "aes128gcm12",
+        "aes128gcm8",
+        "aes256gcm8",
+        "chacha20poly1305",
+        "aes128-sha1",
+        "aes192-sha1",
+        "aes256-sha1",
+        "aes128-md5",
+        "aes128-sha256",
+        "aes256-sha256",
+        "aes256-sha384",
+        "aes256-sha512",
+        "3des-sha1",
+        "3des-md5",
+        "3des-sha256",
+        "des-md5",
         "null-sha256",
     ];
     for (name, outer_v6) in [("l4", false), ("l6", true)] {
         let proposals = proposals.map(|p| format!("{p}-noesn")).to_vec();
-        let options = Options { peer: Peer::LibIpsec, outer_v6, proposals: proposals.clone(), ..Options::default() };
+        let options =
+            Options { peer: Peer::LibIpsec, outer_v6, proposals: proposals.clone(), ..Options::default() };
         let lab = Lab::new(name, options);
         for (i, proposal) in proposals.iter().enumerate() {
             lab.initiate(&format!("c{i}"));
@@ -96,7 +113,8 @@ fn rekeys_under_load() {
     lab.initiate("c0");
     lab.exec("hb", "iperf3 -s -1 -D");
     let client = lab.in_namespace("ha", "iperf3 -J -c 10.2.0.2 -t 6 -b 300M");
-    let client = Command::new("sh").args(["-c", &client]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let client =
+        Command::new("sh").args(["-c", &client]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     for side in ["a", "b", "a", "b"] {
         std::thread::sleep(Duration::from_secs(1));
         lab.swanctl(side, "--rekey --child c0");
@@ -119,7 +137,9 @@ fn engine_is_replaced_when_killed() {
     for _ in 0..3 {
         let engine = lab.child_pid("a", "uxfrm-engine");
         run(&format!("kill -9 {engine}"));
-        until("traffic after the engine was killed", Duration::from_secs(1), || lab.ping("ha", "10.2.0.2", 1) == 1);
+        until("traffic after the engine was killed", Duration::from_secs(1), || {
+            lab.ping("ha", "10.2.0.2", 1) == 1
+        });
         assert_ne!(lab.child_pid("a", "uxfrm-engine"), engine);
     }
     pings_pass(&lab);

@@ -133,7 +133,11 @@ impl Encapsulation {
 
     pub fn write(&self, writer: &mut Writer) {
         writer.attribute(XFRMA_ENCAP, |w| {
-            w.u16(self.kind).be16(self.source_port).be16(self.destination_port).zeros(2).bytes(&self.original);
+            w.u16(self.kind)
+                .be16(self.source_port)
+                .be16(self.destination_port)
+                .zeros(2)
+                .bytes(&self.original);
         });
     }
 }

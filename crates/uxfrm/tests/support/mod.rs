@@ -248,7 +248,8 @@ impl Lab {
                 )
             })
             .collect();
-        let if_id = if libipsec { String::new() } else { format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}") };
+        let if_id =
+            if libipsec { String::new() } else { format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}") };
         let encapsulate = if self.options.encapsulate { "yes" } else { "no" };
         format!(
             "connections {{ t {{
