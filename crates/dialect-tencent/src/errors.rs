@@ -28,7 +28,7 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
             format!("包年包月VPN网关`{id}`未到期，不支持删除。"),
         ),
         OpError::TokenMismatch => Refusal::plain("InvalidParameter", "The client token was used before."),
-        OpError::UnknownRegion(region) => unknown_region(region),
+        OpError::UnknownRegion(_) => unknown_region("X-TC-Region"),
         OpError::UnknownZone(zone) => Refusal::value("Zone", zone),
         OpError::UnknownResourceGroup(group) => Refusal::value("ResourceGroupId", group),
         OpError::CidrOutsideNetwork(cidr) => Refusal::new(
@@ -175,13 +175,9 @@ fn too_many_tags(service: &str, limit: u32) -> Refusal {
 }
 
 /// A region that is none of the API's. The first scheme calls the parameter `Region`.
-pub fn unknown_region_as(parameter: &str) -> Refusal {
+pub fn unknown_region(parameter: &str) -> Refusal {
     let text = format!("A value specified in `{parameter}` is not valid, is unsupported, or cannot be used.");
     Refusal::plain("InvalidParameterValue", text)
-}
-
-fn unknown_region(_: &str) -> Refusal {
-    unknown_region_as("X-TC-Region")
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ fn region(envelope: &Envelope, context: DecodeContext<'_>) -> Result<Region, Ref
     };
     let is_tc3 = envelope.nonce.is_none();
     let parameter = if is_tc3 { "X-TC-Region" } else { "Region" };
-    found.map(|region| region.id.clone()).ok_or_else(|| errors::unknown_region_as(parameter))
+    found.map(|region| region.id.clone()).ok_or_else(|| errors::unknown_region(parameter))
 }
 
 #[cfg(test)]
