@@ -23,6 +23,7 @@ pub mod respond;
 pub mod shapes;
 pub mod signature;
 pub mod tagging;
+pub mod task;
 #[cfg(test)]
 mod testing;
 
@@ -157,16 +158,5 @@ fn region(envelope: &Envelope, context: DecodeContext<'_>) -> Result<Region, Ref
 }
 
 #[cfg(test)]
-mod tests {
-    use causeway_dialect::Dialect;
-
-    use super::Tencent;
-
-    #[test]
-    fn every_action_that_is_carried_out_is_in_the_catalogue() {
-        let catalogue = Tencent.catalogue();
-        for action in Tencent.actions() {
-            assert!(catalogue.contains(&action), "{action:?}");
-        }
-    }
-}
+#[path = "lib_tests.rs"]
+mod tests;

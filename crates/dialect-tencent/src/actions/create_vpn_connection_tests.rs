@@ -179,10 +179,22 @@ fn the_answer_holds_what_terraform_reads_without_a_check() {
         assert_eq!(found["TotalCount"], 1);
         assert_eq!(found["VpnConnectionSet"][0], it);
     }
+    let task =
+        testing::call(&mut view, "vpc", "DescribeVpcTaskResult", json!({"TaskId": testing::REQUEST_ID}));
+    assert_eq!(task.unwrap()["Status"], "RUNNING");
     let used = testing::call(&mut view, "vpc", "DeleteVpnGateway", json!({"VpnGatewayId": gateway}));
     assert_eq!(used.expect_err("is used").code, "UnsupportedOperation");
     let used = testing::call(&mut view, "vpc", "DeleteCustomerGateway", json!({"CustomerGatewayId": peer}));
     assert_eq!(used.expect_err("is used").code, "ResourceInUse");
+    let deletion = json!({"VpnGatewayId": gateway, "VpnConnectionId": it["VpnConnectionId"]});
+    testing::call(&mut view, "vpc", "DeleteVpnConnection", deletion.clone()).unwrap();
+    let again = testing::call(&mut view, "vpc", "DeleteVpnConnection", deletion);
+    assert_eq!(again.expect_err("is busy").code, "UnsupportedOperation.InvalidState");
+    let found = testing::call(&mut view, "vpc", "DescribeVpnConnections", json!({})).unwrap();
+    assert_eq!(found["VpnConnectionSet"][0]["State"], "DELETING");
+    let task = crate::task::deletion_id(it["VpnConnectionId"].as_str().unwrap(), 1);
+    let task = testing::call(&mut view, "vpc", "DescribeVpcTaskResult", json!({"TaskId": task})).unwrap();
+    assert_eq!(task["Status"], "RUNNING");
 }
 
 #[test]
