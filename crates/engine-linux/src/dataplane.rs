@@ -2,6 +2,8 @@
 //! configuration is the same on both.
 
 mod kernel;
+mod probe;
+mod user;
 
 use std::path::Path;
 use std::{fmt, io};
@@ -13,6 +15,8 @@ use tokio::process::{Child, Command};
 use crate::error::LinuxError;
 
 pub(crate) use kernel::KernelXfrm;
+pub(crate) use probe::probe;
+pub(crate) use user::UserXfrm;
 
 /// Which data plane a node uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,15 +67,16 @@ pub(crate) trait DataPlane: Send + Sync {
     -> BoxFuture<'a, Result<(), LinuxError>>;
 }
 
-/// Starts the data plane of one instance, in the namespace of the calling thread.
-pub(crate) fn start(kind: Kind, _instance_dir: &Path) -> Result<Box<dyn DataPlane>, LinuxError> {
+/// Starts the data plane of one instance, in the namespace of the calling thread. `vici` is the socket that
+/// charon will have.
+pub(crate) fn start(
+    kind: Kind,
+    instance_dir: &Path,
+    mtu: u16,
+    vici: &Path,
+) -> Result<Box<dyn DataPlane>, LinuxError> {
     match kind {
         Kind::Kernel => Ok(Box::new(KernelXfrm::new()?)),
-        Kind::Uxfrm => Ok(Box::new(KernelXfrm::new()?)),
+        Kind::Uxfrm => Ok(Box::new(UserXfrm::start(instance_dir, mtu, vici)?)),
     }
-}
-
-/// Looks what this node has.
-pub(crate) fn probe() -> Choice {
-    Choice { kind: Kind::Kernel, reason: "probe not there yet".into() }
 }

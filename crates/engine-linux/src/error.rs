@@ -26,6 +26,8 @@ pub enum LinuxError {
     Tag(String),
     #[error("{what}")]
     System { what: String, source: io::Error },
+    #[error("IPsec in user space")]
+    User { source: uxfrm::broker::BrokerError },
     #[error("a task of the engine was stopped")]
     Stopped,
 }

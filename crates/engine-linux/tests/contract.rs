@@ -16,11 +16,12 @@ fn public(last: u8) -> IpAddr {
 async fn keeps_the_contract() {
     let Some(node) = common::Node::start("ct").await else { return };
     let fixture = Fixture {
-        engine: Arc::clone(&node.engine) as _,
+        engine: Arc::clone(node.engine()) as _,
         prefix: "t".into(),
         public: [1, 2, 3, 4, 5].map(public),
         patience: Duration::from_secs(30),
     };
     run_all(&fixture).await;
+    drop(fixture);
     node.end().await;
 }

@@ -2,6 +2,7 @@
 //! there is one, while there is a keeper per instance.
 
 fn main() -> std::process::ExitCode {
+    causeway_engine_linux::shim::child_entry();
     let args: Vec<String> = std::env::args().skip(1).collect();
     causeway_engine_linux::shim::main(&args)
 }

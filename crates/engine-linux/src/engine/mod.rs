@@ -65,12 +65,13 @@ impl LinuxEngine {
         let records = Records::at(&config.run_dir);
         let key = fingerprint_key(&config.run_dir.join("fingerprint.key"))?;
         let state = Mutex::new(State::new(records.all()?));
-        let plane = dataplane::probe();
+        let plane = dataplane::probe(&Namespace::named(names.probe())).await?;
         tracing::info!(data_plane = ?plane.kind, reason = %plane.reason, "engine starts");
         fabric::ensure(&Namespace::named(names.fabric())).await?;
         let (wake_ups, _) = broadcast::channel(WAKE_UP_QUEUE);
         let inner = Arc::new(Inner { config, names, records, key, plane, state, wake_ups, lock });
-        for instance in inner.state().instances() {
+        let instances = inner.state().instances();
+        for instance in instances {
             watch::start(&inner, instance);
         }
         Ok(Self { inner })

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::keeper::Keeper;
+use super::keeper::{Keeper, vici_socket};
 use super::protocol::Refusal;
 use crate::records;
 use crate::strongswan::client::{Client, ViciError};
@@ -98,7 +98,7 @@ async fn run_once(keeper: &Arc<Keeper>) -> Ended {
 
 async fn start(keeper: &Arc<Keeper>) -> Result<(Child, Client), Ended> {
     let dir = &keeper.args.instance_dir;
-    let (vici, settings_path) = (dir.join("charon.vici"), dir.join("strongswan.conf"));
+    let (vici, settings_path) = (vici_socket(dir), dir.join("strongswan.conf"));
     records::remove_file(&vici)?;
     records::write_private(&settings_path, settings::text(&vici).as_bytes())?;
     let mut command = Command::new(&keeper.args.charon);

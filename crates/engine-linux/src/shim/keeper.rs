@@ -1,6 +1,6 @@
 //! The keeper's state and what can be done with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use causeway_plan::{Instance, InstanceHealth, Object, Tunnel};
@@ -74,13 +74,16 @@ impl From<ViciError> for TunnelFailure {
 
 impl Keeper {
     pub(super) fn new(args: ShimArgs) -> Result<Self, LinuxError> {
+        let instance = read_instance(&args)?;
+        let (dir, vici) = (&args.instance_dir, vici_socket(&args.instance_dir));
+        let plane = dataplane::start(args.data_plane, dir, instance.inner_mtu, &vici)?;
         let core = Core {
-            instance: read_instance(&args)?,
+            instance,
             health: InstanceHealth::Starting,
             charon_pid: None,
             client: None,
             tunnels: Tunnels::default(),
-            plane: dataplane::start(args.data_plane, &args.instance_dir)?,
+            plane,
             socket: RouteSocket::new().doing(|| "routing socket".into())?,
         };
         Ok(Self {
@@ -280,6 +283,11 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// Where charon of an instance has its control socket.
+pub(super) fn vici_socket(instance_dir: &Path) -> PathBuf {
+    instance_dir.join("charon.vici")
 }
 
 fn read_instance(args: &ShimArgs) -> Result<Instance, LinuxError> {

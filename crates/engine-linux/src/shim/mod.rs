@@ -55,6 +55,12 @@ impl ShimArgs {
     }
 }
 
+/// Becomes the data plane's engine when the process was started as one, and then does not return. A
+/// program whose `main` may call [`main`] calls this before anything else.
+pub fn child_entry() {
+    uxfrm::engine::child_entry();
+}
+
 /// Runs a keeper until it is told to stop. To be called first thing in a program's `main`, while there is
 /// one thread. Its messages go to stderr, which is the file `keeper.log` in the instance's directory.
 pub fn main(args: &[String]) -> std::process::ExitCode {

@@ -1,6 +1,9 @@
 //! A node for a test: an engine with a tag and a run directory of its own, taken away at the end, also
 //! after a failure.
 
+#[allow(dead_code)]
+pub mod gateway;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +11,7 @@ use causeway_engine::Engine;
 use causeway_engine_linux::{LinuxConfig, LinuxEngine, ShimCommand};
 
 pub struct Node {
-    pub engine: Arc<LinuxEngine>,
+    engine: Option<Arc<LinuxEngine>>,
     pub config: LinuxConfig,
     _run_dir: tempfile::TempDir,
 }
@@ -25,21 +28,25 @@ impl Node {
         let mut config = LinuxConfig::new(tag, shim());
         config.run_dir = run_dir.path().join("run");
         let engine = LinuxEngine::start(config.clone()).await.expect("the engine starts");
-        Some(Self { engine: Arc::new(engine), config, _run_dir: run_dir })
+        Some(Self { engine: Some(Arc::new(engine)), config, _run_dir: run_dir })
     }
 
     /// Drops the engine and starts another one on what is there, as a restart of the control plane does.
     #[allow(dead_code)]
     pub async fn restart(&mut self) {
-        let config = self.config.clone();
-        let placeholder = Arc::clone(&self.engine);
-        drop(placeholder);
-        let _ = config;
+        let (engine, config) = (self.engine.take(), self.config.clone());
+        assert_eq!(engine.as_ref().map(Arc::strong_count), Some(1), "somebody else holds the engine");
+        drop(engine);
+        self.engine = Some(Arc::new(LinuxEngine::start(config).await.expect("the engine starts again")));
+    }
+
+    pub fn engine(&self) -> &Arc<LinuxEngine> {
+        self.engine.as_ref().expect("only `restart` takes the engine, and puts one back")
     }
 
     /// Removes everything and asserts that nothing is left.
     pub async fn end(self) {
-        self.engine.cleanup_all().await.expect("cleanup");
+        self.engine().cleanup_all().await.expect("cleanup");
         let left = namespaces(&self.config.node_tag);
         assert_eq!(left, Vec::<String>::new(), "namespaces are left");
         assert!(!self.config.run_dir.exists(), "the run directory is left");
@@ -49,21 +56,17 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         // After a failure the runtime may be gone, so this goes the plain way.
+        let run = |argv: &[&str]| {
+            let output = std::process::Command::new(argv[0]).args(&argv[1..]).output();
+            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+        };
         for name in namespaces(&self.config.node_tag) {
-            let pids = std::process::Command::new("ip").args(["netns", "pids", &name]).output();
-            for pid in pids.iter().flat_map(|o| {
-                String::from_utf8_lossy(&o.stdout).into_owned().lines().map(str::to_owned).collect::<Vec<_>>()
-            }) {
-                let _ = std::process::Command::new("kill").args(["-9", &pid]).status();
+            for pid in run(&["ip", "netns", "pids", &name]).lines() {
+                run(&["kill", "-9", pid]);
             }
-            let _ = std::process::Command::new("ip").args(["netns", "del", &name]).status();
+            run(&["ip", "netns", "del", &name]);
         }
-        let run_dir = self.config.run_dir.as_os_str();
-        let _ = std::process::Command::new("umount")
-            .arg("-l")
-            .arg(run_dir)
-            .stderr(std::process::Stdio::null())
-            .status();
+        run(&["umount", "-l", &self.config.run_dir.display().to_string()]);
     }
 }
 

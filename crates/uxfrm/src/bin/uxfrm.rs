@@ -1,0 +1,158 @@
+//! `uxfrm`: runs an IKE daemon on IPsec in user space.
+
+use clap::{Args, Parser, Subcommand};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, ExitStatus};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+use uxfrm::broker::{self, Broker, BrokerConfig};
+use uxfrm::engine::EngineConfig;
+
+#[derive(Parser)]
+#[command(version, about = "IPsec in user space under an unmodified IKE daemon")]
+struct Cli {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Run an IKE daemon whose IPsec is served from user space, in the current network namespace.
+    Run(Run),
+    /// Run a command whose XFRM sockets are served by a running `uxfrm run`: `uxfrm join -- ip xfrm state`.
+    Join {
+        #[arg(long, default_value = "/run/uxfrm.sock")]
+        control: PathBuf,
+        #[arg(required = true, trailing_var_arg = true)]
+        command: Vec<String>,
+    },
+    /// Say what this machine permits.
+    Probe,
+    /// Print the counters of a running engine.
+    Stats {
+        #[arg(long, default_value = "/run/uxfrm.stats")]
+        stats: PathBuf,
+        /// In Prometheus' text format; else JSON.
+        #[arg(long)]
+        prometheus: bool,
+    },
+}
+
+#[derive(Args)]
+struct Run {
+    /// Name of the interface of each if_id: {if_id} decimal, {if_id:x} hexadecimal.
+    #[arg(long, default_value = "ipsec{if_id}")]
+    interface_name: String,
+    /// MTU of the interfaces, in bytes.
+    #[arg(long, default_value_t = 1400)]
+    mtu: u16,
+    /// Port of ESP in UDP.
+    #[arg(long, default_value_t = 4500)]
+    port: u16,
+    /// Pairs of worker threads; 0 for half of the CPUs.
+    #[arg(long, default_value_t = 0)]
+    workers: usize,
+    /// Make the interfaces of these if_ids at once.
+    #[arg(long)]
+    interface: Vec<u32>,
+    /// The daemon's VICI socket, for rekeying after the engine was replaced.
+    #[arg(long, default_value = "/run/charon.vici")]
+    vici: PathBuf,
+    /// Where `uxfrm join` finds this process.
+    #[arg(long, default_value = "/run/uxfrm.sock")]
+    control: PathBuf,
+    /// Where counters are read.
+    #[arg(long, default_value = "/run/uxfrm.stats")]
+    stats: PathBuf,
+    #[arg(required = true, trailing_var_arg = true)]
+    command: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    uxfrm::engine::child_entry();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    let result = match Cli::parse().command {
+        Action::Run(run) => run_daemon(run),
+        Action::Join { control, command } => join(control, command),
+        Action::Probe => {
+            let probe = uxfrm::probe::probe();
+            print!("{probe}");
+            Ok(if probe.uxfrm_works() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Action::Stats { stats, prometheus } => print_stats(stats, prometheus),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("uxfrm: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+type Error = Box<dyn std::error::Error>;
+
+static DAEMON: AtomicI32 = AtomicI32::new(0);
+
+/// Passes a signal on to the daemon, so that it can say goodbye to its peers.
+extern "C" fn forward(signal: libc::c_int) {
+    let daemon = DAEMON.load(Ordering::Relaxed);
+    if daemon > 0 {
+        // SAFETY: kill is async-signal-safe; the process is our child, not yet waited for.
+        unsafe { libc::kill(daemon, signal) };
+    }
+}
+
+fn run_daemon(run: Run) -> Result<ExitCode, Error> {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: the handler only makes an async-signal-safe call.
+        unsafe { libc::signal(signal, forward as *const () as libc::sighandler_t) };
+    }
+    let broker = Broker::start(BrokerConfig {
+        engine: EngineConfig {
+            interface_name: run.interface_name,
+            mtu: run.mtu,
+            port: run.port,
+            workers: run.workers,
+            plain_esp: true,
+            stats: Some(run.stats),
+        },
+        vici: Some(run.vici),
+        control: Some(run.control),
+        ..BrokerConfig::default()
+    })?;
+    for if_id in run.interface {
+        broker.ensure_interface(if_id)?;
+    }
+    let (program, arguments) = run.command.split_first().ok_or("no command")?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    broker.intercept(&mut command)?;
+    let mut child = command.spawn().map_err(|e| format!("cannot start {program}: {e} (try: uxfrm probe)"))?;
+    drop(command);
+    DAEMON.store(child.id() as i32, Ordering::Relaxed);
+    let status = child.wait()?;
+    DAEMON.store(0, Ordering::Relaxed);
+    Ok(exit_code(status))
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    ExitCode::from(code.clamp(0, 255) as u8)
+}
+
+fn join(control: PathBuf, command: Vec<String>) -> Result<ExitCode, Error> {
+    broker::join(&control).map_err(|e| format!("cannot join {}: {e}", control.display()))?;
+    let (program, arguments) = command.split_first().ok_or("no command")?;
+    Err(Command::new(program).args(arguments).exec().into())
+}
+
+fn print_stats(path: PathBuf, prometheus: bool) -> Result<ExitCode, Error> {
+    let mut stream = UnixStream::connect(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(if prometheus { b"prometheus\n" } else { b"json\n" })?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    print!("{text}");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,218 @@
+//! The broker: holds the IKE daemon's side of the XFRM sockets, and everything else that must survive the engine.
+//!
+//! It is a thread of the process that starts the IKE daemon. It answers the daemon's intercepted system calls, relays
+//! netlink messages between daemon and engine, starts the engine as a child process and starts it again when it dies or
+//! hangs. It keeps the engine's sockets and TUN queues open meanwhile, so that addresses, routes and the order of the
+//! port-sharing group stay; and it keeps the policies (which hold no secrets). Keys it only passes on: the SAs that died
+//! with an engine are made anew by rekeying, through VICI.
+
+mod connection;
+mod intercept;
+mod journal;
+mod process;
+mod recovery;
+mod relay;
+pub mod vici;
+
+use crate::engine::EngineConfig;
+use crate::sys::message;
+use crate::sys::seccomp::Filter;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How a broker runs.
+#[derive(Debug)]
+pub struct BrokerConfig {
+    pub engine: EngineConfig,
+    /// Namespace of the engine's sockets and interfaces; `None` for the caller's.
+    pub netns: Option<OwnedFd>,
+    /// The daemon's VICI socket, for rekeying after an engine was restarted; `None` leaves that to the daemon.
+    pub vici: Option<PathBuf>,
+    /// The daemon gets an error when the engine has not answered after this long.
+    pub request_timeout: Duration,
+    /// An engine that leaves a request or ping unanswered for this long is killed and replaced.
+    pub hang_timeout: Duration,
+    /// Time between pings.
+    pub ping_interval: Duration,
+    /// A Unix socket by which other programs (`uxfrm join -- ip xfrm state`) have their XFRM sockets served too.
+    pub control: Option<PathBuf>,
+    /// How long to wait for the first engine to bind its sockets.
+    pub start_timeout: Duration,
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self {
+            engine: EngineConfig::default(),
+            netns: None,
+            vici: None,
+            request_timeout: Duration::from_millis(500),
+            hang_timeout: Duration::from_millis(1500),
+            ping_interval: Duration::from_secs(5),
+            control: None,
+            start_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why a broker could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    #[error("cannot set up the broker")]
+    Setup(#[source] io::Error),
+    /// The engine said why on standard error.
+    #[error("the engine did not start: is the port taken, and are TUN and raw sockets permitted?")]
+    EngineStart,
+    #[error("no interface for if_id {0}: the engine said why on standard error")]
+    Interface(u32),
+    #[error("the broker's thread is gone")]
+    Gone,
+}
+
+/// What the handle asks of the thread.
+enum Ask {
+    Listener(OwnedFd),
+    Interface(u32, SyncSender<Option<String>>),
+    EnginePid(SyncSender<Option<u32>>),
+    Flush,
+    Stop,
+}
+
+/// A running broker. Dropping it stops the engine; an intercepted daemon should be stopped before.
+pub struct Broker {
+    asks: Mutex<Sender<Ask>>,
+    wake: OwnedFd,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Broker {
+    /// Starts the engine and waits until its sockets are bound: only then may the IKE daemon be started.
+    ///
+    /// # Errors
+    /// [`BrokerError::EngineStart`] and [`BrokerError::Setup`].
+    pub fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
+        let (sender, receiver): (Sender<Ask>, Receiver<Ask>) = channel();
+        let wake = crate::sys::event_fd().map_err(BrokerError::Setup)?;
+        let (ready, is_ready) = sync_channel(1);
+        let start_timeout = config.start_timeout;
+        let relay = relay::Relay::new(config, receiver, wake.try_clone().map_err(BrokerError::Setup)?, ready)
+            .map_err(BrokerError::Setup)?;
+        let thread = std::thread::Builder::new()
+            .name("uxfrm-broker".into())
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                if let Err(error) = relay.run() {
+                    tracing::error!(%error, "broker ended");
+                }
+            })
+            .map_err(BrokerError::Setup)?;
+        let this = Self { asks: Mutex::new(sender), wake, thread: Some(thread) };
+        match is_ready.recv_timeout(start_timeout) {
+            Ok(()) => Ok(this),
+            Err(_) => Err(BrokerError::EngineStart),
+        }
+    }
+
+    fn ask(&self, ask: Ask) -> Result<(), BrokerError> {
+        let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        asks.send(ask).map_err(|_| BrokerError::Gone)?;
+        crate::sys::signal(&self.wake);
+        Ok(())
+    }
+
+    /// Prepares a command so that its XFRM sockets are served by this broker: the IKE daemon, or `ip xfrm`. The command
+    /// runs in whatever network namespace it is started in, which should be the engine's.
+    ///
+    /// # Errors
+    /// [`BrokerError::Setup`]; spawning the command fails where seccomp notification is not permitted.
+    pub fn intercept(&self, command: &mut Command) -> Result<(), BrokerError> {
+        let (ours, theirs) = message::pair().map_err(BrokerError::Setup)?;
+        self.ask(Ask::Listener(ours))?;
+        let filter = Filter::new();
+        let install = move || {
+            let listener = filter.install()?;
+            let byte = [0u8];
+            let iovec = libc::iovec { iov_base: byte.as_ptr().cast_mut().cast(), iov_len: 1 };
+            message::send_raw(theirs.as_raw_fd(), &[iovec], Some(listener.as_raw_fd()), libc::MSG_NOSIGNAL)
+        };
+        // SAFETY: between fork and exec this only makes system calls on memory that was prepared before: it neither
+        // allocates nor takes a lock. The listener closes in the child when `install` returns.
+        unsafe { command.pre_exec(install) };
+        Ok(())
+    }
+
+    /// Makes sure that the interface of an `if_id` exists and is up, and returns its name. Interfaces also come by
+    /// themselves with the first policy or SA that names them.
+    ///
+    /// # Errors
+    /// [`BrokerError::Interface`], [`BrokerError::Gone`].
+    pub fn ensure_interface(&self, if_id: u32) -> Result<String, BrokerError> {
+        let (sender, receiver) = sync_channel(1);
+        self.ask(Ask::Interface(if_id, sender))?;
+        let name = receiver.recv_timeout(Duration::from_secs(5)).map_err(|_| BrokerError::Gone)?;
+        name.ok_or(BrokerError::Interface(if_id))
+    }
+
+    /// Removes all SAs and policies: for a daemon that was killed, so that the next one finds nothing of it.
+    ///
+    /// # Errors
+    /// [`BrokerError::Gone`].
+    pub fn flush(&self) -> Result<(), BrokerError> {
+        self.ask(Ask::Flush)
+    }
+
+    /// The engine's process id, while one runs.
+    pub fn engine_pid(&self) -> Option<u32> {
+        let (sender, receiver) = sync_channel(1);
+        self.ask(Ask::EnginePid(sender)).ok()?;
+        receiver.recv_timeout(Duration::from_secs(5)).ok()?
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Gone already is stopped.
+        let _ = self.ask(Ask::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Joins a running broker: this process's XFRM sockets are served by it from now on, over `exec` too.
+///
+/// # Errors
+/// Where no broker listens at `control`, or seccomp notification is not permitted.
+pub fn join(control: &std::path::Path) -> io::Result<()> {
+    let stream = message::connect(control)?;
+    let listener = Filter::new().install()?;
+    message::send(stream.as_fd(), &[&[0]], Some(listener.as_fd()), true)
+}
+
+/// The namespace of the calling thread, for [`BrokerConfig::netns`].
+///
+/// # Errors
+/// Of opening `/proc/thread-self/ns/net`.
+pub fn current_netns() -> io::Result<OwnedFd> {
+    Ok(std::fs::File::open("/proc/thread-self/ns/net")?.into())
+}
+
+/// Whether two descriptors are of the same namespace.
+///
+/// # Errors
+/// Of `fstat`.
+pub fn same_netns(a: &OwnedFd, b: &OwnedFd) -> io::Result<bool> {
+    let id = |fd: &OwnedFd| -> io::Result<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::File::from(fd.as_fd().try_clone_to_owned()?).metadata()?;
+        Ok((metadata.dev(), metadata.ino()))
+    };
+    Ok(id(a)? == id(b)?)
+}

@@ -1,0 +1,464 @@
+//! The broker's thread: one loop over the daemon's calls and messages, the engine's answers, and timers.
+
+use super::connection::Connection;
+use super::intercept::{self, Outcome};
+use super::journal::{self, Journal};
+use super::process::Engine;
+use super::{Ask, BrokerConfig, recovery};
+use crate::engine::link::{self, Buffer, Kind};
+use crate::sys::epoll::{Epoll, Ready};
+use crate::sys::{self, message, seccomp};
+use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
+use crate::xfrm::wire::{self, Header, Writer};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// Longest datagram of netlink requests, in bytes. strongSwan's largest is under 2 KiB.
+const MAX_REQUEST_LEN: usize = 8 * 1024;
+/// Requests that may wait for an engine that is starting.
+const MAX_QUEUED: usize = 256;
+/// Wait before a dead engine is replaced, doubled each time it dies within [`STABLE`].
+const FIRST_BACKOFF: Duration = Duration::from_millis(20);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+const STABLE: Duration = Duration::from_secs(10);
+
+/// What a descriptor in epoll is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Token {
+    Wake,
+    Engine,
+    Control,
+    /// Where listeners come from.
+    Source(u32),
+    Listener(u32),
+    Connection(u32),
+}
+
+impl Token {
+    fn encode(self) -> u64 {
+        let (kind, id) = match self {
+            Self::Wake => (0u64, 0),
+            Self::Engine => (1, 0),
+            Self::Source(id) => (2, id),
+            Self::Listener(id) => (3, id),
+            Self::Connection(id) => (4, id),
+            Self::Control => (5, 0),
+        };
+        kind << 32 | u64::from(id)
+    }
+
+    fn decode(value: u64) -> Self {
+        let id = value as u32;
+        match value >> 32 {
+            0 => Self::Wake,
+            1 => Self::Engine,
+            2 => Self::Source(id),
+            3 => Self::Listener(id),
+            4 => Self::Connection(id),
+            _ => Self::Control,
+        }
+    }
+}
+
+/// A request on its way.
+struct Pending {
+    connection: u32,
+    header: Header,
+    since: Instant,
+    /// A copy of a request about policies, for the journal.
+    journal: Option<Vec<u8>>,
+    failed: bool,
+}
+
+pub(super) struct Relay {
+    config: BrokerConfig,
+    asks: Receiver<Ask>,
+    wake: OwnedFd,
+    ready: Option<SyncSender<()>>,
+    control: Option<OwnedFd>,
+    epoll: Epoll,
+    engine: Option<Engine>,
+    engine_since: Instant,
+    engine_starts: u32,
+    backoff: Duration,
+    restart_at: Option<Instant>,
+    last_ping: Instant,
+    ping_pending: Option<Instant>,
+    kept: BTreeMap<String, OwnedFd>,
+    journal: Journal,
+    connections: HashMap<u32, Connection>,
+    sources: HashMap<u32, OwnedFd>,
+    listeners: HashMap<u32, OwnedFd>,
+    pending: HashMap<u32, Pending>,
+    queued: VecDeque<(u32, Zeroizing<Vec<u8>>)>,
+    interface_asks: Vec<(u32, SyncSender<Option<String>>)>,
+    next_id: u32,
+    stop: bool,
+}
+
+impl Relay {
+    pub fn new(
+        config: BrokerConfig,
+        asks: Receiver<Ask>,
+        wake: OwnedFd,
+        ready: SyncSender<()>,
+    ) -> io::Result<Self> {
+        let epoll = Epoll::new()?;
+        epoll.add(wake.as_fd(), Token::Wake.encode())?;
+        let control = config.control.as_ref().map(|path| message::listen(path)).transpose()?;
+        if let Some(control) = &control {
+            epoll.add(control.as_fd(), Token::Control.encode())?;
+        }
+        Ok(Self {
+            config,
+            asks,
+            wake,
+            ready: Some(ready),
+            control,
+            epoll,
+            engine: None,
+            engine_since: Instant::now(),
+            engine_starts: 0,
+            backoff: FIRST_BACKOFF,
+            restart_at: Some(Instant::now()),
+            last_ping: Instant::now(),
+            ping_pending: None,
+            kept: BTreeMap::new(),
+            journal: Journal::default(),
+            connections: HashMap::new(),
+            sources: HashMap::new(),
+            listeners: HashMap::new(),
+            pending: HashMap::new(),
+            queued: VecDeque::new(),
+            interface_asks: Vec::new(),
+            next_id: 1,
+            stop: false,
+        })
+    }
+
+    fn id(&mut self) -> u32 {
+        self.next_id = self.next_id.wrapping_add(1).max(1);
+        self.next_id
+    }
+
+    /// Serves until it is told to stop, or the first engine cannot be started.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut buffer = Buffer::new();
+        while !self.stop {
+            self.run_timers()?;
+            if self.engine.is_none() && self.ready.is_some() && self.engine_starts > 0 {
+                return Err(io::Error::other("the first engine did not start"));
+            }
+            let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
+            for event in self.epoll.wait(timeout)? {
+                self.event(event, &mut buffer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Ready, buffer: &mut Buffer) -> io::Result<()> {
+        match Token::decode(event.token) {
+            Token::Wake => self.serve_asks(),
+            Token::Engine => self.serve_engine(buffer),
+            Token::Control => self.serve_control(),
+            Token::Source(id) => self.serve_source(id),
+            Token::Listener(id) => self.serve_listener(id, event),
+            Token::Connection(id) => self.serve_connection(id),
+        }
+    }
+
+    fn serve_control(&mut self) -> io::Result<()> {
+        // A client that went away meanwhile is no error.
+        if let Some(Ok(source)) = self.control.as_ref().map(|control| message::accept(control.as_fd())) {
+            self.add_source(source)?;
+        }
+        Ok(())
+    }
+
+    fn add_source(&mut self, source: OwnedFd) -> io::Result<()> {
+        let id = self.id();
+        self.epoll.add(source.as_fd(), Token::Source(id).encode())?;
+        self.sources.insert(id, source);
+        Ok(())
+    }
+
+    /// Empties the engine's databases.
+    fn flush(&mut self) {
+        let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) else { return };
+        for kind in [FLUSHPOLICY, FLUSHSA] {
+            let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST, sequence: 0, port: 0 });
+            // Protocol 0: all SAs.
+            let request = {
+                writer.zeros(4);
+                writer.finish()
+            };
+            self.journal.accepted(&request);
+            // A dead engine has nothing to flush.
+            let _ = link::send(engine.link.as_fd(), Kind::Request, 0, &request, None, true);
+        }
+    }
+
+    fn serve_asks(&mut self) -> io::Result<()> {
+        sys::clear(&self.wake);
+        while let Ok(ask) = self.asks.try_recv() {
+            match ask {
+                Ask::Stop => self.stop = true,
+                Ask::EnginePid(reply) => {
+                    let _ = reply.try_send(self.engine.as_ref().map(Engine::pid));
+                }
+                Ask::Listener(source) => self.add_source(source)?,
+                Ask::Flush => self.flush(),
+                Ask::Interface(if_id, reply) => {
+                    self.interface_asks.push((if_id, reply));
+                    if let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) {
+                        // Where the engine is dead, the next one is asked again.
+                        let _ = link::send(engine.link.as_fd(), Kind::Interface, if_id, &[], None, false);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A process that was prepared by `intercept` sends its listener; the end of the source means no more will come.
+    fn serve_source(&mut self, id: u32) -> io::Result<()> {
+        let Some(source) = self.sources.get(&id) else { return Ok(()) };
+        let mut byte = [0];
+        match message::receive(source.as_fd(), &mut byte, false) {
+            Ok(Some((1, Some(listener)))) => {
+                let id = self.id();
+                self.epoll.add(listener.as_fd(), Token::Listener(id).encode())?;
+                self.listeners.insert(id, listener);
+            }
+            Ok(None) => {}
+            _ => drop(self.sources.remove(&id)),
+        }
+        Ok(())
+    }
+
+    fn serve_listener(&mut self, id: u32, event: Ready) -> io::Result<()> {
+        if !event.readable {
+            // Hung up: all processes under the filter have ended.
+            self.listeners.remove(&id);
+            return Ok(());
+        }
+        let Some(listener) = self.listeners.get(&id) else { return Ok(()) };
+        let Some(call) = seccomp::receive(listener.as_fd())? else { return Ok(()) };
+        let connections = std::cell::RefCell::new(self.connections.values_mut().collect::<Vec<_>>());
+        let find = |inode| {
+            let mut all = connections.borrow_mut();
+            let position = all.iter().position(|c| c.inode == inode)?;
+            Some(all.swap_remove(position))
+        };
+        let outcome = intercept::answer(listener.as_fd(), &call, self.config.engine.port, find)?;
+        drop(connections);
+        if let Outcome::Opened(connection) = outcome {
+            let id = self.id();
+            self.epoll.add(connection.server(), Token::Connection(id).encode())?;
+            self.connections.insert(id, connection);
+        }
+        Ok(())
+    }
+
+    fn serve_connection(&mut self, id: u32) -> io::Result<()> {
+        let Some(connection) = self.connections.get(&id) else { return Ok(()) };
+        let mut request = Zeroizing::new(vec![0; MAX_REQUEST_LEN]);
+        match message::receive(connection.server(), &mut request, false) {
+            Ok(None) => return Ok(()),
+            Ok(Some((len, _))) if len > 0 => request.truncate(len),
+            _ => {
+                self.connections.remove(&id);
+                self.pending.retain(|_, pending| pending.connection != id);
+                return Ok(());
+            }
+        }
+        let Some(header) = wire::messages(&request).next().map(|m| m.header) else { return Ok(()) };
+        let number = self.id();
+        let journal = journal::concerns_policies(&request).then(|| request.to_vec());
+        let pending = Pending { connection: id, header, since: Instant::now(), journal, failed: false };
+        self.pending.insert(number, pending);
+        match self.engine.as_ref().filter(|engine| engine.ready) {
+            Some(engine) => {
+                // A full link means a hung engine: the timer answers.
+                let _ = link::send(engine.link.as_fd(), Kind::Request, number, &request, None, false);
+            }
+            None if self.queued.len() < MAX_QUEUED => self.queued.push_back((number, request)),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn serve_engine(&mut self, buffer: &mut Buffer) -> io::Result<()> {
+        while let Some(engine) = &self.engine {
+            let link = engine.link.try_clone()?;
+            let mut message = match link::receive(link.as_fd(), buffer, false) {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(%error, "the engine is gone");
+                    self.engine_gone();
+                    return Ok(());
+                }
+            };
+            match message.kind {
+                Kind::Reply => self.reply(message.number, message.body),
+                Kind::Done => self.done(message.number),
+                Kind::Event => {
+                    let (group, body) = (message.number, &*message.body);
+                    self.connections.values().for_each(|c| c.deliver_event(group, body));
+                }
+                Kind::Ping => self.ping_pending = None,
+                Kind::Keep => {
+                    if let Some(descriptor) = message.descriptor.take() {
+                        self.kept.insert(String::from_utf8_lossy(message.body).into_owned(), descriptor);
+                    }
+                }
+                Kind::Interface => {
+                    let name = String::from_utf8_lossy(message.body).into_owned();
+                    let name = (!name.is_empty()).then_some(name);
+                    let if_id = message.number;
+                    for (_, reply) in self.interface_asks.extract_if(.., |(asked, _)| *asked == if_id) {
+                        let _ = reply.try_send(name.clone());
+                    }
+                }
+                Kind::Ready => {
+                    drop(message);
+                    self.engine_ready();
+                }
+                Kind::Request => tracing::warn!("the engine sent a request"),
+            }
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, number: u32, body: &mut [u8]) {
+        let Some(pending) = self.pending.get_mut(&number) else { return };
+        let error = wire::messages(body)
+            .any(|m| m.header.kind == NLMSG_ERROR && m.payload.first_chunk() != Some(&0i32.to_ne_bytes()));
+        pending.failed |= error;
+        if let Some(connection) = self.connections.get(&pending.connection) {
+            connection.deliver(body);
+        }
+    }
+
+    fn done(&mut self, number: u32) {
+        let Some(pending) = self.pending.remove(&number) else { return };
+        if let (Some(request), false) = (pending.journal, pending.failed) {
+            self.journal.accepted(&request);
+        }
+    }
+
+    /// A new engine serves: it gets the policies, the interfaces that were asked for, and what waited.
+    fn engine_ready(&mut self) {
+        let Some(engine) = &mut self.engine else { return };
+        engine.ready = true;
+        let link = engine.link.as_fd();
+        // Errors mean that it died again, which the link's end will say.
+        for request in self.journal.requests() {
+            let _ = link::send(link, Kind::Request, 0, request, None, true);
+        }
+        for (if_id, _) in &self.interface_asks {
+            let _ = link::send(link, Kind::Interface, *if_id, &[], None, true);
+        }
+        for (number, request) in self.queued.drain(..) {
+            if self.pending.contains_key(&number) {
+                let _ = link::send(link, Kind::Request, number, &request, None, true);
+            }
+        }
+        match self.ready.take() {
+            Some(ready) => drop(ready.try_send(())),
+            None => self.recover(),
+        }
+    }
+
+    fn recover(&self) {
+        let Some(path) = self.config.vici.clone() else { return };
+        let work = move || match recovery::rekey_all(&path) {
+            Ok(count) => tracing::info!(count, "CHILD_SAs are rekeyed after the engine was replaced"),
+            Err(error) => tracing::error!(%error, "cannot rekey CHILD_SAs after the engine was replaced"),
+        };
+        let thread = std::thread::Builder::new().name("uxfrm-recovery".into()).stack_size(256 * 1024);
+        if let Err(error) = thread.spawn(work) {
+            tracing::error!(%error, "cannot start recovery");
+        }
+    }
+
+    /// Answers what the dead engine left unanswered, and plans the next one.
+    fn engine_gone(&mut self) {
+        self.engine = None;
+        self.ping_pending = None;
+        let waiting: Vec<_> = self.queued.iter().map(|(number, _)| *number).collect();
+        let lost: Vec<_> = self.pending.keys().copied().filter(|n| !waiting.contains(n)).collect();
+        lost.into_iter().for_each(|number| self.fail(number));
+        if self.engine_since.elapsed() > STABLE {
+            self.backoff = FIRST_BACKOFF;
+        }
+        self.restart_at = Some(Instant::now() + self.backoff);
+        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+    }
+
+    fn fail(&mut self, number: u32) {
+        let Some(pending) = self.pending.remove(&number) else { return };
+        if let Some(connection) = self.connections.get(&pending.connection) {
+            connection.deliver(&mut wire::error_message(pending.header, libc::ETIMEDOUT));
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let requests = self.pending.values().map(|p| p.since + self.config.request_timeout).min();
+        let running = self.engine.as_ref().filter(|engine| engine.ready);
+        let ping = running.map(|_| match self.ping_pending {
+            Some(since) => since + self.config.hang_timeout,
+            None => self.last_ping + self.config.ping_interval,
+        });
+        [requests, ping, self.restart_at].into_iter().flatten().min()
+    }
+
+    fn run_timers(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        if self.restart_at.is_some_and(|at| now >= at) {
+            self.start_engine();
+        }
+        let late: Vec<_> = self
+            .pending
+            .iter()
+            .filter(|(_, p)| now >= p.since + self.config.request_timeout)
+            .map(|(number, _)| *number)
+            .collect();
+        let hung = !late.is_empty() && self.ping_pending.is_none();
+        late.into_iter().for_each(|number| self.fail(number));
+        let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) else { return Ok(()) };
+        if self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout) {
+            tracing::error!(pid = engine.pid(), "the engine hangs: it is killed");
+            self.engine_gone();
+        } else if self.ping_pending.is_none() && (hung || now >= self.last_ping + self.config.ping_interval) {
+            self.last_ping = now;
+            self.ping_pending = Some(now);
+            // A full link counts as no answer.
+            let _ = link::send(engine.link.as_fd(), Kind::Ping, 0, &[], None, false);
+        }
+        Ok(())
+    }
+
+    fn start_engine(&mut self) {
+        self.restart_at = None;
+        self.engine_starts += 1;
+        self.engine_since = Instant::now();
+        let started = Engine::start(&self.config, &self.kept).and_then(|engine| {
+            self.epoll.add(engine.link.as_fd(), Token::Engine.encode())?;
+            Ok(engine)
+        });
+        match started {
+            Ok(engine) => self.engine = Some(engine),
+            Err(error) => {
+                tracing::error!(%error, "cannot start an engine");
+                self.engine_gone();
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Lifetimes in seconds, and the events that follow from what the data path saw.
+
+use super::states::{LARVAL_LIFETIME_MS, State};
+use super::{Clock, Database};
+use crate::datapath::association::LimitReached;
+use crate::xfrm::event::{self, Event};
+use crate::xfrm::selector::{Flow, Selector};
+use crate::xfrm::state::SaId;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+
+/// SAs with a limit since first use are looked at this often, in milliseconds.
+const USE_POLL_MS: u64 = 1000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Soft,
+    Hard,
+}
+
+impl State {
+    /// Earliest moment, in monotonic milliseconds, at which something may be due, and what is due now.
+    fn deadline(&self, clock: Clock) -> (Option<u64>, Option<Due>) {
+        if self.is_larval() {
+            let at = self.added.monotonic + LARVAL_LIFETIME_MS;
+            return (Some(at), (clock.monotonic >= at).then_some(Due::Hard));
+        }
+        let limits = &self.request.info.limits;
+        let since_add = |seconds: u64| self.added.monotonic.saturating_add(seconds.saturating_mul(1000));
+        let mut soft = (limits.soft_add != 0).then(|| since_add(limits.soft_add));
+        let mut hard = (limits.hard_add != 0).then(|| since_add(limits.hard_add));
+        let mut poll = None;
+        if limits.soft_use != 0 || limits.hard_use != 0 {
+            match self.usage().use_time {
+                0 => poll = Some(clock.monotonic + USE_POLL_MS),
+                first => {
+                    let used = clock.wall.saturating_sub(first);
+                    let at = |limit: u64| {
+                        (limit != 0)
+                            .then(|| clock.monotonic + limit.saturating_sub(used).saturating_mul(1000))
+                    };
+                    soft = soft.into_iter().chain(at(limits.soft_use)).min();
+                    hard = hard.into_iter().chain(at(limits.hard_use)).min();
+                }
+            }
+        }
+        if hard.is_some_and(|at| clock.monotonic >= at) {
+            return (None, Some(Due::Hard));
+        }
+        let soft = soft.filter(|_| !self.soft_time_reported);
+        let due = soft.is_some_and(|at| clock.monotonic >= at).then_some(Due::Soft);
+        let next = [soft.filter(|_| due.is_none()), hard, poll].into_iter().flatten().min();
+        (next, due)
+    }
+}
+
+impl Database {
+    /// Does what is due, and returns the events, the next deadline in monotonic milliseconds, and whether the data
+    /// path needs a new view.
+    pub fn run_timers(&mut self, clock: Clock) -> (Vec<Event>, Option<u64>, bool) {
+        let (mut events, mut next, mut gone) = (Vec::new(), None::<u64>, Vec::new());
+        for (id, state) in &mut self.states.by_id {
+            let (at, due) = state.deadline(clock);
+            next = next.into_iter().chain(at).min();
+            match due {
+                Some(Due::Soft) => {
+                    state.soft_time_reported = true;
+                    events.push(event::expire(&state.info(), state.request.if_id, false));
+                }
+                Some(Due::Hard) => {
+                    events.push(event::expire(&state.info(), state.request.if_id, true));
+                    gone.push(*id);
+                }
+                None => {}
+            }
+        }
+        for id in &gone {
+            self.states.by_id.remove(id);
+        }
+        (events, next, !gone.is_empty())
+    }
+
+    /// A limit of bytes or packets was reached. A hard one removes the SA.
+    pub fn limit_reached(&mut self, id: &SaId, limit: LimitReached) -> Option<Event> {
+        let hard = limit == LimitReached::Hard;
+        let state = self.states.get(id)?;
+        let event = event::expire(&state.info(), state.request.if_id, hard);
+        if hard {
+            self.states.by_id.remove(id);
+        }
+        Some(event)
+    }
+
+    /// Authentic packets of an encapsulated SA came from elsewhere.
+    pub fn mapping_changed(&mut self, id: &SaId, source: IpAddr, port: u16) -> Option<Event> {
+        let request = &self.states.get(id)?.request;
+        let old_port = request.encapsulation?.source_port;
+        if (request.info.source, old_port) == (source, port) {
+            return None;
+        }
+        Some(event::mapping(id, request.info.reqid, (request.info.source, old_port), (source, port)))
+    }
+
+    /// A packet found a policy without an SA. At most one event a second per policy.
+    pub fn acquire(&mut self, policy_index: u32, flow: &Flow, clock: Clock) -> Option<Event> {
+        let policy = self.policies.by_index.get(&policy_index)?;
+        let template = policy.request.templates.first()?;
+        let last = policy.usage.last_acquire.load(Ordering::Relaxed);
+        if last != 0 && clock.monotonic < last + 1000 {
+            return None;
+        }
+        policy.usage.last_acquire.store(clock.monotonic.max(1), Ordering::Relaxed);
+        self.acquire_sequence = self.acquire_sequence.wrapping_add(1).max(1);
+        let selector = Selector::of_flow(flow);
+        let info = policy.info();
+        Some(event::acquire(&info, template, &selector, policy.request.if_id, self.acquire_sequence))
+    }
+}

@@ -1,0 +1,151 @@
+//! Answers one netlink request as the kernel does: which message gets which reply, and when an acknowledgement.
+
+use super::{Answer, Clock, Database};
+use crate::xfrm::constants::*;
+use crate::xfrm::wire::{self, Errno, Header, Message, Reader, Writer};
+
+/// What a handler returns: replies (an acknowledgement is added where asked for), and whether the databases changed.
+pub(super) type Outcome = Result<(Vec<Vec<u8>>, bool), Errno>;
+
+/// A change without a reply.
+pub(super) const CHANGED: Outcome = Ok((Vec::new(), true));
+
+impl Database {
+    /// Answers all messages of a datagram.
+    pub fn handle_datagram(&mut self, datagram: &[u8], clock: Clock) -> Answer {
+        let mut answer = Answer::default();
+        for message in wire::messages(datagram) {
+            self.handle(message, clock, &mut answer);
+        }
+        answer
+    }
+
+    /// Answers one message.
+    fn handle(&mut self, message: Message<'_>, clock: Clock, answer: &mut Answer) {
+        let header = message.header;
+        let wants_ack = header.flags & NLM_F_ACK != 0;
+        // As `netlink_rcv_skb`: control messages and what is no request are only acknowledged.
+        let outcome = if header.flags & NLM_F_REQUEST == 0 || header.kind < NEWSA {
+            Ok((Vec::new(), false))
+        } else if header.flags & NLM_F_DUMP != 0 && matches!(header.kind, GETSA | GETPOLICY) {
+            answer.messages.extend(self.dump(message));
+            return;
+        } else {
+            self.dispatch(message, clock)
+        };
+        match outcome {
+            Ok((messages, changed)) => {
+                answer.messages.extend(messages);
+                answer.changed |= changed;
+                if wants_ack {
+                    answer.messages.push(wire::error_message(header, 0));
+                }
+            }
+            Err(Errno(errno)) => answer.messages.push(wire::error_message(header, errno)),
+        }
+    }
+
+    fn dispatch(&mut self, message: Message<'_>, clock: Clock) -> Outcome {
+        let Message { header, payload } = message;
+        match header.kind {
+            ALLOCSPI => self.allocate_spi(header, payload, clock),
+            NEWSA => self.new_state(payload, clock),
+            UPDSA => self.update_state(payload, clock),
+            DELSA => self.delete_state(payload),
+            GETSA => self.get_state(header, payload),
+            FLUSHSA => self.flush_states(payload),
+            GETAE => self.get_replay(header, payload),
+            NEWPOLICY => self.new_policy(payload, clock, true),
+            UPDPOLICY => self.new_policy(payload, clock, false),
+            DELPOLICY => self.delete_policy(payload),
+            GETPOLICY => self.get_policy(header, payload),
+            FLUSHPOLICY => {
+                self.policies.clear();
+                CHANGED
+            }
+            GETSADINFO => Ok((vec![self.sad_info(header, payload)?], false)),
+            GETSPDINFO => Ok((vec![self.spd_info(header, payload)?], false)),
+            // Hash thresholds are a tuning of the kernel's tables.
+            NEWSPDINFO => Ok((Vec::new(), false)),
+            GETDEFAULT => {
+                let mut writer = Writer::new(reply(header, GETDEFAULT, 0));
+                // What matches no policy is blocked, in all three directions.
+                writer.u8(XFRM_POLICY_BLOCK).u8(XFRM_POLICY_BLOCK).u8(XFRM_POLICY_BLOCK);
+                Ok((vec![writer.finish()], false))
+            }
+            SETDEFAULT | NEWAE => Err(Errno(libc::EOPNOTSUPP)),
+            // As a kernel without CONFIG_XFRM_MIGRATE.
+            33 => Err(Errno(libc::ENOPROTOOPT)),
+            _ => Err(Errno(libc::EINVAL)),
+        }
+    }
+
+    fn dump(&self, message: Message<'_>) -> Vec<Vec<u8>> {
+        let header = message.header;
+        let mut messages = if header.kind == GETSA {
+            let protocol = wire::attributes(message.payload)
+                .find_map(|(kind, value)| (kind == XFRMA_PROTO).then(|| value.first().copied())?)
+                .unwrap_or(0);
+            let wanted = |p: u8| protocol == 0 || protocol == p || i32::from(protocol) == 255;
+            let states = self.states.by_id.values();
+            states
+                .filter(|state| wanted(state.request.info.id.protocol))
+                .map(|state| super::handler_state::write_state(state, reply(header, NEWSA, NLM_F_MULTI)))
+                .collect::<Vec<_>>()
+        } else {
+            let policies = self.policies.by_index.values();
+            policies
+                .map(|policy| {
+                    super::handler_policy::write_policy(policy, reply(header, NEWPOLICY, NLM_F_MULTI))
+                })
+                .collect()
+        };
+        messages.push(wire::done_message(header));
+        messages
+    }
+
+    fn sad_info(&self, header: Header, payload: &[u8]) -> Result<Vec<u8>, Errno> {
+        let flags = Reader::new(payload).u32()?;
+        let mut writer = Writer::new(reply(header, NEWSADINFO, 0));
+        let count = self.states.by_id.len() as u32;
+        writer.u32(flags);
+        // XFRMA_SAD_CNT; XFRMA_SAD_HINFO: buckets now and at most.
+        writer.attribute(1, |w| {
+            w.u32(count);
+        });
+        writer.attribute(2, |w| {
+            w.u32(count.next_power_of_two()).u32(super::MAX_STATES as u32);
+        });
+        Ok(writer.finish())
+    }
+
+    fn spd_info(&self, header: Header, payload: &[u8]) -> Result<Vec<u8>, Errno> {
+        let flags = Reader::new(payload).u32()?;
+        let count = |direction| {
+            let policies = self.policies.by_index.values();
+            policies.filter(|p| p.request.info.direction == direction).count() as u32
+        };
+        let mut writer = Writer::new(reply(header, NEWSPDINFO, 0));
+        writer.u32(flags);
+        // XFRMA_SPD_INFO: in, out, forward; then the same for socket policies, which do not exist here.
+        writer.attribute(1, |w| {
+            w.u32(count(XFRM_POLICY_IN)).u32(count(XFRM_POLICY_OUT)).u32(count(XFRM_POLICY_FWD)).zeros(12);
+        });
+        writer.attribute(2, |w| {
+            w.u32(self.policies.by_index.len().next_power_of_two() as u32).u32(super::MAX_POLICIES as u32);
+        });
+        // XFRMA_SPD_IPV4_HTHRESH, XFRMA_SPD_IPV6_HTHRESH: the kernel's defaults.
+        writer.attribute(3, |w| {
+            w.u8(32).u8(32);
+        });
+        writer.attribute(4, |w| {
+            w.u8(128).u8(128);
+        });
+        Ok(writer.finish())
+    }
+}
+
+/// The header of a reply to a request.
+pub(super) fn reply(request: Header, kind: u16, flags: u16) -> Header {
+    Header { kind, flags, ..request }
+}

@@ -1,0 +1,235 @@
+//! Requests about SAs.
+
+use super::handler::{CHANGED, Outcome, reply};
+use super::states::State;
+use super::{Clock, Database, MAX_STATES};
+use crate::datapath::association::Association;
+use crate::esp::algorithm::Algorithm;
+use crate::esp::replay::ReplayWindow;
+use crate::esp::transform::Transform;
+use crate::xfrm::constants::*;
+use crate::xfrm::lifetime::Limits;
+use crate::xfrm::state::{SaId, SaRequest, SpiRequest};
+use crate::xfrm::wire::{Errno, Header, Reader, Writer};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Random SPIs are tried this often before the range counts as full.
+const SPI_ATTEMPTS: usize = 64;
+
+fn checked(request: &SaRequest) -> Result<Algorithm, Errno> {
+    let info = &request.info;
+    if i32::from(info.id.protocol) != libc::IPPROTO_ESP {
+        return Err(Errno(libc::EPROTONOSUPPORT));
+    }
+    if info.mode != XFRM_MODE_TUNNEL {
+        return Err(Errno(libc::EOPNOTSUPP));
+    }
+    // RFC 4303 section 2.1: 0 is for local use, 1 to 255 are reserved but the kernel takes them.
+    if info.id.spi == 0 {
+        return Err(Errno(libc::EINVAL));
+    }
+    if info.flags & XFRM_STATE_ESN != 0 && request.replay.is_none() {
+        return Err(Errno(libc::EINVAL));
+    }
+    request.algorithms.resolve()
+}
+
+fn keyed(request: &SaRequest) -> Result<Association, Errno> {
+    let algorithm = checked(request)?;
+    let extended = request.info.flags & XFRM_STATE_ESN != 0;
+    let (cipher_key, mac_key) = request.algorithms.keys();
+    let transform = Transform::new(algorithm, cipher_key, mac_key, extended).ok_or(Errno(libc::EINVAL))?;
+    let state = request.replay.as_ref();
+    let window = state.map_or(u32::from(request.info.replay_window).min(32), |state| state.window);
+    let mut replay = ReplayWindow::new(window, extended);
+    let mut last = 0;
+    if let Some(state) = state {
+        last = if extended { state.outbound } else { state.outbound & u64::from(u32::MAX) };
+        if state.inbound != 0 {
+            replay.import(state.inbound, &state.bitmap);
+        }
+    }
+    Ok(Association::new(transform, last, replay, &request.info.limits))
+}
+
+impl Database {
+    pub(super) fn allocate_spi(&mut self, header: Header, payload: &[u8], clock: Clock) -> Outcome {
+        let request = SpiRequest::read(payload)?;
+        if self.states.by_id.len() >= MAX_STATES {
+            return Err(Errno(libc::ENOMEM));
+        }
+        let mut info = request.info;
+        if i32::from(info.id.protocol) != libc::IPPROTO_ESP {
+            return Err(Errno(libc::EPROTONOSUPPORT));
+        }
+        info.id.spi = self.unused_spi(info.id, request.minimum, request.maximum)?;
+        info.limits = Limits::NONE;
+        let state = State {
+            request: SaRequest {
+                info,
+                algorithms: Default::default(),
+                encapsulation: None,
+                if_id: request.if_id,
+                replay: None,
+                usage: None,
+                extra_flags: 0,
+                direction: 0,
+                mark: (0, 0),
+            },
+            added: clock,
+            association: None,
+            carried: Default::default(),
+            soft_time_reported: false,
+        };
+        let message = write_state(&state, reply(header, NEWSA, 0));
+        self.states.by_id.insert(state.request.info.id, state);
+        // The deadline of the larval SA is new, though the data path has nothing to learn.
+        Ok((vec![message], true))
+    }
+
+    fn unused_spi(&self, id: SaId, minimum: u32, maximum: u32) -> Result<u32, Errno> {
+        let free = |spi| self.states.get(&SaId { spi, ..id }).is_none();
+        let span = u64::from(maximum - minimum) + 1;
+        for _ in 0..SPI_ATTEMPTS {
+            let mut random = [0; 8];
+            aws_lc_rs::rand::fill(&mut random).map_err(|_| Errno(libc::EIO))?;
+            let spi = minimum + (u64::from_ne_bytes(random) % span) as u32;
+            if spi != 0 && free(spi) {
+                return Ok(spi);
+            }
+        }
+        // A small range may be nearly full: look through it.
+        (minimum.max(1)..=maximum).take(MAX_STATES).find(|spi| free(*spi)).ok_or(Errno(libc::ENOENT))
+    }
+
+    pub(super) fn new_state(&mut self, payload: &[u8], clock: Clock) -> Outcome {
+        let request = SaRequest::read(payload)?;
+        let association = keyed(&request)?;
+        if self.states.get(&request.info.id).is_some() {
+            return Err(Errno(libc::EEXIST));
+        }
+        if self.states.by_id.len() >= MAX_STATES {
+            return Err(Errno(libc::ENOMEM));
+        }
+        self.insert_state(request, association, clock);
+        CHANGED
+    }
+
+    fn insert_state(&mut self, request: SaRequest, association: Association, clock: Clock) {
+        let carried = request.usage.unwrap_or_default();
+        let state = State {
+            request,
+            added: clock,
+            association: Some(Arc::new(association)),
+            carried,
+            soft_time_reported: false,
+        };
+        self.states.by_id.insert(state.request.info.id, state);
+    }
+
+    /// A larval SA gets its keys; of a whole one the encapsulation, the limits and the interface change.
+    pub(super) fn update_state(&mut self, payload: &[u8], clock: Clock) -> Outcome {
+        let request = SaRequest::read(payload)?;
+        let association = keyed(&request)?;
+        let state = self.states.by_id.get_mut(&request.info.id).ok_or(Errno(libc::ESRCH))?;
+        if state.is_larval() {
+            self.insert_state(request, association, clock);
+            return CHANGED;
+        }
+        if request.encapsulation.is_some() && state.request.encapsulation.is_some() {
+            state.request.encapsulation = request.encapsulation;
+        }
+        state.request.info.limits = request.info.limits;
+        if request.if_id != 0 {
+            state.request.if_id = request.if_id;
+        }
+        if let Some(association) = &state.association {
+            association.set_limits(&request.info.limits);
+        }
+        CHANGED
+    }
+
+    pub(super) fn delete_state(&mut self, payload: &[u8]) -> Outcome {
+        let id = SaId::read(&mut Reader::new(payload))?;
+        self.states.by_id.remove(&id).ok_or(Errno(libc::ESRCH))?;
+        CHANGED
+    }
+
+    pub(super) fn get_state(&mut self, header: Header, payload: &[u8]) -> Outcome {
+        let id = SaId::read(&mut Reader::new(payload))?;
+        let state = self.states.get(&id).ok_or(Errno(libc::ESRCH))?;
+        Ok((vec![write_state(state, reply(header, NEWSA, 0))], false))
+    }
+
+    pub(super) fn flush_states(&mut self, payload: &[u8]) -> Outcome {
+        let protocol = Reader::new(payload).u8()?;
+        if protocol != 0 && protocol != 255 && i32::from(protocol) != libc::IPPROTO_ESP {
+            return Ok((Vec::new(), false));
+        }
+        self.states.by_id.clear();
+        CHANGED
+    }
+
+    /// `xfrm_aevent_id` in, the same with sequence numbers and lifetimes out.
+    pub(super) fn get_replay(&mut self, header: Header, payload: &[u8]) -> Outcome {
+        let mut reader = Reader::new(payload);
+        let id = SaId::read(&mut reader)?;
+        reader.skip(16)?;
+        let (_flags, _reqid) = (reader.u32()?, reader.u32()?);
+        let state = self.states.get(&id).ok_or(Errno(libc::ESRCH))?;
+        let mut writer = Writer::new(reply(header, NEWAE, 0));
+        id.write(&mut writer);
+        // XFRM_AE_RVAL | XFRM_AE_LVAL: what follows.
+        writer.address(state.request.info.source).u32(2 | 4).u32(state.request.info.reqid);
+        write_replay(state, &mut writer);
+        writer.attribute(XFRMA_LTIME_VAL, |w| state.usage().write(w));
+        Ok((vec![writer.finish()], false))
+    }
+}
+
+fn write_replay(state: &State, writer: &mut Writer) {
+    let replay = state.replay_state();
+    if state.has_extended_replay() {
+        writer.attribute(XFRMA_REPLAY_ESN_VAL, |w| replay.write_extended(w));
+    } else {
+        writer.attribute(XFRMA_REPLAY_VAL, |w| replay.write_short(w));
+    }
+}
+
+/// An SA as GETSA answers it.
+pub(super) fn write_state(state: &State, header: Header) -> Vec<u8> {
+    let mut writer = Writer::new(header);
+    state.info().write(&mut writer);
+    if let Some(association) = &state.association {
+        let last_used = association.last_use.load(Ordering::Relaxed);
+        if last_used != 0 {
+            writer.attribute(XFRMA_LASTUSED, |w| {
+                w.u64(last_used);
+            });
+        }
+        state.request.algorithms.write(&mut writer);
+    }
+    if let Some(encapsulation) = &state.request.encapsulation {
+        encapsulation.write(&mut writer);
+    }
+    if state.request.extra_flags != 0 {
+        writer.attribute(XFRMA_SA_EXTRA_FLAGS, |w| {
+            w.u32(state.request.extra_flags);
+        });
+    }
+    if !state.is_larval() {
+        write_replay(state, &mut writer);
+    }
+    if state.request.if_id != 0 {
+        writer.attribute(XFRMA_IF_ID, |w| {
+            w.u32(state.request.if_id);
+        });
+    }
+    if state.request.direction != 0 {
+        writer.attribute(XFRMA_SA_DIR, |w| {
+            w.u8(state.request.direction);
+        });
+    }
+    writer.finish()
+}

@@ -1,0 +1,49 @@
+//! The SA and policy databases, and the handler that answers the daemon's requests from them.
+//!
+//! Nothing here does I/O or reads a clock; the data path gets a [`View`] after each change.
+
+pub mod expiry;
+pub mod handler;
+mod handler_policy;
+mod handler_state;
+pub mod policies;
+pub mod states;
+pub mod view;
+
+#[cfg(test)]
+mod tests;
+
+use policies::Policies;
+use states::States;
+
+/// Largest number of SAs and of policies.
+pub const MAX_STATES: usize = 65_536;
+pub const MAX_POLICIES: usize = 65_536;
+
+/// The time of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Clock {
+    /// Unix seconds, for display only.
+    pub wall: u64,
+    /// Milliseconds of a clock that nobody sets, for lifetimes.
+    pub monotonic: u64,
+}
+
+/// Both databases of one network namespace.
+#[derive(Default)]
+pub struct Database {
+    pub states: States,
+    pub policies: Policies,
+    acquire_sequence: u32,
+}
+
+/// What a request led to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// One netlink message each, in order.
+    pub messages: Vec<Vec<u8>>,
+    /// The data path needs a new [`view::View`].
+    pub changed: bool,
+}
+
+pub use view::View;

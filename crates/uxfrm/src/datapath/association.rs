@@ -1,0 +1,138 @@
+//! The data path's view of an SA: keys, numbers and counters that survive changes of its addresses.
+
+use super::counters::SaCounters;
+use super::path_mtu::PathMtu;
+use crate::esp::algorithm::Algorithm;
+use crate::esp::limits::KeyLimits;
+use crate::esp::replay::ReplayWindow;
+use crate::esp::sequence::SequenceCounter;
+use crate::esp::transform::Transform;
+use crate::xfrm::lifetime::Limits;
+use crate::xfrm::selector::Selector;
+use crate::xfrm::state::SaId;
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// Which limits were reported already.
+const SOFT_REPORTED: u8 = 1;
+const HARD_REPORTED: u8 = 2;
+
+/// A limit that a batch of packets reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitReached {
+    /// Ask the daemon to rekey.
+    Soft,
+    /// The SA may not be used any more.
+    Hard,
+}
+
+/// What stays the same while an SA lives.
+pub struct Association {
+    pub transform: Transform,
+    pub sequence: SequenceCounter,
+    pub replay: Mutex<ReplayWindow>,
+    pub counters: SaCounters,
+    /// Unix seconds; 0 for never.
+    pub first_use: AtomicU64,
+    pub last_use: AtomicU64,
+    pub path_mtu: PathMtu,
+    limits: [AtomicU64; 4],
+    reported: AtomicU8,
+}
+
+impl Association {
+    /// `last_sequence` was sent last under this key.
+    pub fn new(transform: Transform, last_sequence: u64, replay: ReplayWindow, limits: &Limits) -> Self {
+        let key = KeyLimits::of(transform.algorithm(), transform.extended_sequence());
+        let this = Self {
+            sequence: SequenceCounter::new(last_sequence, key.hard_packets),
+            transform,
+            replay: Mutex::new(replay),
+            counters: SaCounters::default(),
+            first_use: AtomicU64::new(0),
+            last_use: AtomicU64::new(0),
+            path_mtu: PathMtu::default(),
+            limits: Default::default(),
+            reported: AtomicU8::new(0),
+        };
+        this.set_limits(limits);
+        this
+    }
+
+    /// The algorithm in use.
+    pub fn algorithm(&self) -> Algorithm {
+        self.transform.algorithm()
+    }
+
+    /// Sets the daemon's limits; those of the key itself always hold.
+    pub fn set_limits(&self, limits: &Limits) {
+        let key = KeyLimits::of(self.transform.algorithm(), self.transform.extended_sequence());
+        let values = [
+            limits.soft_bytes.min(key.soft_bytes),
+            limits.hard_bytes.min(key.hard_bytes),
+            limits.soft_packets.min(key.soft_packets),
+            limits.hard_packets.min(key.hard_packets),
+        ];
+        for (limit, value) in self.limits.iter().zip(values) {
+            limit.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a hard limit of bytes or packets has been reached.
+    pub fn is_used_up(&self) -> bool {
+        self.counters.bytes.load(Ordering::Relaxed) >= self.limits[1].load(Ordering::Relaxed)
+            || self.counters.packets.load(Ordering::Relaxed) >= self.limits[3].load(Ordering::Relaxed)
+    }
+
+    /// Counts a batch at `now` (Unix seconds). Returns a limit when it is reached for the first time.
+    pub fn charge(&self, packets: u64, bytes: u64, now: u64) -> Option<LimitReached> {
+        let bytes = self.counters.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let packets = self.counters.packets.fetch_add(packets, Ordering::Relaxed) + packets;
+        if self.last_use.swap(now, Ordering::Relaxed) == 0 {
+            self.first_use.store(now, Ordering::Relaxed);
+        }
+        let limit = |i: usize| self.limits[i].load(Ordering::Relaxed);
+        let report = |bit| self.reported.fetch_or(bit, Ordering::Relaxed) & bit == 0;
+        if bytes >= limit(1) || packets >= limit(3) {
+            return report(HARD_REPORTED).then_some(LimitReached::Hard);
+        }
+        if bytes >= limit(0) || packets >= limit(2) {
+            return report(SOFT_REPORTED).then_some(LimitReached::Soft);
+        }
+        None
+    }
+
+    /// Lets the soft limit be reported again, for an event that was lost.
+    pub fn rearm(&self) {
+        self.reported.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Where an SA's packets come from and go to, and how they are wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outer {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    /// Source and destination port of ESP in UDP; `None` for IP protocol 50.
+    pub ports: Option<(u16, u16)>,
+    /// No ECN of RFC 6040: outer ECN is zero.
+    pub no_ecn: bool,
+    /// Outer DSCP is copied to the inner packet on receipt.
+    pub decapsulate_dscp: bool,
+    /// Inner DSCP is not shown outside.
+    pub hide_dscp: bool,
+    /// Never set DF outside.
+    pub no_pmtu_discovery: bool,
+}
+
+/// An SA as it stands in a snapshot.
+#[derive(Clone)]
+pub struct SaView {
+    pub id: SaId,
+    pub reqid: u32,
+    pub if_id: u32,
+    pub selector: Selector,
+    pub outer: Outer,
+    pub association: std::sync::Arc<Association>,
+}

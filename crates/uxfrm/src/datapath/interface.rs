@@ -1,0 +1,74 @@
+//! A tunnel interface: one TUN per `if_id`, one queue per worker.
+
+use super::counters::{PathCounters, add};
+use crate::inner::coalesce::Sink;
+use crate::inner::virtio::VirtioHeader;
+use crate::sys::check_len;
+use crate::sys::tun::{Queue, VNET_HEADER_LEN};
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+/// Pieces of one write, with the virtio header.
+const MAX_IOVECS: usize = 160;
+
+/// One interface and its queues.
+pub struct Interface {
+    pub if_id: u32,
+    pub name: String,
+    pub mtu: u16,
+    pub queues: Vec<Queue>,
+}
+
+impl Queue {
+    /// Reads one packet behind its virtio header. `Ok(None)` where none waits.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        // SAFETY: the buffer is writable for its length.
+        let result = unsafe { libc::read(self.fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+        match check_len(result) {
+            Ok(len) => Ok(Some(len)),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Writes one packet from pieces.
+    ///
+    /// # Errors
+    /// Of `writev`: the packet is lost then, as on any full interface.
+    pub fn write(&self, header: VirtioHeader, region: &[u8], pieces: &[Range<usize>]) -> io::Result<()> {
+        let header = header.write();
+        let mut iovecs = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; MAX_IOVECS];
+        iovecs[0] = libc::iovec { iov_base: header.as_ptr().cast_mut().cast(), iov_len: VNET_HEADER_LEN };
+        let Some(room) = iovecs[1..].get_mut(..pieces.len()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        for (iovec, piece) in room.iter_mut().zip(pieces) {
+            let piece = &region[piece.clone()];
+            *iovec = libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() };
+        }
+        let count = pieces.len() as i32 + 1;
+        // SAFETY: `count` iovecs point to live memory, which the kernel only reads.
+        check_len(unsafe { libc::writev(self.fd.as_raw_fd(), iovecs.as_ptr(), count) }).map(|_| ())
+    }
+}
+
+/// Writes to one worker's queues.
+pub struct Writer<'a> {
+    pub worker: usize,
+    pub interfaces: &'a HashMap<u32, Arc<Interface>>,
+    pub counters: &'a PathCounters,
+}
+
+impl Sink for Writer<'_> {
+    fn write(&mut self, interface: u32, header: VirtioHeader, region: &[u8], pieces: &[Range<usize>]) {
+        let queue = self.interfaces.get(&interface).and_then(|i| i.queues.get(self.worker));
+        let written = queue.is_some_and(|queue| queue.write(header, region, pieces).is_ok());
+        add(&self.counters.interface_writes, 1);
+        if !written {
+            add(&self.counters.interface_full, 1);
+        }
+    }
+}

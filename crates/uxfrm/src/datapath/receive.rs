@@ -1,0 +1,298 @@
+//! From the outer sockets to an interface.
+
+use super::IDLE_RELEASE_MS;
+use super::association::SaView;
+use super::counters::add;
+use super::interface::Writer;
+use super::notice::Notice;
+use super::shared::{Cached, Shared};
+use crate::esp::packet::strip_tail;
+use crate::esp::transform::HEADER_LEN;
+use crate::inner::coalesce::{Coalescer, Sink};
+use crate::inner::ecn::{decapsulated_tos, set_tos};
+use crate::inner::ip::Packet;
+use crate::sys;
+use crate::sys::epoll::Epoll;
+use crate::sys::receive::{Received, Receiver};
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+const WAKE: u64 = u64::MAX;
+/// Batches of one socket in a row before another gets its turn.
+const BUDGET: usize = 32;
+/// Next header "no next header": a dummy packet of traffic flow confidentiality (RFC 4303 section 2.6).
+const DUMMY: u8 = 59;
+
+/// The receiving half of a worker.
+pub struct ReceiveWorker {
+    shared: Arc<Shared>,
+    worker: usize,
+    cached: Cached,
+    receiver: Receiver,
+    opener: Opener,
+}
+
+/// What a worker needs to take a datagram apart, apart from the buffers.
+struct Opener {
+    coalescer: Coalescer,
+    now: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Udp,
+    /// With the IP header before ESP.
+    RawV4,
+    RawV6,
+}
+
+impl ReceiveWorker {
+    pub fn new(shared: Arc<Shared>, worker: usize) -> std::io::Result<Self> {
+        Ok(Self {
+            shared,
+            worker,
+            cached: Cached::default(),
+            receiver: Receiver::new()?,
+            opener: Opener { coalescer: Coalescer::new(false), now: 0 },
+        })
+    }
+
+    /// Works for ever; `thread` is this thread's number among the workers.
+    pub fn run(mut self, thread: usize) -> std::io::Result<()> {
+        let shared = self.shared.clone();
+        let sockets = &shared.sockets[self.worker];
+        let sources = [
+            (&sockets.udp_v4, Kind::Udp),
+            (&sockets.udp_v6, Kind::Udp),
+            (&sockets.raw_v4, Kind::RawV4),
+            (&sockets.raw_v6, Kind::RawV6),
+        ];
+        let epoll = Epoll::new()?;
+        epoll.add(shared.wake(thread).as_fd(), WAKE)?;
+        for (index, (socket, _)) in sources.iter().enumerate() {
+            if let Some(socket) = socket {
+                epoll.add(socket.as_fd(), index as u64)?;
+            }
+        }
+        let mut dirty = false;
+        loop {
+            let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
+            let mut idle = true;
+            for event in epoll.wait(timeout)? {
+                idle = false;
+                if event.token == WAKE {
+                    sys::clear(shared.wake(thread));
+                } else if let Some((Some(socket), kind)) = sources.get(event.token as usize) {
+                    dirty = true;
+                    self.drain(socket, *kind);
+                }
+            }
+            if idle && dirty {
+                self.receiver.region.release()?;
+                dirty = false;
+            }
+        }
+    }
+
+    /// Takes what waits on a socket. Errors that ICMP messages left on it are taken off and mean nothing here.
+    fn drain(&mut self, socket: &std::os::fd::OwnedFd, kind: Kind) {
+        for _ in 0..BUDGET {
+            let (received, count) = match self.receiver.receive(socket.as_fd()) {
+                Ok(batch) => batch,
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(_) => continue,
+            };
+            if self.shared.refresh(&mut self.cached) {
+                let mut queues = self.cached.picture.interfaces.values().flat_map(|i| &i.queues);
+                self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
+            }
+            self.opener.now = sys::unix_seconds();
+            let counters = &self.shared.counters;
+            let interfaces = &self.cached.picture.interfaces;
+            let mut writer = Writer { worker: self.worker, interfaces, counters };
+            add(&counters.receive_calls, 1);
+            let (region, view) = (&mut self.receiver.region[..], &self.cached.picture.view);
+            for datagram in &received[..count] {
+                self.opener.datagram(&self.shared, view, region, datagram, kind, &mut writer);
+            }
+            self.opener.coalescer.flush(region, &mut writer);
+            if count < received.len() {
+                return;
+            }
+        }
+    }
+}
+
+impl Opener {
+    /// Opens every ESP packet of a datagram.
+    fn datagram(
+        &mut self,
+        shared: &Shared,
+        view: &crate::database::View,
+        region: &mut [u8],
+        datagram: &Received,
+        kind: Kind,
+        sink: &mut impl Sink,
+    ) {
+        let mut start = datagram.start;
+        let end = start + datagram.len;
+        if kind == Kind::RawV4 {
+            // The kernel has checked the header of what it gives to a raw socket.
+            start += usize::from(region.get(start).copied().unwrap_or(0) & 15) * 4;
+        }
+        let mut current: Option<Run> = None;
+        while start < end {
+            let piece = start..(start + datagram.segment.max(1)).min(end);
+            start = piece.end;
+            add(&shared.counters.received, 1);
+            let Some(head) = region[piece.clone()].first_chunk::<HEADER_LEN>() else {
+                // One byte is a NAT keepalive (RFC 3948 section 2.3).
+                add(&shared.counters.malformed, u64::from(piece.len() > 1));
+                continue;
+            };
+            let spi = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
+            if spi == 0 {
+                add(&shared.counters.stray_ike, 1);
+                continue;
+            }
+            if current.as_ref().is_none_or(|run| run.state.id.spi != spi) {
+                current.take().into_iter().for_each(|run| run.finish(shared, self.now));
+                current = find(view, spi, datagram, kind).map(Run::new);
+            }
+            match &mut current {
+                Some(run) => self.open(shared, view, region, piece, run, datagram, sink),
+                None => add(&shared.counters.unknown_spi, 1),
+            }
+        }
+        current.into_iter().for_each(|run| run.finish(shared, self.now));
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn open(
+        &mut self,
+        shared: &Shared,
+        view: &crate::database::View,
+        region: &mut [u8],
+        piece: Range<usize>,
+        run: &mut Run,
+        datagram: &Received,
+        sink: &mut impl Sink,
+    ) {
+        let Run { state, tally } = run;
+        let counters = &state.association.counters;
+        let inner = match open_packet(state, &mut region[piece.clone()]) {
+            Ok((_, DUMMY)) => return,
+            Ok((range, _)) => piece.start + range.start..piece.start + range.end,
+            Err(error) => return counters.count_error(error),
+        };
+        tally.authentic(state, shared, datagram);
+        let Some(packet) = Packet::read(&region[inner.clone()]) else {
+            return add(&counters.malformed, 1);
+        };
+        let admitted = state.selector.matches(&packet.flow)
+            && match view.interfaces.get(&state.if_id).and_then(|i| i.admits(&packet.flow, state)) {
+                Some(policy) => {
+                    policy.usage.last_use.store(self.now, Ordering::Relaxed);
+                    add(&policy.usage.packets, 1);
+                    add(&policy.usage.bytes, packet.len as u64);
+                    true
+                }
+                None => false,
+            };
+        if !admitted {
+            return add(&counters.policy_mismatch, 1);
+        }
+        let (dscp, no_ecn) = (state.outer.decapsulate_dscp, state.outer.no_ecn);
+        let Some(tos) = decapsulated_tos(packet.tos, datagram.tos, dscp, no_ecn) else {
+            return add(&counters.malformed, 1);
+        };
+        let mut packet = packet;
+        if tos != packet.tos {
+            set_tos(&mut region[inner.clone()], packet.v6, tos);
+            packet.tos = tos;
+        }
+        tally.packets += 1;
+        tally.bytes += packet.len as u64;
+        self.coalescer.push(state.if_id, packet, region, inner, sink);
+    }
+}
+
+/// Checks, decrypts and strips one ESP packet in place.
+fn open_packet(state: &SaView, packet: &mut [u8]) -> Result<(Range<usize>, u8), crate::esp::EspError> {
+    let association = &state.association;
+    let low = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+    // Uncontended: one worker serves an SPI, and the control thread looks in a few times a minute.
+    let mut replay = association.replay.lock().unwrap_or_else(PoisonError::into_inner);
+    let sequence = replay.check(low)?;
+    let text = association.transform.open(sequence, packet)?;
+    replay.commit(sequence)?;
+    drop(replay);
+    let (len, next_header) = strip_tail(&packet[text.clone()])?;
+    match i32::from(next_header) {
+        libc::IPPROTO_IPIP | libc::IPPROTO_IPV6 => Ok((text.start..text.start + len, next_header)),
+        _ if next_header == DUMMY => Ok((text, next_header)),
+        _ => Err(crate::esp::EspError::Padding),
+    }
+}
+
+/// Packets in a row of one SA.
+struct Run {
+    state: Arc<SaView>,
+    tally: Tally,
+}
+
+#[derive(Default)]
+struct Tally {
+    packets: u64,
+    bytes: u64,
+    source_checked: bool,
+}
+
+impl Tally {
+    /// After the first packet whose check value was right: does the peer send from where we think?
+    fn authentic(&mut self, state: &SaView, shared: &Shared, datagram: &Received) {
+        if std::mem::replace(&mut self.source_checked, true) {
+            return;
+        }
+        let (Some(source), Some((port, _))) = (datagram.source, state.outer.ports) else { return };
+        if (source.ip(), source.port()) != (state.outer.source, port) {
+            let (id, source, port) = (state.id, source.ip(), source.port());
+            shared.notifier.send(Notice::Mapping { id, source, port });
+        }
+    }
+}
+
+impl Run {
+    fn new(state: Arc<SaView>) -> Self {
+        Self { state, tally: Tally::default() }
+    }
+
+    fn finish(self, shared: &Shared, now: u64) {
+        if self.tally.packets == 0 {
+            return;
+        }
+        let association = &self.state.association;
+        if let Some(limit) = association.charge(self.tally.packets, self.tally.bytes, now)
+            && !shared.notifier.send(Notice::Limit { id: self.state.id, limit })
+        {
+            association.rearm();
+        }
+    }
+}
+
+/// The SA of a packet. Where several SAs share an SPI (on different local addresses), the peer's address decides.
+fn find(view: &crate::database::View, spi: u32, datagram: &Received, kind: Kind) -> Option<Arc<SaView>> {
+    let encapsulated = kind == Kind::Udp;
+    let candidates = view.inbound.get(&spi)?;
+    let mut fitting = candidates.iter().filter(|state| state.outer.ports.is_some() == encapsulated);
+    let first = fitting.next()?;
+    if candidates.len() == 1 {
+        return Some(first.clone());
+    }
+    let from = datagram.source.map(|source| source.ip());
+    let by_source = std::iter::once(first).chain(fitting).find(|state| Some(state.outer.source) == from);
+    Some(by_source.unwrap_or(first).clone())
+}

@@ -1,0 +1,134 @@
+//! Sealed packets of one SA on their way out: as many as one system call can take.
+
+use super::association::SaView;
+use super::counters::add;
+use super::shared::{Shared, WorkerSockets};
+use crate::sys;
+use crate::sys::region::Region;
+use crate::sys::socket::{self, RawAddress, SendControl};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// Datagrams of one call: the kernel's `UDP_MAX_SEGMENTS` before 6.9.
+const MAX_SEGMENTS: usize = 64;
+/// Bytes of one call: a datagram's limit with the largest IP header.
+const MAX_LEN: usize = 65_000;
+
+/// Collects packets of equal length, the last may be shorter (the rule of UDP_SEGMENT).
+pub struct SendBatch {
+    region: Region,
+    len: usize,
+    segment: usize,
+    count: usize,
+    payload: u64,
+    last_was_short: bool,
+    state: Option<Arc<SaView>>,
+    tos: u8,
+}
+
+impl SendBatch {
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            region: Region::new(MAX_LEN + 4096)?,
+            len: 0,
+            segment: 0,
+            count: 0,
+            payload: 0,
+            last_was_short: false,
+            state: None,
+            tos: 0,
+        })
+    }
+
+    /// Whether a packet of `len` bytes may join those that wait.
+    fn fits(&self, state: &Arc<SaView>, tos: u8, len: usize) -> bool {
+        self.state.as_ref().is_some_and(|s| Arc::ptr_eq(s, state))
+            && self.tos == tos
+            && !self.last_was_short
+            && len <= self.segment
+            && self.count < MAX_SEGMENTS
+            && self.len + len <= MAX_LEN
+    }
+
+    /// Room for a packet of `len` bytes; sends what waits if it cannot join.
+    pub fn room(
+        &mut self,
+        state: &Arc<SaView>,
+        tos: u8,
+        len: usize,
+        shared: &Shared,
+        worker: usize,
+    ) -> &mut [u8] {
+        if !self.fits(state, tos, len) {
+            self.flush(shared, worker);
+            self.state = Some(state.clone());
+            self.tos = tos;
+            self.segment = len;
+        }
+        &mut self.region[self.len..self.len + len]
+    }
+
+    /// Takes the packet that was written to [`SendBatch::room`]; `payload` are its inner bytes.
+    pub fn commit(&mut self, len: usize, payload: usize) {
+        self.last_was_short = len < self.segment;
+        self.len += len;
+        self.count += 1;
+        self.payload += payload as u64;
+    }
+
+    /// Sends what waits.
+    pub fn flush(&mut self, shared: &Shared, worker: usize) {
+        let Some(state) = self.state.take().filter(|_| self.count > 0) else { return };
+        add(&shared.counters.sent, self.count as u64);
+        let failed = self.send(&state, shared, &shared.sockets[worker]);
+        if failed > 0 {
+            add(&state.association.counters.send_failed, failed);
+        }
+        let now = sys::unix_seconds();
+        if let Some(limit) = state.association.charge(self.count as u64, self.payload, now)
+            && !shared.notifier.send(super::notice::Notice::Limit { id: state.id, limit })
+        {
+            state.association.rearm();
+        }
+        (self.len, self.count, self.payload, self.last_was_short) = (0, 0, 0, false);
+    }
+
+    /// Returns the number of packets that could not be sent.
+    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets) -> u64 {
+        let (source, destination) = (state.outer.source, state.outer.destination);
+        let v6 = destination.is_ipv6();
+        let (socket, port) = match state.outer.ports {
+            Some((_, port)) => (if v6 { &sockets.udp_v6 } else { &sockets.udp_v4 }, port),
+            None => (if v6 { &shared.sockets[0].raw_v6 } else { &shared.sockets[0].raw_v4 }, 0),
+        };
+        let Some(socket) = socket else { return self.count as u64 };
+        let to = RawAddress::new(SocketAddr::new(destination, port));
+        let data = &self.region[..self.len];
+        add(&shared.counters.send_calls, 1);
+        if state.outer.ports.is_some() && self.count > 1 {
+            let mut control = SendControl::new(source, self.tos, Some(self.segment as u16));
+            if socket::send(socket.as_fd(), &to, &mut control, data).is_ok() {
+                return 0;
+            }
+            // Larger than the path's MTU, or a device without checksum offload: one by one, and the kernel fragments.
+            state.association.path_mtu.forget();
+        }
+        let mut control = SendControl::new(source, self.tos, None);
+        let pieces = data.chunks(self.segment);
+        pieces.filter(|piece| socket::send(socket.as_fd(), &to, &mut control, piece).is_err()).count() as u64
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Gives the memory back while nothing waits.
+    pub fn release(&mut self) {
+        if self.is_empty() {
+            // Failing to give memory back is no failure of sending.
+            let _ = self.region.release();
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the control thread gives to the workers.
+
+use super::counters::PathCounters;
+use super::interface::Interface;
+use super::notice::Notifier;
+use crate::database::View;
+use crate::esp::iv::IvCounter;
+use crate::sys;
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The picture that workers use until the next one.
+#[derive(Clone, Default)]
+pub struct Picture {
+    pub view: Arc<View>,
+    pub interfaces: HashMap<u32, Arc<Interface>>,
+}
+
+/// Shared by all threads of an engine.
+pub struct Shared {
+    picture: Mutex<Picture>,
+    generation: AtomicU64,
+    /// Wakes each thread that sleeps in epoll when interfaces came or went.
+    wakes: Vec<OwnedFd>,
+    pub counters: PathCounters,
+    pub ivs: IvCounter,
+    pub notifier: Notifier,
+    pub sockets: Vec<WorkerSockets>,
+    /// The shared port of ESP in UDP.
+    pub port: u16,
+}
+
+/// One worker's outer sockets. Where IPv6 or plain ESP is not there, neither is the socket.
+pub struct WorkerSockets {
+    pub udp_v4: Option<OwnedFd>,
+    pub udp_v6: Option<OwnedFd>,
+    /// Worker 0 only: the kernel gives every raw socket a copy of each packet.
+    pub raw_v4: Option<OwnedFd>,
+    pub raw_v6: Option<OwnedFd>,
+}
+
+/// A worker's copy of the picture, renewed when the generation moves on: one atomic load per batch.
+#[derive(Default)]
+pub struct Cached {
+    generation: u64,
+    pub picture: Picture,
+}
+
+impl Shared {
+    /// `threads` is the number of worker threads.
+    ///
+    /// # Errors
+    /// Where no IV source or event descriptor can be had.
+    pub fn new(
+        sockets: Vec<WorkerSockets>,
+        notifier: Notifier,
+        port: u16,
+        threads: usize,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            picture: Mutex::default(),
+            generation: AtomicU64::new(1),
+            wakes: (0..threads).map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
+            counters: PathCounters::default(),
+            ivs: IvCounter::start()?,
+            notifier,
+            sockets,
+            port,
+        })
+    }
+
+    /// Replaces the picture.
+    pub fn publish(&self, view: Arc<View>) {
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner).view = view;
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Adds or replaces an interface and wakes the workers, which watch its queues from then on.
+    pub fn add_interface(&self, interface: Interface) {
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        picture.interfaces.insert(interface.if_id, Arc::new(interface));
+        drop(picture);
+        self.generation.fetch_add(1, Ordering::Release);
+        self.wakes.iter().for_each(sys::signal);
+    }
+
+    /// The picture now.
+    pub fn picture(&self) -> Picture {
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The descriptor that wakes a thread.
+    pub fn wake(&self, thread: usize) -> &OwnedFd {
+        &self.wakes[thread]
+    }
+
+    /// Brings a worker's copy up to date; whether it changed.
+    pub fn refresh(&self, cached: &mut Cached) -> bool {
+        let generation = self.generation.load(Ordering::Acquire);
+        if generation == cached.generation {
+            return false;
+        }
+        cached.picture = self.picture();
+        cached.generation = generation;
+        true
+    }
+}

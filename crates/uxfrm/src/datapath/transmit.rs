@@ -1,0 +1,218 @@
+//! From an interface to the outer socket.
+
+use super::IDLE_RELEASE_MS;
+use super::association::SaView;
+use super::counters::add;
+use super::interface::Interface;
+use super::notice::Notice;
+use super::send_batch::SendBatch;
+use super::shared::{Cached, Shared};
+use crate::database::view::InterfaceView;
+use crate::esp::iv::RandomIvs;
+use crate::esp::packet::{MAX_TAIL, tail};
+use crate::esp::transform::Header;
+use crate::esp::{EspError, algorithm::Algorithm};
+use crate::inner::ecn::outer_tos;
+use crate::inner::icmp;
+use crate::inner::ip::Packet;
+use crate::inner::segment::Segments;
+use crate::inner::virtio::VirtioHeader;
+use crate::sys;
+use crate::sys::epoll::Epoll;
+use crate::sys::region::Region;
+use crate::sys::tun::VNET_HEADER_LEN;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A packet behind its virtio header, and room for one segment's padding behind the packet.
+const BUFFER_LEN: usize = VNET_HEADER_LEN + 65_536 + MAX_TAIL;
+/// Packets of one interface in a row before another gets its turn.
+const BUDGET: usize = 256;
+const WAKE: u64 = u64::MAX;
+
+/// The sending half of a worker.
+pub struct Transmitter {
+    shared: Arc<Shared>,
+    worker: usize,
+    cached: Cached,
+    buffer: Region,
+    batch: SendBatch,
+    random: RandomIvs,
+    now: u64,
+}
+
+impl Transmitter {
+    pub fn new(shared: Arc<Shared>, worker: usize) -> std::io::Result<Self> {
+        Ok(Self {
+            shared,
+            worker,
+            cached: Cached::default(),
+            buffer: Region::new(BUFFER_LEN)?,
+            batch: SendBatch::new()?,
+            random: RandomIvs::new(),
+            now: 0,
+        })
+    }
+
+    /// Works for ever; `thread` is this thread's number among the workers.
+    pub fn run(mut self, thread: usize) -> std::io::Result<()> {
+        let epoll = Epoll::new()?;
+        epoll.add(self.shared.wake(thread).as_fd(), WAKE)?;
+        let mut watched = std::collections::HashSet::new();
+        let mut dirty = false;
+        loop {
+            let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
+            let ready: Vec<_> = epoll.wait(timeout)?.collect();
+            if ready.is_empty() && dirty {
+                self.batch.release();
+                self.buffer.release()?;
+                dirty = false;
+            }
+            self.shared.refresh(&mut self.cached);
+            for event in ready {
+                if event.token == WAKE {
+                    sys::clear(self.shared.wake(thread));
+                    for (if_id, interface) in &self.cached.picture.interfaces {
+                        if watched.insert(*if_id) {
+                            epoll.add(interface.queues[self.worker].fd.as_fd(), u64::from(*if_id))?;
+                        }
+                    }
+                    continue;
+                }
+                let if_id = event.token as u32;
+                let Some(interface) = self.cached.picture.interfaces.get(&if_id).cloned() else { continue };
+                dirty = true;
+                if self.drain(&interface).is_err() {
+                    // The interface was deleted: its queue is dead, and would be reported as ready for ever.
+                    epoll.remove(interface.queues[self.worker].fd.as_fd());
+                    watched.remove(&if_id);
+                }
+            }
+        }
+    }
+
+    /// Sends what waits on an interface.
+    fn drain(&mut self, interface: &Interface) -> std::io::Result<()> {
+        self.now = sys::unix_seconds();
+        let policies = self.cached.picture.view.interfaces.get(&interface.if_id).cloned().unwrap_or_default();
+        let mut reads = 0;
+        while reads < BUDGET {
+            let room = BUFFER_LEN - MAX_TAIL;
+            let Some(len) = interface.queues[self.worker].read(&mut self.buffer[..room])? else { break };
+            reads += 1;
+            self.packet(interface, &policies, len);
+        }
+        add(&self.shared.counters.interface_reads, reads as u64);
+        self.batch.flush(&self.shared, self.worker);
+        Ok(())
+    }
+
+    /// Finds policy and SA of the packet in the buffer, and seals it.
+    fn packet(&mut self, interface: &Interface, policies: &InterfaceView, len: usize) {
+        let counters = &self.shared.counters;
+        let Some(virtio) = self.buffer[..len].first_chunk().map(VirtioHeader::read) else {
+            return add(&counters.malformed, 1);
+        };
+        let Some(packet) = Packet::read(&self.buffer[VNET_HEADER_LEN..len]) else {
+            return add(&counters.malformed, 1);
+        };
+        let Some(policy) = policies.outbound_policy(&packet.flow) else {
+            return add(&counters.no_policy, 1);
+        };
+        policy.usage.last_use.store(self.now, Ordering::Relaxed);
+        // A policy without a template would let the packet leave unprotected: there is no such way out here.
+        if policy.blocks || policy.template.is_none() {
+            return add(&counters.no_policy, 1);
+        }
+        let Some(state) = &policy.state else {
+            self.shared.notifier.send(Notice::Acquire { policy_index: policy.index, flow: packet.flow });
+            return add(&counters.no_state, 1);
+        };
+        if !state.selector.matches(&packet.flow) {
+            return add(&state.association.counters.policy_mismatch, 1);
+        }
+        add(&policy.usage.packets, 1);
+        add(&policy.usage.bytes, packet.len as u64);
+        self.seal_packet(interface, state, virtio, packet);
+    }
+
+    fn seal_packet(
+        &mut self,
+        interface: &Interface,
+        state: &Arc<SaView>,
+        virtio: VirtioHeader,
+        packet: Packet,
+    ) {
+        let region = &mut self.buffer[VNET_HEADER_LEN..];
+        let Some(mut segments) = Segments::new(&virtio, packet, region) else {
+            return add(&self.shared.counters.malformed, 1);
+        };
+        let association = &state.association;
+        let largest = association.path_mtu.esp_len(&state.outer, self.now);
+        if packet.dont_fragment && association.transform.packet_len(segments.full_len()) > largest {
+            let mtu = association.transform.payload_capacity(largest);
+            return self.too_big(interface, state, packet, mtu);
+        }
+        let tos = outer_tos(packet.tos, state.outer.hide_dscp, state.outer.no_ecn);
+        let next_header = if packet.v6 { libc::IPPROTO_IPV6 } else { libc::IPPROTO_IPIP } as u8;
+        while let Some(range) = segments.next(&mut self.buffer[VNET_HEADER_LEN..]) {
+            let range = range.start + VNET_HEADER_LEN..range.end + VNET_HEADER_LEN;
+            if let Err(error) = self.seal(state, tos, next_header, range) {
+                return association.counters.count_error(error);
+            }
+        }
+    }
+
+    /// Seals the payload at `range` of the buffer into the batch.
+    fn seal(
+        &mut self,
+        state: &Arc<SaView>,
+        tos: u8,
+        next_header: u8,
+        range: std::ops::Range<usize>,
+    ) -> Result<(), EspError> {
+        let association = &state.association;
+        if association.is_used_up() {
+            return Err(EspError::Exhausted);
+        }
+        let transform = &association.transform;
+        let sequence = association.sequence.next()?;
+        let counted;
+        let iv = match transform.algorithm() {
+            Algorithm::Aead { .. } => {
+                counted = self.shared.ivs.next();
+                &counted[..]
+            }
+            other => self.random.next(other.iv_len())?,
+        };
+        let payload_len = range.len();
+        let (tail, tail_len) = tail(transform, payload_len, next_header);
+        // Padding and trailer go behind the payload while it is sealed, over the next segment's first bytes.
+        let text = range.start..range.end + tail_len;
+        let mut kept = [0; MAX_TAIL];
+        kept[..tail_len].copy_from_slice(&self.buffer[range.end..text.end]);
+        self.buffer[range.end..text.end].copy_from_slice(&tail[..tail_len]);
+        let len = transform.packet_len(payload_len);
+        let out = self.batch.room(state, tos, len, &self.shared, self.worker);
+        let header = Header { spi: state.id.spi, sequence };
+        let result = transform.seal(header, iv, &self.buffer[text.clone()], out);
+        self.buffer[range.end..text.end].copy_from_slice(&kept[..tail_len]);
+        result?;
+        self.batch.commit(len, payload_len);
+        Ok(())
+    }
+
+    /// Tells the sender inside that its packet does not fit.
+    fn too_big(&mut self, interface: &Interface, state: &SaView, packet: Packet, mtu: usize) {
+        add(&state.association.counters.too_big, 1);
+        let bytes = &self.buffer[VNET_HEADER_LEN..VNET_HEADER_LEN + packet.len];
+        let Some(message) = icmp::too_big(&packet, bytes, mtu.min(usize::from(interface.mtu)) as u16) else {
+            return;
+        };
+        let whole = 0..message.len();
+        // Lost like any packet where the interface is full; the sender tries again.
+        let _ = interface.queues[self.worker].write(VirtioHeader::default(), &message, &[whole]);
+    }
+}

@@ -1,0 +1,244 @@
+//! The control thread: requests, timers, notices of the workers, statistics. It sleeps unless one of them calls.
+
+use super::config::EngineConfig;
+use super::link::{self, Buffer, Kind};
+use super::report;
+use super::sockets::Kept;
+use crate::database::{Clock, Database};
+use crate::datapath::notice::{self, Notice, Notices};
+use crate::datapath::receive::ReceiveWorker;
+use crate::datapath::transmit::Transmitter;
+use crate::datapath::{Shared, WORKER_STACK_LEN};
+use crate::sys;
+use crate::sys::epoll::Epoll;
+use crate::xfrm::event::Event;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use zeroize::Zeroize;
+
+const LINK: u64 = 0;
+const NOTICES: u64 = 1;
+const STATS: u64 = 2;
+
+/// The control thread's state.
+pub struct Control {
+    link: OwnedFd,
+    config: EngineConfig,
+    database: Database,
+    shared: Arc<Shared>,
+    notices: Notices,
+    interfaces: HashSet<u32>,
+    /// Kept descriptors of interfaces that nobody has asked for yet.
+    kept: HashMap<String, OwnedFd>,
+    stats: Option<UnixListener>,
+}
+
+fn clock() -> Clock {
+    Clock { wall: sys::unix_seconds(), monotonic: sys::monotonic_ms() }
+}
+
+/// Takes over what an earlier engine left with the broker.
+fn receive_kept(link: &OwnedFd) -> io::Result<HashMap<String, OwnedFd>> {
+    let (mut kept, mut buffer) = (HashMap::new(), Buffer::new());
+    loop {
+        let Some(mut message) = link::receive(link.as_fd(), &mut buffer, true)? else { continue };
+        match (message.kind, message.descriptor.take()) {
+            (Kind::Keep, Some(descriptor)) => {
+                kept.insert(String::from_utf8_lossy(message.body).into_owned(), descriptor);
+            }
+            (Kind::Ready, _) => return Ok(kept),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+impl Control {
+    /// Opens everything and starts the workers. When this returns, the outer sockets are bound.
+    ///
+    /// # Errors
+    /// The port is taken, or a privilege is missing.
+    pub fn start(link: OwnedFd, config: EngineConfig) -> io::Result<Self> {
+        let mut kept = Kept { descriptors: receive_kept(&link)?, link: link.as_fd() };
+        let workers = config.worker_count();
+        let sockets = kept.worker_sockets(&config)?;
+        let (notifier, notices) = notice::channel()?;
+        let shared = Arc::new(Shared::new(sockets, notifier, config.port, workers * 2)?);
+        let interfaces = kept.kept_interfaces();
+        let kept = kept.descriptors;
+        let stats = config.stats.as_ref().map(|path| report::listen(path)).transpose()?;
+        let mut this = Self {
+            link,
+            config,
+            database: Database::default(),
+            shared,
+            notices,
+            interfaces: HashSet::new(),
+            kept,
+            stats,
+        };
+        for if_id in interfaces {
+            this.ensure_interface(if_id)?;
+        }
+        this.start_workers(workers)?;
+        Ok(this)
+    }
+
+    fn start_workers(&self, workers: usize) -> io::Result<()> {
+        for worker in 0..workers {
+            let (receiver, transmitter) = (
+                ReceiveWorker::new(self.shared.clone(), worker)?,
+                Transmitter::new(self.shared.clone(), worker)?,
+            );
+            spawn(format!("receive-{worker}"), move || receiver.run(worker * 2))?;
+            spawn(format!("transmit-{worker}"), move || transmitter.run(worker * 2 + 1))?;
+        }
+        // Those that started after an interface was made must look for it.
+        (0..workers * 2).for_each(|thread| sys::signal(self.shared.wake(thread)));
+        Ok(())
+    }
+
+    /// Serves until the broker is gone.
+    ///
+    /// # Errors
+    /// Of the link and of epoll; the process ends then and the broker starts another.
+    pub fn run(mut self) -> io::Result<()> {
+        let epoll = Epoll::new()?;
+        epoll.add(self.link.as_fd(), LINK)?;
+        epoll.add(self.notices.as_fd(), NOTICES)?;
+        if let Some(stats) = &self.stats {
+            epoll.add(stats.as_fd(), STATS)?;
+        }
+        link::send(self.link.as_fd(), Kind::Ready, 0, &[], None, true)?;
+        let mut buffer = Buffer::new();
+        let mut deadline: Option<u64> = None;
+        loop {
+            let now = sys::monotonic_ms();
+            let timeout = deadline.map(|at| Duration::from_millis(at.saturating_sub(now)));
+            for event in epoll.wait(timeout)? {
+                match event.token {
+                    LINK => match self.serve_link(&mut buffer) {
+                        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                        result => result?,
+                    },
+                    NOTICES => self.serve_notices()?,
+                    _ => self.serve_stats(),
+                }
+            }
+            let (events, next, changed) = self.database.run_timers(clock());
+            self.publish(changed);
+            self.send_events(events)?;
+            deadline = next;
+        }
+    }
+
+    fn serve_link(&mut self, buffer: &mut Buffer) -> io::Result<()> {
+        while let Some(message) = link::receive(self.link.as_fd(), buffer, false)? {
+            let link = self.link.as_fd();
+            match message.kind {
+                Kind::Request => {
+                    let number = message.number;
+                    let answer = self.database.handle_datagram(message.body, clock());
+                    drop(message);
+                    // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
+                    self.publish(answer.changed);
+                    for mut reply in answer.messages {
+                        link::send(self.link.as_fd(), Kind::Reply, number, &reply, None, true)?;
+                        reply.zeroize();
+                    }
+                    link::send(self.link.as_fd(), Kind::Done, number, &[], None, true)?;
+                }
+                Kind::Ping => link::send(link, Kind::Ping, message.number, &[], None, true)?,
+                Kind::Interface => {
+                    let if_id = message.number;
+                    drop(message);
+                    let name = match self.ensure_interface(if_id) {
+                        Ok(()) => self.config.name_of(if_id),
+                        Err(error) => {
+                            eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+                            String::new()
+                        }
+                    };
+                    link::send(self.link.as_fd(), Kind::Interface, if_id, name.as_bytes(), None, true)?;
+                }
+                _ => return Err(io::ErrorKind::InvalidData.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn ensure_interface(&mut self, if_id: u32) -> io::Result<()> {
+        if self.interfaces.contains(&if_id) {
+            return Ok(());
+        }
+        let mut kept = Kept { descriptors: std::mem::take(&mut self.kept), link: self.link.as_fd() };
+        let interface = kept.interface(if_id, &self.config);
+        self.kept = kept.descriptors;
+        self.shared.add_interface(interface?);
+        self.interfaces.insert(if_id);
+        Ok(())
+    }
+
+    fn publish(&mut self, changed: bool) {
+        if !changed {
+            return;
+        }
+        for if_id in self.database.if_ids() {
+            if let Err(error) = self.ensure_interface(if_id) {
+                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+            }
+        }
+        self.shared.publish(Arc::new(self.database.view()));
+    }
+
+    fn serve_notices(&mut self) -> io::Result<()> {
+        let waiting: Vec<_> = self.notices.drain().collect();
+        let (mut events, mut changed) = (Vec::new(), false);
+        for notice in waiting {
+            let event = match notice {
+                Notice::Limit { id, limit } => {
+                    changed |= limit == crate::datapath::association::LimitReached::Hard;
+                    self.database.limit_reached(&id, limit)
+                }
+                Notice::Mapping { id, source, port } => self.database.mapping_changed(&id, source, port),
+                Notice::Acquire { policy_index, flow } => self.database.acquire(policy_index, &flow, clock()),
+            };
+            events.extend(event);
+        }
+        self.publish(changed);
+        self.send_events(events)
+    }
+
+    fn send_events(&self, events: Vec<Event>) -> io::Result<()> {
+        for event in events {
+            link::send(self.link.as_fd(), Kind::Event, event.group, &event.message, None, true)?;
+        }
+        Ok(())
+    }
+
+    fn serve_stats(&mut self) {
+        let Some((stream, _)) = self.stats.as_ref().and_then(|stats| stats.accept().ok()) else { return };
+        // A client that does not read must not hold up requests.
+        let text = report::Report::take(&self.database, &self.shared);
+        let name = "stats".to_owned();
+        let _ = thread::Builder::new()
+            .name(name)
+            .stack_size(WORKER_STACK_LEN)
+            .spawn(move || report::serve(stream, &text));
+    }
+}
+
+fn spawn(name: String, work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    let label = name.clone();
+    thread::Builder::new().name(name).stack_size(WORKER_STACK_LEN).spawn(move || {
+        // A worker that ends would leave the engine half dead: end it whole, and the broker starts another.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        eprintln!("{}: {label} ended: {:?}", super::ENGINE_NAME, result.map_err(|_| "panic"));
+        std::process::exit(70);
+    })?;
+    Ok(())
+}

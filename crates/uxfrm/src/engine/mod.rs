@@ -1,0 +1,43 @@
+//! The engine: one process per network namespace that holds the databases and moves the packets. Its only link to the
+//! world is the broker, which relays the IKE daemon's requests and keeps what must survive the engine (see
+//! [`crate::broker`]).
+
+pub mod config;
+pub mod control;
+pub mod link;
+pub mod report;
+mod sockets;
+
+pub use config::EngineConfig;
+
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+/// `argv[0]` of an engine process.
+pub const ENGINE_NAME: &str = "uxfrm-engine";
+
+/// Runs the engine and never returns if this process was started as one. Call it first thing in `main` of every program
+/// that starts a [`crate::broker::Broker`], before threads and logging.
+pub fn child_entry() {
+    let mut arguments = std::env::args();
+    if arguments.next().as_deref() != Some(ENGINE_NAME) {
+        return;
+    }
+    let result = start(arguments);
+    if let Err(error) = &result {
+        eprintln!("{ENGINE_NAME}: {error}");
+    }
+    std::process::exit(i32::from(result.is_err()));
+}
+
+fn start(mut arguments: impl Iterator<Item = String>) -> std::io::Result<()> {
+    let invalid = || std::io::Error::from(std::io::ErrorKind::InvalidInput);
+    let fd: RawFd = arguments.next().and_then(|fd| fd.parse().ok()).ok_or_else(invalid)?;
+    let config = EngineConfig::from_arguments(arguments).ok_or_else(invalid)?;
+    if fd < 3 {
+        return Err(invalid());
+    }
+    // SAFETY: the broker left this descriptor open for us alone and said its number; nothing else in this process, which
+    // has just started, knows it.
+    let link = unsafe { OwnedFd::from_raw_fd(fd) };
+    control::Control::start(link, config)?.run()
+}

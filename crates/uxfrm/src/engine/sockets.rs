@@ -1,0 +1,98 @@
+//! The outer sockets and TUN queues of an engine: opened, or taken over from the engine before it.
+
+use super::config::EngineConfig;
+use super::link::{self, Kind};
+use crate::datapath::interface::Interface;
+use crate::datapath::shared::WorkerSockets;
+use crate::sys::socket;
+use crate::sys::tun::{self, Queue};
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Descriptors that the broker kept, by name.
+pub struct Kept<'a> {
+    pub descriptors: HashMap<String, OwnedFd>,
+    pub link: BorrowedFd<'a>,
+}
+
+impl Kept<'_> {
+    /// Takes a kept descriptor or opens a new one, which the broker then keeps.
+    fn take_or(&mut self, name: &str, open: impl FnOnce() -> io::Result<OwnedFd>) -> io::Result<OwnedFd> {
+        if let Some(kept) = self.descriptors.remove(name) {
+            return Ok(kept);
+        }
+        let opened = open()?;
+        link::send(self.link, Kind::Keep, 0, name.as_bytes(), Some(opened.as_fd()), true)?;
+        Ok(opened)
+    }
+
+    /// The group of UDP sockets of one family: one per CPU, the first of them the workers'. `None` without the family.
+    fn udp_group(&mut self, v6: bool, config: &EngineConfig) -> io::Result<Option<Vec<OwnedFd>>> {
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = config.worker_count();
+        let mut sockets = Vec::new();
+        for index in 0..cpus.max(workers) {
+            let name = format!("udp{}-{index}", if v6 { 6 } else { 4 });
+            let open = || socket::udp_socket(v6, config.port, (index % cpus) as i32);
+            match self.take_or(&name, open) {
+                Ok(socket) => sockets.push(socket),
+                Err(e) if v6 && e.raw_os_error() == Some(libc::EAFNOSUPPORT) => return Ok(None),
+                Err(e) => return Err(e),
+            }
+        }
+        if let Some(first) = sockets.first() {
+            socket::attach_steering(first.as_fd(), workers as u32, sockets.len() as u32)?;
+        }
+        Ok(Some(sockets))
+    }
+
+    /// The sockets of all workers; more UDP sockets, which only stand for CPUs, are kept by the broker and closed here.
+    ///
+    /// # Errors
+    /// The port is taken by a socket that does not share it, or a privilege is missing.
+    pub fn worker_sockets(&mut self, config: &EngineConfig) -> io::Result<Vec<WorkerSockets>> {
+        let mut v4 = self.udp_group(false, config)?.unwrap_or_default().into_iter();
+        let mut v6 = self.udp_group(true, config)?.unwrap_or_default().into_iter();
+        let raw = |v6: bool| match socket::raw_socket(v6) {
+            _ if !config.plain_esp => Ok(None),
+            Ok(socket) => Ok(Some(socket)),
+            Err(e) if v6 && e.raw_os_error() == Some(libc::EAFNOSUPPORT) => Ok(None),
+            Err(e) => Err(e),
+        };
+        let (mut raw_v4, mut raw_v6) = (raw(false)?, raw(true)?);
+        let sockets = (0..config.worker_count()).map(|_| WorkerSockets {
+            udp_v4: v4.next(),
+            udp_v6: v6.next(),
+            raw_v4: raw_v4.take(),
+            raw_v6: raw_v6.take(),
+        });
+        Ok(sockets.collect())
+    }
+
+    /// The interface of an `if_id`, created if need be.
+    ///
+    /// # Errors
+    /// TUN not permitted, a bad name, or the name is taken.
+    pub fn interface(&mut self, if_id: u32, config: &EngineConfig) -> io::Result<Interface> {
+        let name = config.name_of(if_id);
+        let mut queues = Vec::new();
+        let mut udp_segmentation = true;
+        for index in 0..config.worker_count() {
+            let fd = self.take_or(&format!("tun-{if_id}-{index}"), || {
+                let queue = tun::open_queue(&name)?;
+                udp_segmentation = queue.udp_segmentation;
+                Ok(queue.fd)
+            })?;
+            queues.push(Queue { fd, udp_segmentation });
+        }
+        tun::configure(&name, config.mtu)?;
+        Ok(Interface { if_id, name, mtu: config.mtu, queues })
+    }
+
+    /// The `if_id`s whose interfaces were kept.
+    pub fn kept_interfaces(&self) -> std::collections::BTreeSet<u32> {
+        let names = self.descriptors.keys();
+        names.filter_map(|name| name.strip_prefix("tun-")?.split('-').next()?.parse().ok()).collect()
+    }
+}

@@ -1,0 +1,61 @@
+//! ECN and DSCP through the tunnel (RFC 6040, RFC 4301 section 5.1.2).
+
+use super::ip::set_ipv4_checksum;
+
+const ECN: u8 = 3;
+const CE: u8 = 3;
+
+/// TOS of the outer header for an inner one. `hide_dscp`: the inner DSCP is not shown; `no_ecn`: nor is ECN.
+pub fn outer_tos(inner: u8, hide_dscp: bool, no_ecn: bool) -> u8 {
+    let dscp = if hide_dscp { 0 } else { inner & !ECN };
+    // RFC 6040 section 4.1, normal mode: copied, CE too.
+    dscp | if no_ecn { 0 } else { inner & ECN }
+}
+
+/// TOS of the inner packet after decapsulation; `None` where the packet must be dropped (RFC 6040 section 4.2: the outer
+/// header says congestion was experienced, and the inner one that its transport cannot learn of it).
+pub fn decapsulated_tos(inner: u8, outer: u8, copy_dscp: bool, no_ecn: bool) -> Option<u8> {
+    let dscp = if copy_dscp { outer & !ECN } else { inner & !ECN };
+    let ecn = match (inner & ECN, outer & ECN) {
+        (inner, _) if no_ecn => inner,
+        (0, CE) => return None,
+        (_, CE) => CE,
+        // ECT(0) inside, ECT(1) outside: ECT(1).
+        (2, 1) => 1,
+        (inner, _) => inner,
+    };
+    Some(dscp | ecn)
+}
+
+/// Changes a packet's TOS or traffic class.
+pub fn set_tos(packet: &mut [u8], v6: bool, tos: u8) {
+    if v6 {
+        packet[0] = packet[0] & 0xf0 | tos >> 4;
+        packet[1] = packet[1] & 0x0f | tos << 4;
+    } else {
+        packet[1] = tos;
+        set_ipv4_checksum(packet);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6040 figure 4: rows are inner Not-ECT, ECT(0), ECT(1), CE; columns the same outer.
+    #[test]
+    fn figure_4() {
+        let (not, ect0, ect1) = (0, 2, 1);
+        let table = [
+            (not, [Some(not), Some(not), Some(not), None]),
+            (ect0, [Some(ect0), Some(ect0), Some(ect1), Some(CE)]),
+            (ect1, [Some(ect1), Some(ect1), Some(ect1), Some(CE)]),
+            (CE, [Some(CE), Some(CE), Some(CE), Some(CE)]),
+        ];
+        for (inner, row) in table {
+            for (outer, expected) in [not, ect0, ect1, CE].into_iter().zip(row) {
+                assert_eq!(decapsulated_tos(inner, outer, false, false), expected, "{inner} {outer}");
+            }
+        }
+    }
+}

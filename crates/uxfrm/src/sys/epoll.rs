@@ -1,0 +1,69 @@
+//! epoll with a `u64` token per descriptor.
+
+use super::{check, owned};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// An epoll instance, level-triggered.
+pub struct Epoll {
+    fd: OwnedFd,
+}
+
+/// One ready descriptor.
+#[derive(Debug, Clone, Copy)]
+pub struct Ready {
+    pub token: u64,
+    pub readable: bool,
+    /// The other side is gone.
+    pub hung_up: bool,
+}
+
+/// Ready descriptors per wait.
+const BATCH: usize = 32;
+
+impl Epoll {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: no pointers.
+        Ok(Self { fd: owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })? })
+    }
+
+    /// Watches for input.
+    pub fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+        let (epoll, fd) = (self.fd.as_raw_fd(), fd.as_raw_fd());
+        // SAFETY: `event` lives over the call.
+        check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &mut event) }).map(|_| ())
+    }
+
+    /// Stops watching.
+    pub fn remove(&self, fd: BorrowedFd<'_>) {
+        let (epoll, fd) = (self.fd.as_raw_fd(), fd.as_raw_fd());
+        // SAFETY: the event pointer is ignored for DEL.
+        unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
+    }
+
+    /// Waits; `None` for ever. A signal counts as "nothing ready".
+    pub fn wait(&self, timeout: Option<Duration>) -> io::Result<impl Iterator<Item = Ready> + use<>> {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
+        // Rounded up, so that a timer is over when the wait is.
+        let timeout = timeout.map_or(-1, |t| t.as_micros().div_ceil(1000).min(i32::MAX as u128) as i32);
+        let (epoll, room) = (self.fd.as_raw_fd(), BATCH as i32);
+        // SAFETY: `events` has room for BATCH entries.
+        let n = match check(unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), room, timeout) }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            other => other? as usize,
+        };
+        Ok(events.into_iter().take(n).map(|event| Ready {
+            token: event.u64,
+            readable: event.events & libc::EPOLLIN as u32 != 0,
+            hung_up: event.events & (libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0,
+        }))
+    }
+}
+
+impl AsFd for Epoll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

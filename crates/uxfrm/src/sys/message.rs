@@ -1,0 +1,200 @@
+//! Messages over Unix SEQPACKET sockets, with descriptors.
+
+use super::{check, check_len, owned};
+use std::io;
+use std::mem::{MaybeUninit, size_of, zeroed};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Room for one descriptor in a control message.
+const CONTROL_LEN: usize = 64;
+
+#[repr(C, align(8))]
+struct Control([u8; CONTROL_LEN]);
+
+/// A connected pair that keeps message borders; both ends close on exec.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [0; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: room for two descriptors.
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
+    Ok((owned(fds[0])?, owned(fds[1])?))
+}
+
+/// A connected pair in which messages that `client` receives come from an address of exactly 12 bytes that are zero
+/// after the family: what looks like a `sockaddr_nl` of the kernel (`nl_pid` 0) to a reader of netlink messages.
+/// Returns (server, client).
+pub fn netlink_like_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: no pointers.
+    let listener = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    // SAFETY: as above.
+    let client = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    // SAFETY: all-zero is a valid sockaddr_un.
+    let mut address: libc::sockaddr_un = unsafe { zeroed() };
+    address.sun_family = libc::AF_UNIX as u16;
+    let (pointer, len) = ((&raw const address).cast(), size_of::<libc::sa_family_t>() as u32 + 10);
+    // The name is free again when the listener closes, so another process can only hold it for a moment.
+    for attempt in 0.. {
+        // SAFETY: `len` bytes of the address are initialised.
+        match check(unsafe { libc::bind(listener.as_raw_fd(), pointer, len) }) {
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse && attempt < 200 => {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            other => {
+                other?;
+                break;
+            }
+        }
+    }
+    // SAFETY: no pointers but the address, as above. Connecting before accepting is fine within the backlog.
+    let server = unsafe {
+        check(libc::listen(listener.as_raw_fd(), 1))?;
+        check(libc::connect(client.as_raw_fd(), pointer, len))?;
+        let null = std::ptr::null_mut();
+        owned(libc::accept4(listener.as_raw_fd(), null, std::ptr::null_mut(), libc::SOCK_CLOEXEC))?
+    };
+    Ok((server, client))
+}
+
+fn path_address(path: &Path) -> io::Result<(libc::sockaddr_un, u32)> {
+    // SAFETY: all-zero is a valid sockaddr_un.
+    let mut address: libc::sockaddr_un = unsafe { zeroed() };
+    address.sun_family = libc::AF_UNIX as u16;
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.is_empty() || bytes.len() >= address.sun_path.len() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "socket path is empty or too long"));
+    }
+    for (to, from) in address.sun_path.iter_mut().zip(bytes) {
+        *to = *from as libc::c_char;
+    }
+    Ok((address, size_of::<libc::sockaddr_un>() as u32))
+}
+
+fn seqpacket() -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    owned(unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0) })
+}
+
+/// Listens at a path, for root only; a socket left over there is replaced.
+///
+/// # Errors
+/// Of bind: the directory is missing, or the path too long.
+pub fn listen(path: &Path) -> io::Result<OwnedFd> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let socket = seqpacket()?;
+    let (address, len) = path_address(path)?;
+    // SAFETY: a valid address of the stated length.
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    // SAFETY: no pointers.
+    check(unsafe { libc::listen(socket.as_raw_fd(), 8) })?;
+    Ok(socket)
+}
+
+/// Takes one connection.
+///
+/// # Errors
+/// Of accept.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let null = std::ptr::null_mut();
+    // SAFETY: no address is asked for.
+    owned(unsafe { libc::accept4(listener.as_raw_fd(), null, std::ptr::null_mut(), libc::SOCK_CLOEXEC) })
+}
+
+/// Connects to a path.
+///
+/// # Errors
+/// Where nobody listens there.
+pub fn connect(path: &Path) -> io::Result<OwnedFd> {
+    let socket = seqpacket()?;
+    let (address, len) = path_address(path)?;
+    // SAFETY: a valid address of the stated length.
+    check(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
+    Ok(socket)
+}
+
+/// Sends one message, with a descriptor where given. Never raises SIGPIPE.
+pub fn send(fd: BorrowedFd<'_>, parts: &[&[u8]], pass: Option<BorrowedFd<'_>>, wait: bool) -> io::Result<()> {
+    let iovecs: Vec<libc::iovec> = parts
+        .iter()
+        .map(|part| libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() })
+        .collect();
+    let flags = libc::MSG_NOSIGNAL | if wait { 0 } else { libc::MSG_DONTWAIT };
+    send_raw(fd.as_raw_fd(), &iovecs, pass.map(|p| p.as_raw_fd()), flags)
+}
+
+/// As [`send`] for use between fork and exec: no allocation.
+pub fn send_raw(
+    fd: RawFd,
+    iovecs: &[libc::iovec],
+    pass: Option<RawFd>,
+    flags: libc::c_int,
+) -> io::Result<()> {
+    let mut control = Control([0; CONTROL_LEN]);
+    // SAFETY: all-zero is a valid msghdr.
+    let mut header: libc::msghdr = unsafe { zeroed() };
+    header.msg_iov = iovecs.as_ptr().cast_mut();
+    header.msg_iovlen = iovecs.len() as _;
+    if let Some(pass) = pass {
+        header.msg_control = control.0.as_mut_ptr().cast();
+        // SAFETY: CMSG_SPACE is arithmetic; the control buffer is larger than one descriptor needs and aligned.
+        unsafe {
+            header.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32) as _;
+            let first = libc::CMSG_FIRSTHDR(&header);
+            (*first).cmsg_level = libc::SOL_SOCKET;
+            (*first).cmsg_type = libc::SCM_RIGHTS;
+            (*first).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as _;
+            libc::CMSG_DATA(first).cast::<RawFd>().write_unaligned(pass);
+        }
+    }
+    // SAFETY: the header points to live buffers of the stated lengths.
+    check_len(unsafe { libc::sendmsg(fd, &header, flags) }).map(|_| ())
+}
+
+/// Receives one message and at most one descriptor. `Ok(None)` where none is there (non-blocking) and a length of 0 at
+/// the end of the connection.
+///
+/// # Errors
+/// Of `recvmsg`; `InvalidData` for a message longer than the buffer.
+pub fn receive(
+    fd: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    wait: bool,
+) -> io::Result<Option<(usize, Option<OwnedFd>)>> {
+    let mut control = MaybeUninit::<Control>::zeroed();
+    let mut iovec = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: all-zero is a valid msghdr.
+    let mut header: libc::msghdr = unsafe { zeroed() };
+    header.msg_iov = &mut iovec;
+    header.msg_iovlen = 1;
+    header.msg_control = control.as_mut_ptr().cast();
+    header.msg_controllen = CONTROL_LEN as _;
+    let flags = libc::MSG_CMSG_CLOEXEC | if wait { 0 } else { libc::MSG_DONTWAIT };
+    // SAFETY: the header points to live buffers of the stated lengths.
+    let len = match check_len(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, flags) }) {
+        Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+            return Ok(None);
+        }
+        other => other?,
+    };
+    // SAFETY: the kernel filled `msg_controllen` bytes of the control buffer; SCM_RIGHTS carries descriptors that are
+    // ours now.
+    let passed = unsafe {
+        let first = libc::CMSG_FIRSTHDR(&header);
+        let is_fd = !first.is_null()
+            && (*first).cmsg_level == libc::SOL_SOCKET
+            && (*first).cmsg_type == libc::SCM_RIGHTS
+            && (*first).cmsg_len as usize >= libc::CMSG_LEN(size_of::<RawFd>() as u32) as usize;
+        is_fd.then(|| OwnedFd::from_raw_fd(libc::CMSG_DATA(first).cast::<RawFd>().read_unaligned()))
+    };
+    if header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "message is longer than the buffer"));
+    }
+    Ok(Some((len, passed)))
+}

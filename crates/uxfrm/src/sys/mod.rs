@@ -1,0 +1,69 @@
+//! Thin, safe wrappers of the system calls that the standard library does not have.
+
+pub mod epoll;
+pub mod message;
+pub mod netns;
+pub mod receive;
+pub mod region;
+pub mod seccomp;
+pub mod socket;
+pub mod tun;
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+/// The error of the last system call where `result` is negative.
+pub(crate) fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// As [`check`] for calls that return a length.
+pub(crate) fn check_len(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// Takes ownership of a descriptor that a system call has just returned.
+pub(crate) fn owned(result: libc::c_int) -> io::Result<OwnedFd> {
+    let fd: RawFd = check(result)?;
+    // SAFETY: the kernel has just given us this descriptor and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// An event counter to wake another thread's epoll.
+pub fn event_fd() -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+}
+
+/// Wakes whoever waits for an [`event_fd`].
+pub fn signal(fd: &OwnedFd) {
+    use std::os::fd::AsRawFd;
+    let one = 1u64.to_ne_bytes();
+    // SAFETY: eight readable bytes. A full counter (EAGAIN) wakes just as well.
+    unsafe { libc::write(fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+}
+
+/// Takes an [`event_fd`] back to zero.
+pub fn clear(fd: &OwnedFd) {
+    use std::os::fd::AsRawFd;
+    let mut count = [0u8; 8];
+    // SAFETY: eight writable bytes; non-blocking.
+    unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+}
+
+/// Unix seconds, to a few milliseconds, without a system call.
+pub fn unix_seconds() -> u64 {
+    coarse(libc::CLOCK_REALTIME_COARSE) / 1000
+}
+
+/// Milliseconds that never go back.
+pub fn monotonic_ms() -> u64 {
+    coarse(libc::CLOCK_MONOTONIC)
+}
+
+fn coarse(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is writable; these clocks always exist on Linux.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
+}

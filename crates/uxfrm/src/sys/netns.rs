@@ -1,0 +1,20 @@
+//! Running something in another network namespace.
+
+use super::check;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Runs `work` on a thread of its own in the namespace that `netns` is open on; the caller's namespace never changes.
+///
+/// # Errors
+/// Of `setns`, and of `work`.
+pub fn run_in<T: Send>(netns: BorrowedFd<'_>, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            // SAFETY: no pointers; only this thread's namespace changes.
+            check(unsafe { libc::setns(netns.as_raw_fd(), libc::CLONE_NEWNET) })?;
+            work()
+        });
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("thread in network namespace panicked")))
+    })
+}

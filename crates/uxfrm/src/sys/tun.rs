@@ -1,0 +1,85 @@
+//! TUN interfaces with virtio headers, so that super-packets pass whole.
+
+use super::{check, owned};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+const TUN_F_CSUM: libc::c_ulong = 0x01;
+const TUN_F_TSO4: libc::c_ulong = 0x02;
+const TUN_F_TSO6: libc::c_ulong = 0x04;
+const TUN_F_TSO_ECN: libc::c_ulong = 0x08;
+const TUN_F_USO4: libc::c_ulong = 0x20;
+const TUN_F_USO6: libc::c_ulong = 0x40;
+const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
+const TUNSETOFFLOAD: libc::c_ulong = 0x4004_54d0;
+
+/// Length of `struct virtio_net_hdr` before each packet.
+pub const VNET_HEADER_LEN: usize = 10;
+
+/// One queue of an interface.
+pub struct Queue {
+    pub fd: OwnedFd,
+    /// The kernel takes and gives UDP super-packets (Linux 6.2).
+    pub udp_segmentation: bool,
+}
+
+fn request(name: &str) -> io::Result<libc::ifreq> {
+    // SAFETY: all-zero is a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if name.is_empty() || name.len() >= request.ifr_name.len() || name.bytes().any(|b| b == b'/' || b <= b' ')
+    {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("bad interface name {name:?}")));
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    Ok(request)
+}
+
+/// Opens one more queue of the interface `name` in this thread's namespace, creating the interface if need be.
+///
+/// # Errors
+/// `/dev/net/tun` missing or not permitted, a bad name, or an interface of another kind with that name.
+pub fn open_queue(name: &str) -> io::Result<Queue> {
+    let path = c"/dev/net/tun";
+    let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    // SAFETY: a C string.
+    let fd = owned(unsafe { libc::open(path.as_ptr(), flags) })?;
+    let mut request = request(name)?;
+    let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_MULTI_QUEUE;
+    request.ifr_ifru.ifru_flags = flags as i16;
+    // SAFETY: TUNSETIFF takes an ifreq, which lives over the call.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETIFF, &mut request) })?;
+    let offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+    // SAFETY: TUNSETOFFLOAD takes its flags by value.
+    let set = |flags: libc::c_ulong| check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETOFFLOAD, flags) });
+    let udp_segmentation = set(offloads | TUN_F_USO4 | TUN_F_USO6).is_ok();
+    if !udp_segmentation {
+        set(offloads)?;
+    }
+    Ok(Queue { fd, udp_segmentation })
+}
+
+/// Sets the MTU and takes the interface up, in this thread's namespace. No IPv6 link-local address is made: nothing but
+/// tunnelled traffic may come out of it.
+///
+/// # Errors
+/// Of the ioctls.
+pub fn configure(name: &str, mtu: u16) -> io::Result<()> {
+    // SAFETY: no pointers.
+    let socket = owned(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    let fd = socket.as_raw_fd();
+    // Where IPv6 is off there is no such file, and nothing to turn off.
+    let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/addr_gen_mode"), "1");
+    let mut request = request(name)?;
+    request.ifr_ifru.ifru_mtu = mtu.into();
+    // SAFETY: these ioctls take an ifreq, which lives over the calls.
+    unsafe {
+        check(libc::ioctl(fd, libc::SIOCSIFMTU, &mut request))?;
+        check(libc::ioctl(fd, libc::SIOCGIFFLAGS, &mut request))?;
+        let flags = request.ifr_ifru.ifru_flags | (libc::IFF_UP | libc::IFF_RUNNING) as i16;
+        request.ifr_ifru.ifru_flags = flags;
+        check(libc::ioctl(fd, libc::SIOCSIFFLAGS, &mut request))?;
+    }
+    Ok(())
+}

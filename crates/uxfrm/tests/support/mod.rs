@@ -1,0 +1,314 @@
+//! A lab of four network namespaces: host, gateway, gateway, host. Gateway `a` runs charon on uxfrm; gateway `b` does too, or
+//! runs a stock charon with its own kernel-libipsec as an independent peer. All of it is gone when the lab is dropped.
+
+#![allow(dead_code)]
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+pub const IF_ID: u32 = 42;
+
+/// Who serves gateway `b`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    Uxfrm,
+    LibIpsec,
+}
+
+pub struct Options {
+    pub peer: Peer,
+    /// ESP proposals; one CHILD_SA configuration each, named `c0`, `c1`, …
+    pub proposals: Vec<String>,
+    pub outer_v6: bool,
+    pub encapsulate: bool,
+    /// Lines for each child.
+    pub child: String,
+    pub run_arguments: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            peer: Peer::Uxfrm,
+            proposals: vec!["aes128gcm16-esn".into()],
+            outer_v6: false,
+            encapsulate: true,
+            child: String::new(),
+            run_arguments: Vec::new(),
+        }
+    }
+}
+
+pub struct Lab {
+    pub name: String,
+    pub directory: tempfile::TempDir,
+    options: Options,
+    daemons: Vec<Child>,
+}
+
+/// Says why labs cannot run here, if so.
+pub fn unavailable() -> Option<&'static str> {
+    // SAFETY: no arguments, no failure.
+    if unsafe { libc::geteuid() } != 0 {
+        return Some("not root: network namespaces and TUN need it");
+    }
+    if !Path::new("/dev/net/tun").exists() {
+        return Some("no /dev/net/tun");
+    }
+    None
+}
+
+/// Skips the test, saying why, where labs cannot run. As root everything must work.
+#[macro_export]
+macro_rules! lab_or_skip {
+    () => {
+        if let Some(reason) = support::unavailable() {
+            eprintln!("SKIPPED: {reason}");
+            return;
+        }
+    };
+}
+
+pub fn run(command: &str) -> String {
+    let output = try_run(command);
+    assert!(
+        output.status.success(),
+        "{command}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn try_run(command: &str) -> Output {
+    Command::new("timeout").args(["60", "sh", "-c", command]).stdin(Stdio::null()).output().unwrap()
+}
+
+pub fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+impl Lab {
+    /// Builds the lab; the daemons run and are configured, nothing is initiated. `name` is short and unique.
+    pub fn new(name: &str, options: Options) -> Self {
+        let name = format!("ux{}{name}", std::process::id() % 10_000);
+        let directory = tempfile::Builder::new().prefix("uxfrm-lab-").tempdir().unwrap();
+        let mut lab = Self { name, directory, options, daemons: Vec::new() };
+        lab.build_network();
+        for side in ["a", "b"] {
+            lab.write_configuration(side);
+            let daemon = lab.start_daemon(side);
+            lab.daemons.push(daemon);
+        }
+        for side in ["a", "b"] {
+            let vici = lab.path(side, "vici");
+            until("charon's VICI socket", Duration::from_secs(10), || vici.exists());
+            lab.swanctl(side, &format!("--load-all --file {}", lab.path(side, "swanctl.conf").display()));
+        }
+        lab.route();
+        lab
+    }
+
+    pub fn path(&self, side: &str, file: &str) -> PathBuf {
+        self.directory.path().join(format!("{side}.{file}"))
+    }
+
+    pub fn outer(&self, side: &str) -> String {
+        let host = if side == "a" { 1 } else { 2 };
+        if self.options.outer_v6 { format!("2001:db8::{host}") } else { format!("198.51.100.{host}") }
+    }
+
+    /// Runs a command in a namespace: `ha`, `ga`, `gb` or `hb`.
+    pub fn exec(&self, node: &str, command: &str) -> String {
+        run(&self.in_namespace(node, command))
+    }
+
+    pub fn in_namespace(&self, node: &str, command: &str) -> String {
+        format!("ip netns exec {}{node} {command}", self.name)
+    }
+
+    pub fn swanctl(&self, side: &str, arguments: &str) -> String {
+        run(&format!("swanctl {arguments} --uri unix://{} 2>&1", self.path(side, "vici").display()))
+    }
+
+    /// Received pings out of `count`, sent every 20 ms.
+    pub fn ping(&self, from: &str, to: &str, count: u32) -> u32 {
+        let command = self.in_namespace(from, &format!("ping -n -q -i 0.02 -W 1 -c {count} {to}"));
+        let text = String::from_utf8_lossy(&try_run(&command).stdout).into_owned();
+        let line = text.lines().find(|line| line.contains("received")).unwrap_or_else(|| panic!("{text}"));
+        line.split(", ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Counters of a gateway's engine.
+    pub fn stats(&self, side: &str) -> serde_json::Value {
+        let uxfrm = env!("CARGO_BIN_EXE_uxfrm");
+        let text = run(&format!("{uxfrm} stats --stats {}", self.path(side, "stats").display()));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Sum of a counter over all SAs.
+    pub fn sa_counter(&self, side: &str, counter: &str) -> u64 {
+        let stats = self.stats(side);
+        stats["sas"].as_array().unwrap().iter().map(|sa| sa["counters"][counter].as_u64().unwrap()).sum()
+    }
+
+    /// Process id of a gateway's engine (`uxfrm-engine`) or daemon (`charon-systemd`).
+    pub fn child_pid(&self, side: &str, name: &str) -> u32 {
+        let parent = self.daemons[usize::from(side == "b")].id();
+        let list = run(&format!("ps -o pid=,args= --ppid {parent}"));
+        let line = list.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}: {list}"));
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    pub fn log(&self, side: &str) -> String {
+        let text = |file| fs::read_to_string(self.path(side, file)).unwrap_or_default();
+        text("out") + &text("log")
+    }
+
+    pub fn initiate(&self, child: &str) {
+        self.swanctl("a", &format!("--initiate --child {child} --timeout 10"));
+    }
+
+    fn build_network(&self) {
+        let name = &self.name;
+        let mut script = String::from("set -e\n");
+        for node in ["ha", "ga", "gb", "hb"] {
+            script += &format!("ip netns add {name}{node}; ip -n {name}{node} link set lo up\n");
+        }
+        script += &format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n");
+        for (host, gateway, net) in [("ha", "ga", 1), ("hb", "gb", 2)] {
+            script += &format!(
+                "ip link add lan netns {name}{host} type veth peer name lan netns {name}{gateway}
+                 for x in {name}{host} {name}{gateway}; do ip -n $x link set lan up; done
+                 ip -n {name}{host} addr add 10.{net}.0.2/24 dev lan
+                 ip -n {name}{host} addr add fd0{net}::2/64 dev lan nodad
+                 ip -n {name}{gateway} addr add 10.{net}.0.1/24 dev lan
+                 ip -n {name}{gateway} addr add fd0{net}::1/64 dev lan nodad
+                 ip -n {name}{host} route add default via 10.{net}.0.1
+                 ip -n {name}{host} route add default via fd0{net}::1
+                 ip netns exec {name}{gateway} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+                 ip -n {name}{gateway} link set wan up
+                 ip -n {name}{gateway} addr add 198.51.100.{net}/24 dev wan
+                 ip -n {name}{gateway} addr add 2001:db8::{net}/64 dev wan nodad\n"
+            );
+        }
+        run(&script);
+    }
+
+    fn write_configuration(&self, side: &str) {
+        let path = |file: &str| self.path(side, file).display().to_string();
+        let libipsec = side == "b" && self.options.peer == Peer::LibIpsec;
+        let (kernel, routes) =
+            if libipsec { ("kernel-libipsec kernel-netlink", "yes") } else { ("kernel-netlink", "no") };
+        let strongswan = format!(
+            "charon-systemd {{
+               install_routes = {routes}
+               install_virtual_ip = no
+               load = random nonce openssl kdf pem pkcs1 x509 pubkey gcm aes sha1 sha2 hmac md5 des {kernel} socket-default vici
+               plugins {{ vici {{ socket = unix://{} }} }}
+               journal {{ default = -1 }}
+               filelog {{ log {{ path = {}\n default = 1\n flush_line = yes }} }}
+             }}",
+            path("vici"),
+            path("log")
+        );
+        fs::write(path("strongswan.conf"), strongswan).unwrap();
+        fs::write(path("swanctl.conf"), self.swanctl_conf(side, libipsec)).unwrap();
+    }
+
+    fn swanctl_conf(&self, side: &str, libipsec: bool) -> String {
+        let other = if side == "a" { "b" } else { "a" };
+        // kernel-libipsec knows no interfaces and routes by selector.
+        let narrow = self.options.peer == Peer::LibIpsec;
+        let selector = |side: &str| match (narrow, side) {
+            (false, _) => "0.0.0.0/0,::/0",
+            (_, "a") => "10.1.0.0/24,fd01::/64",
+            _ => "10.2.0.0/24,fd02::/64",
+        };
+        let children: String = self
+            .options
+            .proposals
+            .iter()
+            .enumerate()
+            .map(|(i, proposal)| {
+                format!(
+                    "c{i} {{ local_ts = {}\n remote_ts = {}\n esp_proposals = {proposal}\n {} }}\n",
+                    selector(side),
+                    selector(other),
+                    self.options.child
+                )
+            })
+            .collect();
+        let if_id =
+            if libipsec { String::new() } else { format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}") };
+        let encapsulate = if self.options.encapsulate { "yes" } else { "no" };
+        format!(
+            "connections {{ t {{
+               version = 2\n local_addrs = {}\n remote_addrs = {}\n encap = {encapsulate}\n {if_id}
+               proposals = aes128gcm16-x25519-prfsha256
+               local {{ auth = psk\n id = {side}.example }}
+               remote {{ auth = psk\n id = {other}.example }}
+               children {{ {children} }} }} }}
+             secrets {{ ike {{ secret = a-secret-of-the-lab }} }}",
+            self.outer(side),
+            self.outer(other)
+        )
+    }
+
+    fn start_daemon(&self, side: &str) -> Child {
+        let log = fs::File::create(self.path(side, "out")).unwrap();
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &format!("{}g{side}", self.name)]);
+        if side == "a" || self.options.peer == Peer::Uxfrm {
+            command.args([env!("CARGO_BIN_EXE_uxfrm"), "run", "--interface", &IF_ID.to_string()]);
+            for file in ["vici", "control", "stats"] {
+                command.arg(format!("--{file}")).arg(self.path(side, file));
+            }
+            command.args(&self.options.run_arguments).arg("--");
+        }
+        command.arg("/usr/sbin/charon-systemd").env("STRONGSWAN_CONF", self.path(side, "strongswan.conf"));
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
+        command.spawn().expect("ip, of iproute2")
+    }
+
+    fn route(&self) {
+        let name = &self.name;
+        for (side, net) in [("a", 2), ("b", 1)] {
+            if side == "b" && self.options.peer == Peer::LibIpsec {
+                continue;
+            }
+            run(&format!("ip -n {name}g{side} route add 10.{net}.0.0/24 dev ipsec{IF_ID}"));
+            run(&format!("ip -n {name}g{side} route add fd0{net}::/64 dev ipsec{IF_ID}"));
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for side in ["a", "b"] {
+                let log = self.log(side);
+                let tail: Vec<_> = log.lines().rev().take(40).collect();
+                eprintln!("--- {side}");
+                tail.into_iter().rev().for_each(|line| eprintln!("{line}"));
+            }
+        }
+        for daemon in &mut self.daemons {
+            // SAFETY: the daemon's own process group, which was made for it and is not yet waited for.
+            unsafe { libc::kill(-(daemon.id() as i32), libc::SIGKILL) };
+            let _ = daemon.wait();
+        }
+        for node in ["ha", "ga", "gb", "hb"] {
+            let _ = try_run(&format!("ip netns del {}{node}", self.name));
+        }
+    }
+}

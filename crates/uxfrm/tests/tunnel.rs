@@ -1,0 +1,210 @@
+//! Two unmodified charons, their IPsec in user space, real packets between namespaces. Needs root.
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+use support::{Lab, Options, Peer, run, until};
+
+/// IPv4 and IPv6 inside, both directions.
+fn pings_pass(lab: &Lab) {
+    for (from, to) in [("ha", "10.2.0.2"), ("hb", "10.1.0.2"), ("ha", "fd02::2"), ("hb", "fd01::2")] {
+        assert_eq!(lab.ping(from, to, 5), 5, "{from} to {to}");
+    }
+}
+
+fn no_errors(lab: &Lab, side: &str) {
+    for counter in ["integrity_failed", "replayed", "malformed", "policy_mismatch", "exhausted"] {
+        assert_eq!(lab.sa_counter(side, counter), 0, "{counter} at {side}");
+    }
+}
+
+#[test]
+fn route_based_tunnel_over_ipv4() {
+    lab_or_skip!();
+    let lab = Lab::new("v4", Options::default());
+    assert_eq!(lab.ping("ha", "10.2.0.2", 3), 0, "nothing passes without an SA");
+    lab.initiate("c0");
+    pings_pass(&lab);
+    no_errors(&lab, "a");
+    no_errors(&lab, "b");
+    assert!(lab.swanctl("a", "--list-sas").contains("AES_GCM_16-128/ESN"));
+    let uxfrm = env!("CARGO_BIN_EXE_uxfrm");
+    let control = lab.path("a", "control");
+    let shown = run(&format!("{uxfrm} join --control {} -- ip xfrm state", control.display()));
+    assert!(shown.contains("rfc4106(gcm(aes))") && shown.contains("if_id 0x2a"), "{shown}");
+    let shown = run(&format!("{uxfrm} join --control {} -- ip xfrm policy", control.display()));
+    assert!(shown.contains("dir out") && shown.contains("if_id 0x2a"), "{shown}");
+
+    lab.swanctl("a", "--terminate --ike t");
+    assert_eq!(lab.ping("ha", "10.2.0.2", 3), 0, "nothing passes after the SA");
+    assert!(lab.stats("a")["path"]["no_policy"].as_u64().unwrap() > 0);
+    assert_eq!(lab.stats("a")["sas"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn tunnel_over_ipv6() {
+    lab_or_skip!();
+    let lab = Lab::new("v6", Options { outer_v6: true, ..Options::default() });
+    lab.initiate("c0");
+    pings_pass(&lab);
+    no_errors(&lab, "b");
+}
+
+#[test]
+fn plain_esp_over_both_families() {
+    lab_or_skip!();
+    for (name, outer_v6) in [("p4", false), ("p6", true)] {
+        let lab = Lab::new(name, Options { outer_v6, encapsulate: false, ..Options::default() });
+        lab.initiate("c0");
+        assert!(lab.swanctl("a", "--list-sas").contains("TUNNEL, ESP"), "not encapsulated");
+        pings_pass(&lab);
+        no_errors(&lab, "b");
+    }
+}
+
+/// Every algorithm against strongSwan's own ESP implementation.
+#[test]
+fn interoperates_with_libipsec() {
+    lab_or_skip!();
+    let proposals = [
+        "aes128gcm16",
+        "aes192gcm16",
+        "aes256gcm16",
+        "aes128gcm12",
+        "aes128gcm8",
+        "aes256gcm8",
+        "chacha20poly1305",
+        "aes128-sha1",
+        "aes192-sha1",
+        "aes256-sha1",
+        "aes128-md5",
+        "aes128-sha256",
+        "aes256-sha256",
+        "aes256-sha384",
+        "aes256-sha512",
+        "3des-sha1",
+        "3des-md5",
+        "3des-sha256",
+        "des-md5",
+        "null-sha256",
+    ];
+    for (name, outer_v6) in [("l4", false), ("l6", true)] {
+        let proposals = proposals.map(|p| format!("{p}-noesn")).to_vec();
+        let options =
+            Options { peer: Peer::LibIpsec, outer_v6, proposals: proposals.clone(), ..Options::default() };
+        let lab = Lab::new(name, options);
+        for (i, proposal) in proposals.iter().enumerate() {
+            lab.initiate(&format!("c{i}"));
+            for (from, to) in [("ha", "10.2.0.2"), ("hb", "10.1.0.2"), ("ha", "fd02::2"), ("hb", "fd01::2")] {
+                assert_eq!(lab.ping(from, to, 3), 3, "{proposal}, {from} to {to}");
+            }
+            no_errors(&lab, "a");
+            lab.swanctl("a", &format!("--terminate --child c{i}"));
+        }
+    }
+}
+
+/// Rekeys from either side while TCP runs: no packet is lost, so nothing is sent again.
+#[test]
+fn rekeys_under_load() {
+    lab_or_skip!();
+    let lab = Lab::new("rk", Options::default());
+    lab.initiate("c0");
+    lab.exec("hb", "iperf3 -s -1 -D");
+    let client = lab.in_namespace("ha", "iperf3 -J -c 10.2.0.2 -t 6 -b 300M");
+    let client =
+        Command::new("sh").args(["-c", &client]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    for side in ["a", "b", "a", "b"] {
+        std::thread::sleep(Duration::from_secs(1));
+        lab.swanctl(side, "--rekey --child c0");
+    }
+    let output = client.wait_with_output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["end"]["sum_sent"]["retransmits"], 0, "retransmissions during rekeys");
+    assert!(report["end"]["sum_received"]["bits_per_second"].as_f64().unwrap() > 200e6);
+    no_errors(&lab, "a");
+    no_errors(&lab, "b");
+}
+
+/// An engine that is killed is replaced, and traffic goes on within a second; the IKE_SA is the same.
+#[test]
+fn engine_is_replaced_when_killed() {
+    lab_or_skip!();
+    let lab = Lab::new("kl", Options::default());
+    lab.initiate("c0");
+    let charon = lab.child_pid("a", "charon-systemd");
+    for _ in 0..3 {
+        let engine = lab.child_pid("a", "uxfrm-engine");
+        run(&format!("kill -9 {engine}"));
+        until("traffic after the engine was killed", Duration::from_secs(1), || {
+            lab.ping("ha", "10.2.0.2", 1) == 1
+        });
+        assert_ne!(lab.child_pid("a", "uxfrm-engine"), engine);
+    }
+    pings_pass(&lab);
+    assert!(lab.swanctl("a", "--list-sas").contains("t: #1, ESTABLISHED"));
+    assert_eq!(lab.child_pid("a", "charon-systemd"), charon);
+}
+
+/// An engine that hangs is replaced; meanwhile charon answers and does not spin.
+#[test]
+fn engine_is_replaced_when_it_hangs() {
+    lab_or_skip!();
+    let lab = Lab::new("hg", Options::default());
+    lab.initiate("c0");
+    let cpu = |pid: u32| -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    let (charon, engine) = (lab.child_pid("a", "charon-systemd"), lab.child_pid("a", "uxfrm-engine"));
+    let before = cpu(charon);
+    run(&format!("kill -STOP {engine}"));
+    let start = std::time::Instant::now();
+    assert!(lab.swanctl("a", "--list-sas").contains("ESTABLISHED"));
+    assert!(start.elapsed() < Duration::from_secs(3), "charon was blocked");
+    until("traffic after the engine hung", Duration::from_secs(5), || lab.ping("ha", "10.2.0.2", 1) == 1);
+    assert!(cpu(charon) - before < 50, "charon span");
+}
+
+/// A packet that hits a trap policy brings the tunnel up; a soft limit of bytes rekeys it.
+#[test]
+fn acquire_and_expire_reach_charon() {
+    lab_or_skip!();
+    let child = "start_action = trap\n rekey_bytes = 50000\n rand_bytes = 0\n life_bytes = 200000";
+    let lab = Lab::new("aq", Options { child: child.into(), ..Options::default() });
+    until("a tunnel after a packet", Duration::from_secs(5), || lab.ping("ha", "10.2.0.2", 1) == 1);
+    let spi = || lab.swanctl("a", "--list-sas --raw");
+    assert!(spi().contains("INSTALLED"));
+    let command = lab.in_namespace("ha", "ping -q -s 1000 -i 0.01 -c 150 10.2.0.2");
+    let text = run(&command);
+    assert!(text.contains(" 0% packet loss"), "{text}");
+    let log = lab.log("a");
+    assert!(log.contains("creating rekey job"), "no rekey after the soft limit");
+}
+
+/// The peer moves to another address (MOBIKE): sequence numbers go on, nothing is replayed.
+#[test]
+fn address_change_keeps_sequence_numbers() {
+    lab_or_skip!();
+    let lab = Lab::new("mb", Options::default());
+    lab.initiate("c0");
+    pings_pass(&lab);
+    let sent = |side: &str| -> u64 {
+        let stats = lab.stats(side);
+        let sas = stats["sas"].as_array().unwrap();
+        sas.iter().map(|sa| sa["last_sequence_sent"].as_u64().unwrap()).max().unwrap()
+    };
+    let before = sent("b");
+    assert!(before >= 20);
+    // The responder's view of the initiator moves.
+    let name = &lab.name;
+    run(&format!(
+        "ip -n {name}ga addr add 198.51.100.11/24 dev wan; ip -n {name}ga addr del 198.51.100.1/24 dev wan"
+    ));
+    until("traffic after the move", Duration::from_secs(10), || lab.ping("ha", "10.2.0.2", 1) == 1);
+    assert!(lab.swanctl("b", "--list-sas").contains("198.51.100.11"));
+    assert!(sent("b") > before, "sequence numbers started again");
+    no_errors(&lab, "b");
+}
