@@ -125,6 +125,7 @@ impl Dialect for Alibaba {
             gateway_name_defaults_to_id: true,
             has_resource_groups: true,
             gateways_live_in_subnets: true,
+            ranges_are_apart: false,
         }
     }
 

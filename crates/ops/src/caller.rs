@@ -37,6 +37,8 @@ pub struct Rules {
     pub has_resource_groups: bool,
     /// A gateway takes an address in a subnet of its network; otherwise it hangs on the network's router.
     pub gateways_live_in_subnets: bool,
+    /// Remote ranges of policies are outside the gateway's network and not those of another connection.
+    pub ranges_are_apart: bool,
 }
 
 /// Who asks.

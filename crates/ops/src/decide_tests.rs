@@ -32,6 +32,7 @@ const STRICT: Rules = Rules {
     gateway_name_defaults_to_id: true,
     has_resource_groups: true,
     gateways_live_in_subnets: true,
+    ranges_are_apart: false,
 };
 
 fn settings() -> Settings {

@@ -14,6 +14,7 @@ mod orders;
 pub mod outcome;
 pub mod query;
 pub mod quota;
+mod ranges;
 mod read;
 mod relabel;
 mod resource_groups;

@@ -208,3 +208,23 @@ fn bgp_takes_both_numbers_from_the_gateways() {
     let config = &answer["VpnConnection"]["BgpConfig"];
     assert_eq!((&config["LocalBgpAsn"], &config["RemoteBgpAsn"]), (&json!("64551"), &json!("65010")));
 }
+
+#[test]
+fn remote_ranges_are_apart_from_the_vpc_and_from_other_connections() {
+    let mut view = View::default();
+    let (gateway, peer) = with_gateways(&mut view);
+    let second = json!({"CustomerGatewayName": "q", "IpAddress": "58.211.1.13"});
+    let second = testing::call(&mut view, "vpc", "CreateCustomerGateway", second).unwrap();
+    let second = second["CustomerGateway"]["CustomerGatewayId"].clone();
+    let given = |peer: &Value, remote: &str| {
+        json!({"VpnGatewayId": gateway, "CustomerGatewayId": peer, "VpnConnectionName": "c", "PreShareKey": "k",
+            "RouteType": "Policy", "SecurityPolicyDatabases":
+            [{"LocalCidrBlock": "10.0.1.0/24", "RemoteCidrBlock": [remote]}]})
+    };
+    let inside = testing::call(&mut view, "vpc", "CreateVpnConnection", given(&peer, "10.0.2.0/24"));
+    assert_eq!(inside.expect_err("is inside").code, "InvalidParameterValue.VpcCidrConflict");
+    testing::call(&mut view, "vpc", "CreateVpnConnection", given(&peer, "192.168.0.0/16")).unwrap();
+    let taken = testing::call(&mut view, "vpc", "CreateVpnConnection", given(&second, "192.168.7.0/24"));
+    assert_eq!(taken.expect_err("is taken").code, "InvalidParameterValue.VpnConnCidrConflict");
+    testing::call(&mut view, "vpc", "CreateVpnConnection", given(&second, "172.20.0.0/16")).unwrap();
+}
