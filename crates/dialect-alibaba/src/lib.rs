@@ -125,7 +125,8 @@ impl Dialect for Alibaba {
             gateway_name_defaults_to_id: true,
             has_resource_groups: true,
             gateways_live_in_subnets: true,
-            ranges_are_apart: false,
+            connections_are_apart: false,
+            bgp_mbps_min: 0,
         }
     }
 

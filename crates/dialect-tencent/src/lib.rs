@@ -113,7 +113,8 @@ impl Dialect for Tencent {
             gateway_name_defaults_to_id: false,
             has_resource_groups: false,
             gateways_live_in_subnets: false,
-            ranges_are_apart: true,
+            connections_are_apart: true,
+            bgp_mbps_min: 200,
         }
     }
 
