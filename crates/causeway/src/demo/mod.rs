@@ -7,11 +7,13 @@ mod packets;
 mod report;
 mod tencent;
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use causeway_client::Client;
+use futures_util::FutureExt;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::node;
@@ -50,8 +52,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         // Dropping what is under way cleans it up, so Ctrl-C is no special case.
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         let child = Child::start(arguments.engine, arguments.data_dir.clone()).await?;
+        // A panic (an output that is closed, say) must not leave the demo's service and namespaces behind.
+        let show = AssertUnwindSafe(show(&arguments, &child)).catch_unwind();
         let result = tokio::select! {
-            result = show(&arguments, &child) => result,
+            result = show => result.unwrap_or_else(|_| bail!("the demo broke off")),
             _ = tokio::signal::ctrl_c() => Ok(()),
             _ = terminate.recv() => Ok(()),
         };
