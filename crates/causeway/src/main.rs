@@ -52,6 +52,8 @@ fn default_data_dir() -> PathBuf {
 }
 
 fn main() -> std::process::ExitCode {
+    // A process that the data plane started from this program for itself does not come back from here.
+    causeway_engine_linux::shim::child_entry();
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments),

@@ -84,7 +84,7 @@ impl Child {
     /// When something stays.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         if self.engine == EngineChoice::Linux {
-            println!("\nCleaning up.");
+            eprintln!("\nCleaning up.");
             self.lab()?.clear().await.context("removing the lab")?;
         }
         if let Some(pid) = self.process.id() {

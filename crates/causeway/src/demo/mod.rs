@@ -7,11 +7,13 @@ mod packets;
 mod report;
 mod tencent;
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use causeway_client::Client;
+use futures_util::FutureExt;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::node;
@@ -21,6 +23,9 @@ use report::Report;
 
 /// How long anything of the demo may take to come up.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two questions: the API allows 600 DescribeVpnConnection in a minute.
+const POLL: Duration = Duration::from_millis(110);
 
 /// `causeway demo`.
 #[derive(Debug, clap::Args)]
@@ -50,8 +55,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         // Dropping what is under way cleans it up, so Ctrl-C is no special case.
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         let child = Child::start(arguments.engine, arguments.data_dir.clone()).await?;
+        // A panic (an output that is closed, say) must not leave the demo's service and namespaces behind.
+        let show = AssertUnwindSafe(show(&arguments, &child)).catch_unwind();
         let result = tokio::select! {
-            result = show(&arguments, &child) => result,
+            result = show => result.unwrap_or_else(|_| bail!("the demo broke off")),
             _ = tokio::signal::ctrl_c() => Ok(()),
             _ = terminate.recv() => Ok(()),
         };
@@ -100,6 +107,6 @@ async fn until<T>(mut ask: impl AsyncFnMut() -> anyhow::Result<Option<T>>) -> an
         if Instant::now() > deadline {
             bail!("it did not come up within {} s", PATIENCE.as_secs());
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(POLL).await;
     }
 }
