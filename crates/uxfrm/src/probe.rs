@@ -57,25 +57,41 @@ pub fn probe() -> Probe {
         findings.push(Finding { what, needed, result: result.map_err(|e| e.to_string()) });
     };
     add("seccomp user notification", true, in_child(|| Filter::new().install().map(|_| ())));
-    add("TUN", true, in_child(|| {
-        own_netns()?;
-        tun::open_queue("uxfrmprobe").map(|_| ())
-    }));
-    add("port-sharing UDP with GRO", true, in_child(|| {
-        own_netns()?;
-        let socket = socket::udp_socket(false, 4500, 0)?;
-        socket::attach_steering(std::os::fd::AsFd::as_fd(&socket), 1, 1)
-    }));
-    add("UDP over IPv6", false, in_child(|| {
-        own_netns()?;
-        socket::udp_socket(true, 4500, 0).map(|_| ())
-    }));
+    add(
+        "TUN",
+        true,
+        in_child(|| {
+            own_netns()?;
+            tun::open_queue("uxfrmprobe").map(|_| ())
+        }),
+    );
+    add(
+        "port-sharing UDP with GRO",
+        true,
+        in_child(|| {
+            own_netns()?;
+            let socket = socket::udp_socket(false, 4500, 0)?;
+            socket::attach_steering(std::os::fd::AsFd::as_fd(&socket), 1, 1)
+        }),
+    );
+    add(
+        "UDP over IPv6",
+        false,
+        in_child(|| {
+            own_netns()?;
+            socket::udp_socket(true, 4500, 0).map(|_| ())
+        }),
+    );
     add("raw sockets (protocol 50)", false, in_child(|| socket::raw_socket(false).map(|_| ())));
     add(KERNEL_ESP, false, kernel_esp());
-    add(KERNEL_INTERFACES, false, in_child(|| {
-        own_netns()?;
-        kernel_interface()
-    }));
+    add(
+        KERNEL_INTERFACES,
+        false,
+        in_child(|| {
+            own_netns()?;
+            kernel_interface()
+        }),
+    );
     Probe { findings }
 }
 

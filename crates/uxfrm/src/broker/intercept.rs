@@ -91,7 +91,11 @@ fn open(listener: BorrowedFd<'_>, call: &Notification) -> io::Result<Outcome> {
 }
 
 /// `bind` of one of our sockets: the groups are what counts.
-fn bind_netlink(listener: BorrowedFd<'_>, call: &Notification, connection: &mut Connection) -> io::Result<()> {
+fn bind_netlink(
+    listener: BorrowedFd<'_>,
+    call: &Notification,
+    connection: &mut Connection,
+) -> io::Result<()> {
     let mut address = [0; SOCKADDR_NL_LEN];
     let read = seccomp::read_memory(call.thread, call.arguments[1], &mut address);
     let valid = matches!(read, Ok(SOCKADDR_NL_LEN))

@@ -102,9 +102,8 @@ impl Broker {
         let wake = crate::sys::event_fd().map_err(BrokerError::Setup)?;
         let (ready, is_ready) = sync_channel(1);
         let start_timeout = config.start_timeout;
-        let relay =
-            relay::Relay::new(config, receiver, wake.try_clone().map_err(BrokerError::Setup)?, ready)
-                .map_err(BrokerError::Setup)?;
+        let relay = relay::Relay::new(config, receiver, wake.try_clone().map_err(BrokerError::Setup)?, ready)
+            .map_err(BrokerError::Setup)?;
         let thread = std::thread::Builder::new()
             .name("uxfrm-broker".into())
             .stack_size(256 * 1024)

@@ -193,7 +193,10 @@ impl Relay {
         for kind in [FLUSHPOLICY, FLUSHSA] {
             let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST, sequence: 0, port: 0 });
             // Protocol 0: all SAs.
-            let request = { writer.zeros(4); writer.finish() };
+            let request = {
+                writer.zeros(4);
+                writer.finish()
+            };
             self.journal.accepted(&request);
             // A dead engine has nothing to flush.
             let _ = link::send(engine.link.as_fd(), Kind::Request, 0, &request, None, true);
@@ -335,9 +338,8 @@ impl Relay {
 
     fn reply(&mut self, number: u32, body: &mut [u8]) {
         let Some(pending) = self.pending.get_mut(&number) else { return };
-        let error = wire::messages(body).any(|m| {
-            m.header.kind == NLMSG_ERROR && m.payload.first_chunk() != Some(&0i32.to_ne_bytes())
-        });
+        let error = wire::messages(body)
+            .any(|m| m.header.kind == NLMSG_ERROR && m.payload.first_chunk() != Some(&0i32.to_ne_bytes()));
         pending.failed |= error;
         if let Some(connection) = self.connections.get(&pending.connection) {
             connection.deliver(body);

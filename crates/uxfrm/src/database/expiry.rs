@@ -36,7 +36,8 @@ impl State {
                 first => {
                     let used = clock.wall.saturating_sub(first);
                     let at = |limit: u64| {
-                        (limit != 0).then(|| clock.monotonic + limit.saturating_sub(used).saturating_mul(1000))
+                        (limit != 0)
+                            .then(|| clock.monotonic + limit.saturating_sub(used).saturating_mul(1000))
                     };
                     soft = soft.into_iter().chain(at(limits.soft_use)).min();
                     hard = hard.into_iter().chain(at(limits.hard_use)).min();

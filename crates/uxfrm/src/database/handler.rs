@@ -95,7 +95,9 @@ impl Database {
         } else {
             let policies = self.policies.by_index.values();
             policies
-                .map(|policy| super::handler_policy::write_policy(policy, reply(header, NEWPOLICY, NLM_F_MULTI)))
+                .map(|policy| {
+                    super::handler_policy::write_policy(policy, reply(header, NEWPOLICY, NLM_F_MULTI))
+                })
                 .collect()
         };
         messages.push(wire::done_message(header));

@@ -30,7 +30,9 @@ impl Database {
     fn find_policy(&self, id: &PolicyId) -> Result<u32, Errno> {
         let found = if id.index != 0 {
             let policy = self.policies.by_index.get(&id.index);
-            policy.filter(|p| p.key().direction == id.direction && p.key().if_id == id.if_id).map(|_| id.index)
+            policy
+                .filter(|p| p.key().direction == id.direction && p.key().if_id == id.if_id)
+                .map(|_| id.index)
         } else {
             let key = PolicyKey { direction: id.direction, if_id: id.if_id, selector: id.selector };
             self.policies.index_of(&key)

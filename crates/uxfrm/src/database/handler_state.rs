@@ -39,8 +39,7 @@ fn keyed(request: &SaRequest) -> Result<Association, Errno> {
     let algorithm = checked(request)?;
     let extended = request.info.flags & XFRM_STATE_ESN != 0;
     let (cipher_key, mac_key) = request.algorithms.keys();
-    let transform =
-        Transform::new(algorithm, cipher_key, mac_key, extended).ok_or(Errno(libc::EINVAL))?;
+    let transform = Transform::new(algorithm, cipher_key, mac_key, extended).ok_or(Errno(libc::EINVAL))?;
     let state = request.replay.as_ref();
     let window = state.map_or(u32::from(request.info.replay_window).min(32), |state| state.window);
     let mut replay = ReplayWindow::new(window, extended);
@@ -234,4 +233,3 @@ pub(super) fn write_state(state: &State, header: Header) -> Vec<u8> {
     }
     writer.finish()
 }
-

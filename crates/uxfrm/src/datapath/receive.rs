@@ -263,7 +263,6 @@ impl Tally {
             shared.notifier.send(Notice::Mapping { id, source, port });
         }
     }
-
 }
 
 impl Run {
@@ -285,12 +284,7 @@ impl Run {
 }
 
 /// The SA of a packet. Where several SAs share an SPI (on different local addresses), the peer's address decides.
-fn find(
-    view: &crate::database::View,
-    spi: u32,
-    datagram: &Received,
-    kind: Kind,
-) -> Option<Arc<SaView>> {
+fn find(view: &crate::database::View, spi: u32, datagram: &Received, kind: Kind) -> Option<Arc<SaView>> {
     let encapsulated = kind == Kind::Udp;
     let candidates = view.inbound.get(&spi)?;
     let mut fitting = candidates.iter().filter(|state| state.outer.ports.is_some() == encapsulated);

@@ -52,7 +52,14 @@ impl SendBatch {
     }
 
     /// Room for a packet of `len` bytes; sends what waits if it cannot join.
-    pub fn room(&mut self, state: &Arc<SaView>, tos: u8, len: usize, shared: &Shared, worker: usize) -> &mut [u8] {
+    pub fn room(
+        &mut self,
+        state: &Arc<SaView>,
+        tos: u8,
+        len: usize,
+        shared: &Shared,
+        worker: usize,
+    ) -> &mut [u8] {
         if !self.fits(state, tos, len) {
             self.flush(shared, worker);
             self.state = Some(state.clone());

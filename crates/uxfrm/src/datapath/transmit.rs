@@ -17,10 +17,10 @@ use crate::inner::icmp;
 use crate::inner::ip::Packet;
 use crate::inner::segment::Segments;
 use crate::inner::virtio::VirtioHeader;
+use crate::sys;
 use crate::sys::epoll::Epoll;
 use crate::sys::region::Region;
 use crate::sys::tun::VNET_HEADER_LEN;
-use crate::sys;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -138,7 +138,13 @@ impl Transmitter {
         self.seal_packet(interface, state, virtio, packet);
     }
 
-    fn seal_packet(&mut self, interface: &Interface, state: &Arc<SaView>, virtio: VirtioHeader, packet: Packet) {
+    fn seal_packet(
+        &mut self,
+        interface: &Interface,
+        state: &Arc<SaView>,
+        virtio: VirtioHeader,
+        packet: Packet,
+    ) {
         let region = &mut self.buffer[VNET_HEADER_LEN..];
         let Some(mut segments) = Segments::new(&virtio, packet, region) else {
             return add(&self.shared.counters.malformed, 1);
@@ -207,6 +213,10 @@ impl Transmitter {
         };
         let whole = 0..message.len();
         // Lost like any packet where the interface is full; the sender tries again.
-        let _ = interface.queues[self.worker].write(VirtioHeader::default(), &message, &[whole]);
+        let _ = interface.queues[self.worker].write(
+            VirtioHeader::default(),
+            &message,
+            std::slice::from_ref(&whole),
+        );
     }
 }

@@ -90,8 +90,10 @@ impl Control {
 
     fn start_workers(&self, workers: usize) -> io::Result<()> {
         for worker in 0..workers {
-            let (receiver, transmitter) =
-                (ReceiveWorker::new(self.shared.clone(), worker)?, Transmitter::new(self.shared.clone(), worker)?);
+            let (receiver, transmitter) = (
+                ReceiveWorker::new(self.shared.clone(), worker)?,
+                Transmitter::new(self.shared.clone(), worker)?,
+            );
             spawn(format!("receive-{worker}"), move || receiver.run(worker * 2))?;
             spawn(format!("transmit-{worker}"), move || transmitter.run(worker * 2 + 1))?;
         }

@@ -34,7 +34,9 @@ pub enum Kind {
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface].into_iter().find(|kind| *kind as u8 == byte)
+        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -90,7 +92,11 @@ pub fn send(
 ///
 /// # Errors
 /// `UnexpectedEof` at the end of the connection, `InvalidData` for what is no message.
-pub fn receive<'a>(fd: BorrowedFd<'_>, buffer: &'a mut Buffer, wait: bool) -> io::Result<Option<Message<'a>>> {
+pub fn receive<'a>(
+    fd: BorrowedFd<'_>,
+    buffer: &'a mut Buffer,
+    wait: bool,
+) -> io::Result<Option<Message<'a>>> {
     let Some((len, descriptor)) = message::receive(fd, &mut buffer.0, wait)? else { return Ok(None) };
     if len == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());

@@ -51,7 +51,13 @@ impl EvpCipher {
 
     /// # Safety
     /// As [`BlockCipher::crypt`]; `iv` has 8 bytes and `len` is a multiple of 8.
-    unsafe fn crypt(&mut self, iv: &[u8; 8], input: *const u8, out: *mut u8, len: usize) -> Result<(), EspError> {
+    unsafe fn crypt(
+        &mut self,
+        iv: &[u8; 8],
+        input: *const u8,
+        out: *mut u8,
+        len: usize,
+    ) -> Result<(), EspError> {
         let raw = self.0.as_ptr();
         let len = u32::try_from(len).map_err(|_| EspError::Length)?;
         // SAFETY: the context is keyed; a null cipher and key keep both and -1 the direction, so that only the IV

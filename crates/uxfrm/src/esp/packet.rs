@@ -25,8 +25,7 @@ pub fn tail(transform: &Transform, len: usize, next_header: u8) -> ([u8; MAX_TAI
 /// [`EspError::Padding`] where the padding is longer than the text or not 1, 2, 3, …
 pub fn strip_tail(text: &[u8]) -> Result<(usize, u8), EspError> {
     let [.., pad_len, next_header] = *text else { return Err(EspError::Padding) };
-    let payload =
-        text.len().checked_sub(TRAILER_LEN + usize::from(pad_len)).ok_or(EspError::Padding)?;
+    let payload = text.len().checked_sub(TRAILER_LEN + usize::from(pad_len)).ok_or(EspError::Padding)?;
     let padding = &text[payload..text.len() - TRAILER_LEN];
     if padding.iter().zip(1u8..).any(|(byte, value)| *byte != value) {
         return Err(EspError::Padding);

@@ -112,7 +112,8 @@ impl Coalescer {
             self.finish(flow, region, sink);
         }
         let Some(candidate) = candidate else {
-            sink.write(interface, VirtioHeader::default(), region, &[range.start..range.start + packet.len]);
+            let whole = range.start..range.start + packet.len;
+            sink.write(interface, VirtioHeader::default(), region, std::slice::from_ref(&whole));
             return;
         };
         if self.open.len() == MAX_FLOWS {
@@ -144,8 +145,7 @@ impl Coalescer {
     }
 
     fn finish(&mut self, mut flow: Flow, region: &mut [u8], sink: &mut impl Sink) {
-        let header =
-            if flow.pieces.len() > 1 { flow.write_headers(region) } else { VirtioHeader::default() };
+        let header = if flow.pieces.len() > 1 { flow.write_headers(region) } else { VirtioHeader::default() };
         sink.write(flow.interface, header, region, &flow.pieces);
         flow.pieces.clear();
         self.spare.push(flow.pieces);
@@ -180,9 +180,7 @@ impl Flow {
         } else {
             let id = |header: &[u8]| u16::from_be_bytes([header[4], header[5]]);
             let consecutive = id(new) == id(first).wrapping_add(self.pieces.len() as u16);
-            first[1] == new[1]
-                && first[6..9] == new[6..9]
-                && (packet.dont_fragment || consecutive)
+            first[1] == new[1] && first[6..9] == new[6..9] && (packet.dont_fragment || consecutive)
         };
         if packet.flow.protocol == UDP {
             return network;

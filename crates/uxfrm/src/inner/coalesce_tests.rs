@@ -96,7 +96,8 @@ fn a_stream_becomes_one_write_and_comes_out_the_same() {
 fn a_wrong_checksum_is_never_hidden() {
     let mut bad = tcp(false, 1, 1000, 1005, 0x10, &[1; 1000]);
     *bad.last_mut().unwrap() ^= 1;
-    let packets = [tcp(false, 0, 1000, 5, 0x10, &[0; 1000]), bad, tcp(false, 2, 1000, 2005, 0x10, &[2; 1000])];
+    let packets =
+        [tcp(false, 0, 1000, 5, 0x10, &[0; 1000]), bad, tcp(false, 2, 1000, 2005, 0x10, &[2; 1000])];
     let out = run(&packets);
     assert_eq!((out.writes, &out.packets[..]), (3, &packets[..]));
 }

@@ -56,7 +56,11 @@ impl Segments {
         this.single = false;
         let minimum = if protocol == TCP { 20 } else { 8 };
         let header = bytes.get(..this.header_len)?;
-        if packet.fragment || transport_len < minimum || this.segment_len == 0 || packet.len <= this.header_len {
+        if packet.fragment
+            || transport_len < minimum
+            || this.segment_len == 0
+            || packet.len <= this.header_len
+        {
             return None;
         }
         this.header.get_mut(..this.header_len)?.copy_from_slice(header);

@@ -130,7 +130,12 @@ pub fn send(fd: BorrowedFd<'_>, parts: &[&[u8]], pass: Option<BorrowedFd<'_>>, w
 }
 
 /// As [`send`] for use between fork and exec: no allocation.
-pub fn send_raw(fd: RawFd, iovecs: &[libc::iovec], pass: Option<RawFd>, flags: libc::c_int) -> io::Result<()> {
+pub fn send_raw(
+    fd: RawFd,
+    iovecs: &[libc::iovec],
+    pass: Option<RawFd>,
+    flags: libc::c_int,
+) -> io::Result<()> {
     let mut control = Control([0; CONTROL_LEN]);
     // SAFETY: all-zero is a valid msghdr.
     let mut header: libc::msghdr = unsafe { zeroed() };
@@ -173,7 +178,9 @@ pub fn receive(
     let flags = libc::MSG_CMSG_CLOEXEC | if wait { 0 } else { libc::MSG_DONTWAIT };
     // SAFETY: the header points to live buffers of the stated lengths.
     let len = match check_len(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, flags) }) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => return Ok(None),
+        Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+            return Ok(None);
+        }
         other => other?,
     };
     // SAFETY: the kernel filled `msg_controllen` bytes of the control buffer; SCM_RIGHTS carries descriptors that are

@@ -69,8 +69,9 @@ impl Receiver {
         }
         let (fd, null) = (socket.as_raw_fd(), std::ptr::null_mut());
         // SAFETY: BATCH headers, each pointing to live buffers of the stated lengths that nobody else uses.
-        let n = check(unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), BATCH as u32, libc::MSG_DONTWAIT as _, null) })?
-            as usize;
+        let n = check(unsafe {
+            libc::recvmmsg(fd, headers.as_mut_ptr(), BATCH as u32, libc::MSG_DONTWAIT as _, null)
+        })? as usize;
         let empty = Received { start: 0, len: 0, segment: 0, source: None, tos: 0 };
         let mut received = [empty; BATCH];
         for (i, (slot, header)) in received.iter_mut().zip(&headers).enumerate().take(n) {
@@ -94,7 +95,9 @@ fn read_control(header: &libc::msghdr) -> (Option<usize>, u8) {
         while !control.is_null() {
             let data = libc::CMSG_DATA(control);
             match ((*control).cmsg_level, (*control).cmsg_type) {
-                (libc::SOL_UDP, libc::UDP_GRO) => segment = Some(data.cast::<i32>().read_unaligned() as usize),
+                (libc::SOL_UDP, libc::UDP_GRO) => {
+                    segment = Some(data.cast::<i32>().read_unaligned() as usize)
+                }
                 (libc::IPPROTO_IP, libc::IP_TOS) => tos = data.read(),
                 (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => tos = data.cast::<i32>().read_unaligned() as u8,
                 _ => {}

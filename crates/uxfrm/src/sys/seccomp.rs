@@ -23,9 +23,9 @@ const SUCCEED: u32 = 0x0005_0000;
 /// `setsockopt` calls that must do nothing: level and option. `UDP_ENCAP` would make the kernel take ESP away, the other
 /// two are socket policies of the kernel's own IPsec.
 const SWALLOWED: [(i32, i32); 3] = [
-    (libc::SOL_UDP, 100),          // UDP_ENCAP
-    (libc::IPPROTO_IP, 17),        // IP_XFRM_POLICY
-    (libc::IPPROTO_IPV6, 35),      // IPV6_XFRM_POLICY
+    (libc::SOL_UDP, 100),     // UDP_ENCAP
+    (libc::IPPROTO_IP, 17),   // IP_XFRM_POLICY
+    (libc::IPPROTO_IPV6, 35), // IPV6_XFRM_POLICY
 ];
 
 const fn argument(index: usize) -> u32 {
@@ -73,10 +73,8 @@ impl Filter {
     /// # Errors
     /// `EACCES` without CAP_SYS_ADMIN, `EBUSY` under another listener, `EINVAL` or `ENOSYS` where the kernel has none.
     pub fn install(&self) -> io::Result<OwnedFd> {
-        let program = libc::sock_fprog {
-            len: self.program.len() as u16,
-            filter: self.program.as_ptr().cast_mut(),
-        };
+        let program =
+            libc::sock_fprog { len: self.program.len() as u16, filter: self.program.as_ptr().cast_mut() };
         const SET_MODE_FILTER: libc::c_long = 1;
         // Signals wait while the supervisor answers, so that a half-done answer is never repeated (Linux 5.19).
         let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;

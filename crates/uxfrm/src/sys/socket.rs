@@ -12,10 +12,8 @@ const SOCKET_BUFFER: i32 = 8 << 20;
 
 fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     // SAFETY: an int option with its size.
-    check(unsafe {
-        libc::setsockopt(fd, level, name, (&raw const value).cast(), size_of::<i32>() as u32)
-    })
-    .map(|_| ())
+    check(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), size_of::<i32>() as u32) })
+        .map(|_| ())
 }
 
 /// A socket address in the kernel's form.
@@ -97,8 +95,9 @@ fn common_options(fd: RawFd, v6: bool) -> io::Result<()> {
 pub fn udp_socket(v6: bool, port: u16, cpu: i32) -> io::Result<OwnedFd> {
     let family = if v6 { libc::AF_INET6 } else { libc::AF_INET };
     // SAFETY: no pointers.
-    let socket =
-        owned(unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
+    let socket = owned(unsafe {
+        libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0)
+    })?;
     let fd = socket.as_raw_fd();
     common_options(fd, v6)?;
     if v6 {
@@ -233,7 +232,12 @@ impl SendControl {
 }
 
 /// Sends `data` in one call.
-pub fn send(socket: BorrowedFd<'_>, to: &RawAddress, control: &mut SendControl, data: &[u8]) -> io::Result<()> {
+pub fn send(
+    socket: BorrowedFd<'_>,
+    to: &RawAddress,
+    control: &mut SendControl,
+    data: &[u8],
+) -> io::Result<()> {
     let mut iovec = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
     // SAFETY: all-zero is a valid msghdr.
     let mut header: libc::msghdr = unsafe { zeroed() };

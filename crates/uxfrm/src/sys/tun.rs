@@ -26,7 +26,8 @@ pub struct Queue {
 fn request(name: &str) -> io::Result<libc::ifreq> {
     // SAFETY: all-zero is a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    if name.is_empty() || name.len() >= request.ifr_name.len() || name.bytes().any(|b| b == b'/' || b <= b' ') {
+    if name.is_empty() || name.len() >= request.ifr_name.len() || name.bytes().any(|b| b == b'/' || b <= b' ')
+    {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("bad interface name {name:?}")));
     }
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {

@@ -75,7 +75,7 @@ impl Algorithms {
                     None | Some(0) => hash.default_icv(),
                     Some(bits) => bits as usize / 8,
                 };
-                if icv > hash.len() {
+                if icv > hash.output_len() {
                     return Err(invalid);
                 }
                 Ok(Algorithm::CipherAndMac { cipher, hash, icv })
@@ -133,7 +133,11 @@ impl Encapsulation {
 
     pub fn write(&self, writer: &mut Writer) {
         writer.attribute(XFRMA_ENCAP, |w| {
-            w.u16(self.kind).be16(self.source_port).be16(self.destination_port).zeros(2).bytes(&self.original);
+            w.u16(self.kind)
+                .be16(self.source_port)
+                .be16(self.destination_port)
+                .zeros(2)
+                .bytes(&self.original);
         });
     }
 }

@@ -33,8 +33,7 @@ pub struct Selector {
 fn prefix_matches(address: &[u8; 16], network: &[u8; 16], prefix: u8) -> bool {
     let whole = usize::from(prefix / 8);
     let mask = !(0xffu16 >> (prefix % 8)) as u8;
-    address[..whole] == network[..whole]
-        && (mask == 0 || (address[whole] ^ network[whole]) & mask == 0)
+    address[..whole] == network[..whole] && (mask == 0 || (address[whole] ^ network[whole]) & mask == 0)
 }
 
 impl Selector {

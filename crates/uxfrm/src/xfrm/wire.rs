@@ -204,7 +204,8 @@ pub fn error_message(request: Header, errno: i32) -> Vec<u8> {
 
 /// The end of a dump.
 pub fn done_message(request: Header) -> Vec<u8> {
-    let mut writer = Writer::new(Header { kind: NLMSG_DONE, flags: super::constants::NLM_F_MULTI, ..request });
+    let mut writer =
+        Writer::new(Header { kind: NLMSG_DONE, flags: super::constants::NLM_F_MULTI, ..request });
     writer.u32(0);
     writer.finish()
 }
@@ -212,9 +213,7 @@ pub fn done_message(request: Header) -> Vec<u8> {
 /// An `xfrm_address_t` of a family, `None` for an unknown one.
 pub fn ip_address(family: u16, bytes: [u8; 16]) -> Option<IpAddr> {
     match family {
-        super::constants::AF_INET => {
-            Some(IpAddr::V4(Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3])))
-        }
+        super::constants::AF_INET => Some(IpAddr::V4(Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]))),
         super::constants::AF_INET6 => Some(IpAddr::V6(Ipv6Addr::from(bytes))),
         _ => None,
     }
