@@ -4,6 +4,7 @@ import itertools
 import json
 import uuid
 
+from alibaba_probes import statuses
 from harness.alibaba_sdk import REGION
 from harness.alibaba_world import peer_ip
 from harness.sign_alibaba import v1_send
@@ -70,7 +71,9 @@ class Ground:
             return f"no JSON (HTTP {reply.status})"
         if reply.status == 200:
             return None
-        return body.get("Code") or f"no code (HTTP {reply.status})"
+        code = body.get("Code") or "no code"
+        allowed = statuses(action, code) or range(400, 500)
+        return code if reply.status in allowed else f"{code} with HTTP {reply.status}"
 
     def ready(self, action: str) -> None:
         """Waits where a change under way would answer for the action."""

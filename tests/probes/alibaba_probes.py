@@ -19,7 +19,15 @@ COMPANIONS = {
     ("CreateCustomerGateway", "AuthKey"): ((("Asn",), "65530"),),
 }
 # What the metadata names without a value that an SDK could send, or what another rule forbids.
-SKIPPED = {("CreateVpnConnection", "IPsecExtendInfo"), ("CreateVpnConnection", "RemoteCaCertificate")}
+SKIPPED = {
+    ("CreateVpnConnection", "IPsecExtendInfo"), ("CreateVpnConnection", "RemoteCaCertificate"),
+    # IPv6 answers the documented OperationUnsupported.Ipv6Feature; a language that nobody has is not refused.
+    ("CreateVpc", "EnableIpv6"), ("DescribeVpnGatewayAvailableZones", "AcceptLanguage"),
+}
+# Marked required, but the older edition of the document leaves them out.
+OPTIONAL = {("CreateVpnGateway", "InstanceChargeType")}
+# Refusals that stand in the action's table, but not in the parameter's rule.
+MORE_CODES = {"SslConnections": {"InvalidSpec.NotFound"}, "AuthKey": {"InvalidAuthkey.Malformed"}}
 GHOSTS = {"vpc-": "vpc-bp1doesnotexist00000", "vsw-": "vsw-bp1doesnotexist00000", "vpn-": "vpn-bp1doesnotexist00000",
           "cgw-": "cgw-bp1doesnotexist00000", "vco-": "vco-bp1doesnotexist00000"}
 
@@ -35,9 +43,19 @@ def rule_of(action: str) -> dict:
     return constraints()["vpn_actions"].get(action, {}).get("params", {})
 
 
+def statuses(action: str, code: str) -> set[int]:
+    """The HTTP statuses that the action's table gives for a code; empty where it does not hold the code."""
+    for part in ("vpn_actions", "around_actions_errors"):
+        rows = constraints()[part].get(action, {}).get("errors", [])
+        found = {row["http"] for row in rows if row["code"] == code}
+        if found:
+            return found
+    return set()
+
+
 def refusals(name: str, rule: dict) -> frozenset:
     """Codes by which a bad value may be refused: the documented ones, and the gateway's general form."""
-    codes = set(rule.get("errors", []))
+    codes = set(rule.get("errors", [])) | MORE_CODES.get(name, set())
     for member in ("error", "not_found"):
         if rule.get(member):
             codes.add(rule[member])
@@ -65,7 +83,7 @@ def generate(action: str, sound: dict) -> list[Probe]:
         name = field["name"]
         rule = {"type": field["type"], **rules.get(name, {})}
         companions = COMPANIONS.get((action, name), ())
-        if field["required"] and name in sound:
+        if field["required"] and name in sound and (action, name) not in OPTIONAL:
             found.append(Probe(SERVICE, action, f"{name} left out", (name,), REMOVE, missing(name)))
         if name == "RegionId":
             found.append(Probe(SERVICE, action, "unknown RegionId", (name,), "cn-atlantis", frozenset({"InvalidRegionId.NotFound"})))

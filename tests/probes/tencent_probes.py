@@ -30,6 +30,7 @@ COMPANIONS = {
 }
 # Valid by the document, but not on the gateway that the sound request names.
 NOT_HERE = {
+    ("CreateVpc", "StackType", "IPv6Only"),
     ("CreateVpnGateway", "Type", "CCN"), ("CreateVpnGateway", "Type", "SSL_CCN"), ("CreateVpnGateway", "IpStack", "6in4"),
     ("CreateVpnGateway", "IpStack", "6in6"), ("CreateVpnGateway", "IpStack", "4in6"),
     ("CreateVpnConnection", "RouteType", "Bgp"), ("CreateVpnConnection", "RouteType", "Policy"),

@@ -11,7 +11,7 @@ use causeway_engine::Engine;
 use causeway_model::{ExternalId, Kind, Record};
 use causeway_ops::operation::Target;
 use causeway_ops::{Caller, Operation, Settings, decide};
-use causeway_reconcile::Item;
+use causeway_reconcile::{Item, keys};
 use causeway_server::clock;
 use causeway_store::{Store, transact};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,11 @@ pub enum Ask {
     },
     /// Remove what the engine made and the store does not know.
     Gc,
+    /// Where a subnet is in the data plane.
+    Subnet {
+        /// Its id, in whichever API.
+        id: String,
+    },
 }
 
 /// What the answers are made from.
@@ -119,6 +124,7 @@ async fn answer(state: &State, ask: Ask) -> anyhow::Result<Value> {
         Ask::Orders => Ok(orders(state)),
         Ask::Pay { order } => pay(state, &order).await,
         Ask::Gc => gc(state).await,
+        Ask::Subnet { id } => subnet(state, &id),
     }
 }
 
@@ -183,4 +189,21 @@ async fn gc(state: &State) -> anyhow::Result<Value> {
         }
     }
     Ok(json!({"removed": removed}))
+}
+
+fn subnet(state: &State, id: &str) -> anyhow::Result<Value> {
+    let view = state.store.view();
+    let external = ExternalId::from(id);
+    let apis = crate::serve::dialects().into_iter().map(|dialect| dialect.id());
+    let mut found = apis.filter_map(|api| match view.by_external(&api, Kind::Subnet, &external)? {
+        Record::Subnet(subnet) => Some(Arc::clone(subnet)),
+        _ => None,
+    });
+    let subnet = found.next().with_context(|| format!("there is no subnet {id}"))?;
+    Ok(json!({
+        "network": keys::network_key(subnet.network),
+        "subnet": keys::subnet_key(subnet.id),
+        "cidr": subnet.cidr,
+        "router_ip": subnet.router_ip(),
+    }))
 }

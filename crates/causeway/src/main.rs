@@ -3,7 +3,10 @@
 mod config;
 mod control;
 mod ctl;
+mod demo;
 mod development_key;
+mod lab;
+mod node;
 mod serve;
 mod tls;
 
@@ -28,6 +31,16 @@ enum Command {
     Serve(serve::Arguments),
     /// Look at a running service and steer what no cloud API does: endpoints, orders, orphans.
     Ctl(ctl::Arguments),
+    /// Make hosts and customer sites around real gateways, and send packets from them.
+    Lab(lab::Arguments),
+    /// Build a VPN through both APIs, send traffic through it, and show everything.
+    Demo(demo::Arguments),
+    /// Keeps one gateway instance; started by the service.
+    #[command(hide = true)]
+    Shim {
+        /// Where and what to keep.
+        arguments: Vec<String>,
+    },
 }
 
 /// Where the service keeps its state unless told otherwise.
@@ -39,10 +52,15 @@ fn default_data_dir() -> PathBuf {
 }
 
 fn main() -> std::process::ExitCode {
+    // A process that the data plane started from this program for itself does not come back from here.
+    causeway_engine_linux::shim::child_entry();
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Ctl(arguments) => ctl::run(arguments),
+        Command::Lab(arguments) => lab::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Shim { arguments } => return causeway_engine_linux::shim::main(&arguments),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use causeway_dialect::Dialect;
 use causeway_engine::{Engine, MemoryEngine};
+use causeway_engine_linux::LinuxEngine;
 use causeway_model::{AccountId, Secret};
+use causeway_ops::Settings;
 use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
 use clap::ValueEnum;
@@ -19,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, DEVELOPMENT_ACCOUNT};
 use crate::control;
 use crate::development_key::{KeyPair, development_key};
+use crate::node;
 use crate::tls;
 
 /// What carries the gateways.
@@ -26,6 +29,8 @@ use crate::tls;
 pub enum EngineChoice {
     /// The same answers and lifecycles without packets; needs no root.
     Memory,
+    /// Real gateways in network namespaces of this machine; needs root.
+    Linux,
 }
 
 /// `causeway serve`.
@@ -100,7 +105,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let tls_address = tls.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
 
     let store: Arc<dyn Store> = Arc::new(store);
-    let engine = engine(arguments.engine);
+    let engine = engine(&arguments, &settings).await?;
     let info = engine.info();
     tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
     let reconciler = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
@@ -136,9 +141,18 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn engine(choice: EngineChoice) -> Arc<dyn Engine> {
-    match choice {
-        EngineChoice::Memory => Arc::new(MemoryEngine::default()),
+async fn engine(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Arc<dyn Engine>> {
+    match arguments.engine {
+        EngineChoice::Memory => {
+            tracing::info!("no packet is carried; real gateways need --engine linux and root");
+            Ok(Arc::new(MemoryEngine::default()))
+        }
+        EngineChoice::Linux => {
+            let config = node::linux_config(&arguments.data_dir, settings.public_pools.clone())?;
+            let engine =
+                LinuxEngine::start(config).await.context("starting the Linux engine (it needs root)")?;
+            Ok(Arc::new(engine))
+        }
     }
 }
 

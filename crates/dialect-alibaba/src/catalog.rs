@@ -108,12 +108,13 @@ mod tests {
 
     /// The parameters of the catalogue in the table's form.
     fn flatten(params: &Value, prefix: &str, found: &mut Vec<String>) {
+        let none = Value::Null;
         for param in params.as_array().into_iter().flatten() {
             let name = format!("{prefix}{}", param["name"].as_str().unwrap());
             let (mark, inner, separator) = match param["type"].as_str().unwrap() {
-                "string" => ("s", &Value::Null, ""),
-                "integer" => ("i", &Value::Null, ""),
-                "boolean" => ("b", &Value::Null, ""),
+                "string" => ("s", &none, ""),
+                "integer" => ("i", &none, ""),
+                "boolean" => ("b", &none, ""),
                 "array" => ("l", &param["items"]["fields"], ".N."),
                 "object" => ("o", &param["fields"], "."),
                 other => panic!("{name} has the unknown type {other}"),

@@ -26,15 +26,8 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::TooManyTags { .. } => quota_exceeded(action, Quota::TagsPerResource),
         OpError::InUse { kind, by, .. } => in_use(action, *kind, *by),
         OpError::Busy { kind, .. } | OpError::WrongState { kind, .. } => busy(action, *kind),
-        OpError::Prepaid { .. } => {
-            let message = "Forbidden to release a prepaid instance within validity period";
-            Failure::new(403, "ForbiddenRelease", message)
-        }
-        OpError::TokenMismatch => bad(
-            "IdempotentParameterMismatch",
-            "The request uses the same client token as a previous, but non-identical request. Do not reuse a \
-             client token with different requests, unless the requests are identical.",
-        ),
+        OpError::Prepaid { .. } => prepaid(),
+        OpError::TokenMismatch => token_mismatch(),
         OpError::UnknownRegion(_) => gone(
             "InvalidRegionId.NotFound",
             "The specified region is not found during access authentication.",
@@ -63,11 +56,7 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::DuplicateCustomerIp => {
             bad("InvalidIpAddress.AlreadyExist", "Specified IpAddress is already exist.")
         }
-        OpError::BgpKeyWithoutAsn => bad(
-            "OperationDenied.MissingAsn",
-            "The autonomous system number of the customer gateway is mandatory when BGP authentication key is \
-             specified.",
-        ),
+        OpError::BgpKeyWithoutAsn => key_without_number(),
         OpError::CustomerGatewayWithoutAsn(_) => bad(
             "MissingParam.CustomerGatewayAsn",
             "Asn of customer gateway is mandatory when BGP is enabled.",
@@ -96,6 +85,27 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
             "The request has failed due to a temporary failure of the server.",
         ),
     }
+}
+
+fn prepaid() -> Failure {
+    let message = "Forbidden to release a prepaid instance within validity period";
+    Failure::new(403, "ForbiddenRelease", message)
+}
+
+fn token_mismatch() -> Failure {
+    bad(
+        "IdempotentParameterMismatch",
+        "The request uses the same client token as a previous, but non-identical request. Do not reuse a client \
+         token with different requests, unless the requests are identical.",
+    )
+}
+
+fn key_without_number() -> Failure {
+    bad(
+        "OperationDenied.MissingAsn",
+        "The autonomous system number of the customer gateway is mandatory when BGP authentication key is \
+         specified.",
+    )
 }
 
 fn not_found(action: &str, kind: Kind, id: &str) -> Failure {

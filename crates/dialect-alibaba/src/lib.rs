@@ -3,6 +3,8 @@
 mod action;
 mod actions;
 mod algorithms;
+#[cfg(test)]
+mod answers_tests;
 mod asn;
 mod catalog;
 mod cidr;

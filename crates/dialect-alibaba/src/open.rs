@@ -113,9 +113,11 @@ pub fn open(request: &Request) -> Result<Envelope, Failure> {
         let message = "Specified api is not found, please check your url and method.";
         return Err(Failure::new(404, "InvalidAction.NotFound", message));
     }
-    let claim = match request.header("authorization") {
-        Some(value) if value.starts_with("ACS3-") => claim_of_acs3(request, value)?,
-        _ => claim_of_v1(request, &pairs)?,
+    let authorization = request.header("authorization").filter(|value| value.starts_with("ACS3-"));
+    let is_acs3 = authorization.is_some();
+    let claim = match authorization {
+        Some(value) => claim_of_acs3(request, value)?,
+        None => claim_of_v1(request, &pairs)?,
     };
     if claim.access_key.starts_with(TEMPORARY_KEY) && claim.session_token.is_none() {
         return Err(mandatory("SecurityToken"));
@@ -133,7 +135,7 @@ pub fn open(request: &Request) -> Result<Envelope, Failure> {
         wants_xml: wants_xml(request, &pairs),
         language: language(request, &pairs),
         host,
-        params: params(request, &pairs)?,
+        params: params(request, &pairs, is_acs3)?,
     })
 }
 
@@ -159,6 +161,9 @@ fn claim_of_v1(request: &Request, pairs: &Pairs) -> Result<Claim, Failure> {
         return Err(invalid("SignatureType"));
     }
     let access_key = pairs.required("AccessKeyId")?;
+    // This scheme signs no headers: an action or version that only a header names could be anybody's.
+    pairs.required("Action")?;
+    pairs.required("Version")?;
     let signature = pairs.required("Signature")?;
     if pairs.required("SignatureMethod")? != v1::SCHEME {
         let message = "Specified signature method is not valid.";
@@ -204,8 +209,9 @@ fn claim_of_acs3(request: &Request, value: &str) -> Result<Claim, Failure> {
     })
 }
 
-/// The action's own parameters: query, then form, then the members of a JSON body.
-fn params(request: &Request, pairs: &Pairs) -> Result<Params, Failure> {
+/// The action's own parameters: query, then form, then the members of a JSON body where the signature covers
+/// the body.
+fn params(request: &Request, pairs: &Pairs, body_is_signed: bool) -> Result<Params, Failure> {
     let own = pairs
         .0
         .iter()
@@ -213,7 +219,7 @@ fn params(request: &Request, pairs: &Pairs) -> Result<Params, Failure> {
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let refuse = |error: &dyn std::fmt::Display| Failure::new(400, "InvalidParameter", error.to_string());
     let mut params = Params::from_pairs(own).map_err(|error| refuse(&error))?;
-    if request.media_type() == "application/json" && !request.body.is_empty() {
+    if body_is_signed && request.media_type() == "application/json" && !request.body.is_empty() {
         let body: Value = serde_json::from_slice(&request.body).map_err(|error| refuse(&error))?;
         if let Value::Object(members) = body {
             for (name, value) in members {

@@ -146,6 +146,30 @@ fn a_header_that_decides_something_must_be_signed() {
     assert_eq!(open(&changed).unwrap_err().code, "IncompleteSignature");
 }
 
+/// A request of the older scheme with a header and a body that it does not sign.
+fn with_unsigned_parts(pairs: &[(&str, &str)]) -> Result<Envelope, Failure> {
+    let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    open(&Request {
+        method: "POST".into(),
+        path: "/".into(),
+        query: query.join("&"),
+        headers: vec![
+            ("x-acs-action".into(), "DeleteVpc".into()),
+            ("content-type".into(), "application/json".into()),
+        ],
+        body: "{\"VpcId\":\"vpc-1\"}".into(),
+    })
+}
+
+#[test]
+fn what_the_older_scheme_does_not_sign_decides_nothing() {
+    let envelope = with_unsigned_parts(&v1_query()).unwrap();
+    assert_eq!(envelope.action, "DescribeRegions");
+    assert!(envelope.params.get("VpcId").is_none());
+    let without: Vec<_> = v1_query().into_iter().filter(|pair| pair.0 != "Action").collect();
+    assert_eq!(with_unsigned_parts(&without).unwrap_err().code, "MissingAction");
+}
+
 #[test]
 fn request_ids_are_upper_case_uuids() {
     assert_eq!(request_id(0), "00000000-0000-4000-8000-000000000000");

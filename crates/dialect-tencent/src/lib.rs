@@ -5,6 +5,7 @@ pub mod actions;
 pub mod asn;
 pub mod catalog;
 pub mod check;
+pub mod connection;
 pub mod errors;
 pub mod facet;
 pub mod gate;
@@ -21,6 +22,7 @@ pub mod regions;
 pub mod respond;
 pub mod shapes;
 pub mod signature;
+pub mod tagging;
 #[cfg(test)]
 mod testing;
 

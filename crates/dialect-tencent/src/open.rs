@@ -102,11 +102,17 @@ fn find_action(
     version: &str,
     action: &str,
 ) -> Result<(&'static Service, &'static ActionSpec), Refusal> {
-    let found = catalog::service(service).ok_or_else(|| {
-        Refusal::plain("NoSuchProduct", format!("The specified service=`{service}` does not exist."))
-    })?;
-    // One endpoint serves every service; where the cloud's own host was called, it must be the scope's.
     let label = host.split('.').next().unwrap_or_default();
+    let Some(found) = catalog::service(service) else {
+        // The Node SDK takes the scope's service from the host that it was pointed at: the first label of an
+        // address says nothing, so version and action choose, as in the first scheme.
+        if label == service || label.split(':').next() == Some(service) {
+            return find_action_v1(host, version, action);
+        }
+        let text = format!("The specified service=`{service}` does not exist.");
+        return Err(Refusal::plain("NoSuchProduct", text));
+    };
+    // One endpoint serves every service; where the cloud's own host was called, it must be the scope's.
     if host.contains(".tencentcloudapi.com") && catalog::service(label).is_some() && label != service {
         return Err(tc3::invalid("`Service` in Credential not valid."));
     }
@@ -206,7 +212,9 @@ fn open_v1(request: &Request) -> Result<Envelope, Refusal> {
         access_key: value("SecretId"),
         session_token: Some(value("Token")).filter(|token| !token.is_empty()),
         timestamp_s,
-        nonce: Some(format!("{timestamp_s}:{nonce}")),
+        // The Node SDK's nonces have 16 bits: two requests of one second may share one. A replay also has the same
+        // signature.
+        nonce: Some(format!("{timestamp_s}:{nonce}:{}", signing.signature)),
         signing,
         wants_xml: false,
         language: value("Language"),

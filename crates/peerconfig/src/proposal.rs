@@ -12,7 +12,7 @@ pub enum Unsupported {
     #[error("strongSwan has no {0:?}")]
     Integrity(Integrity),
     /// A key exchange group.
-    #[error("strongSwan has no group {}", .0.0)]
+    #[error("strongSwan has no {0:?}")]
     Group(DhGroup),
 }
 

@@ -57,16 +57,20 @@ fn number(key: &str) -> Option<u64> {
 macro_rules! key_of {
     ($($(#[$doc:meta])* $name:ident: $id:ty => $key:ty),+ $(,)?) => {$(
         $(#[$doc])*
-        pub(crate) fn $name(id: $id) -> $key {
+        pub fn $name(id: $id) -> $key {
             <$key>::new(text(id.0)).expect("12 digits of base 36 are a key")
         }
     )+};
 }
 
 key_of! {
+    /// The key of a network.
     network_key: NetworkId => NetworkKey,
+    /// The key of a subnet.
     subnet_key: SubnetId => SubnetKey,
+    /// The key of a gateway.
     gateway_key: GatewayId => GatewayKey,
+    /// The key of a connection.
     connection_key: ConnectionId => ConnectionKey,
 }
 

@@ -6,7 +6,7 @@
 mod algorithms;
 mod controller;
 mod desired;
-mod keys;
+pub mod keys;
 mod queue;
 mod reconciler;
 mod status;

@@ -47,6 +47,7 @@ class Server:
         self.config = config
         self.extra = extra
         self.port = 0
+        self.tls_port = 0
         self._own_dir = None
         if data_dir is None:
             self._own_dir = tempfile.TemporaryDirectory(prefix="causeway-sdk-")
@@ -107,8 +108,10 @@ class Server:
     def _read_ready(self, process: subprocess.Popen, found: threading.Event) -> None:
         for line in process.stdout:
             self.lines.append(line.rstrip("\n"))
-            match = re.search(r"127\.0\.0\.1:(\d+)", line)
+            match = re.search(r"http://127\.0\.0\.1:(\d+)", line)
             if match and not found.is_set():
+                secure = re.search(r"https://127\.0\.0\.1:(\d+)", line)
+                self.tls_port = int(secure.group(1)) if secure else 0
                 self.port = int(match.group(1))
                 found.set()
 

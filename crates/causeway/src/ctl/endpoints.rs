@@ -20,6 +20,7 @@ pub fn text(status: &Value) -> anyhow::Result<String> {
 }
 
 const TEMPLATE: &str = r#"# Alibaba Cloud: Python SDK (alibabacloud_vpc20160428)
+from alibabacloud_tea_openapi.utils_models import Config
 Config(access_key_id="{id}", access_key_secret="{secret}", region_id="cn-hangzhou", endpoint="{at}", protocol="http")
 
 # Alibaba Cloud: Python core SDK (aliyun-python-sdk-vpc)
@@ -70,7 +71,9 @@ provider "tencentcloud" {
 const TLS_TEMPLATE: &str = r#"
 # HTTPS at {tls}. Trust the service's authority:
 #   causeway ctl ca > causeway-ca.pem      (the file is {ca})
-#   Python: HttpProfile(endpoint="{tls}", certification="causeway-ca.pem"); REQUESTS_CA_BUNDLE=causeway-ca.pem
+#   Alibaba Python SDK:      Config(..., endpoint="{tls}", protocol="HTTPS", ca="causeway-ca.pem")
+#   Alibaba Python core SDK: AcsClient(..., verify="causeway-ca.pem")
+#   Tencent Python SDK:      HttpProfile(endpoint="{tls}", certification="causeway-ca.pem")
 #   Node:   NODE_EXTRA_CA_CERTS=causeway-ca.pem
 #   Go (Terraform, aliyun): SSL_CERT_FILE=causeway-ca.pem
 "#;

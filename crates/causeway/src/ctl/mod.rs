@@ -1,6 +1,6 @@
 //! `causeway ctl`.
 
-mod endpoints;
+pub mod endpoints;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -77,7 +77,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ask(data_dir: &Path, ask: &Ask) -> anyhow::Result<Value> {
+/// Asks the running service.
+///
+/// # Errors
+/// When no service answers, or it refuses.
+pub fn ask(data_dir: &Path, ask: &Ask) -> anyhow::Result<Value> {
     let path = socket_file(data_dir);
     let socket = UnixStream::connect(&path).with_context(|| {
         format!("no service answers at {} (is it running, with this --data-dir?)", path.display())

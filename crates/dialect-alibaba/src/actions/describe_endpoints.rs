@@ -39,7 +39,8 @@ mod tests {
         let shown = World::new().ok("DescribeEndpoints", &pairs);
         let endpoint = &shown["Endpoints"]["Endpoint"][0];
         assert_eq!(endpoint["Endpoint"], "127.0.0.1:8440");
-        assert_eq!((&endpoint["Id"], &endpoint["SerivceCode"]), (&"cn-beijing".into(), &"vpc".into()));
+        assert_eq!(endpoint["Id"], "cn-beijing");
+        assert_eq!(endpoint["SerivceCode"], "vpc");
         assert_eq!(endpoint["Protocols"]["Protocols"][0], "HTTP");
     }
 }

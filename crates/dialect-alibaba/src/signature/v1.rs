@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causeway_dialect::encoding::{hmac_sha1, percent_encode};
+use causeway_model::Secret;
 
 /// The word of the scheme, as `SignatureMethod` names it.
 pub const SCHEME: &str = "HMAC-SHA1";
@@ -29,5 +30,7 @@ pub fn string_to_sign(method: &str, pairs: &[(String, String)]) -> String {
 
 /// The signature of a text.
 pub fn calculate(secret: &str, string_to_sign: &str) -> String {
-    STANDARD.encode(hmac_sha1(format!("{secret}&").as_bytes(), string_to_sign.as_bytes()))
+    // Wiped when it goes, as every copy of a secret.
+    let key = Secret::new(format!("{secret}&"));
+    STANDARD.encode(hmac_sha1(key.expose().as_bytes(), string_to_sign.as_bytes()))
 }

@@ -113,4 +113,4 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refu
 
 #[cfg(test)]
 #[path = "create_vpn_connection_tests.rs"]
-mod tests;
+pub mod tests;

@@ -1,4 +1,6 @@
-use causeway_model::{DhGroup, DpdAction, Encryption, GatewayStatus, IkeVersion, Integrity, Record, Selection, View, Write};
+use causeway_model::{
+    DhGroup, DpdAction, Encryption, GatewayStatus, IkeVersion, Integrity, Record, Selection, View, Write,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -43,7 +45,10 @@ fn what_terraform_sends_is_taken() {
     }))
     .unwrap();
     let tunnel = &it.tunnels[0];
-    assert_eq!((tunnel.local_id.as_deref(), tunnel.remote_id.as_deref()), (Some("1.1.1.1"), Some("site.example")));
+    assert_eq!(
+        (tunnel.local_id.as_deref(), tunnel.remote_id.as_deref()),
+        (Some("1.1.1.1"), Some("site.example"))
+    );
     let dpd = tunnel.dpd.unwrap();
     assert_eq!((dpd.delay_s, dpd.timeout_s, dpd.action), (10, 30, DpdAction::Clear));
     assert!(matches!(&it.selection, Selection::Policies(policies) if policies.len() == 1));
@@ -56,9 +61,7 @@ fn each_refusal_has_its_code() {
     let policies = |rules: Vec<Value>| json!({"RouteType": "Policy", "SecurityPolicyDatabases": rules});
     let ike = |name: &str, value: Value| json!({"IKEOptionsSpecification": {name: value}});
     let esp = |name: &str, value: Value| json!({"IPSECOptionsSpecification": {name: value}});
-    let bgp = |cidr: &str, local: &str, remote: &str| {
-        json!({"RouteType": "Bgp", "BgpConfig": {"TunnelCidr": cidr, "LocalBgpIp": local, "RemoteBgpIp": remote}})
-    };
+    let bgp = |cidr: &str, local: &str, remote: &str| json!({"RouteType": "Bgp", "BgpConfig": {"TunnelCidr": cidr, "LocalBgpIp": local, "RemoteBgpIp": remote}});
     let cases = [
         (json!({"VpnGatewayId": "x"}), "InvalidParameterValue.Malformed"),
         (json!({"PreShareKey": ""}), "InvalidParameterValue.Empty"),
@@ -84,13 +87,19 @@ fn each_refusal_has_its_code() {
         (json!({"DpdEnable": 2}), "InvalidParameterValue"),
         (json!({"DpdTimeout": "soon"}), "InvalidParameterValue"),
         (json!({"HealthCheckConfig": {"ProbeInterval": 999}}), "InvalidParameterValue"),
-        (bgp("169.254.128.0/29", "169.254.128.1", "169.254.128.2"), "InvalidParameterValue.VpnConnBgpTunnelCidrMask"),
+        (
+            bgp("169.254.128.0/29", "169.254.128.1", "169.254.128.2"),
+            "InvalidParameterValue.VpnConnBgpTunnelCidrMask",
+        ),
         (
             bgp("169.254.128.0/30", "169.254.128.1", "169.254.128.6"),
             "InvalidParameterValue.VpnConnBgpTunnelCidrNotSupported",
         ),
         (
-            testing::merged(policies(vec![rule("10.0.0.0/8", "9.9.0.0/16")]), json!({"EnableHealthCheck": true})),
+            testing::merged(
+                policies(vec![rule("10.0.0.0/8", "9.9.0.0/16")]),
+                json!({"EnableHealthCheck": true}),
+            ),
             "UnsupportedOperation.VpnConnCidrNotSupportedHealthCheck",
         ),
     ];
@@ -124,7 +133,8 @@ pub fn with_gateways(view: &mut View) -> (Value, Value) {
         .filter_map(|record| match record {
             Record::Gateway(it) => {
                 let mut it = (**it).clone();
-                it.status = GatewayStatus { observed_generation: 9, was_active: true, ..GatewayStatus::default() };
+                it.status =
+                    GatewayStatus { observed_generation: 9, was_active: true, ..GatewayStatus::default() };
                 Some(Write::Put(it.into()))
             }
             _ => None,

@@ -30,7 +30,10 @@ mod tests {
         let cases = [
             (json!({"VpnConnectionId": "vpnx-1"}), "MissingParameter"),
             (json!({"VpnGatewayId": "vpngw-1"}), "MissingParameter"),
-            (json!({"VpnGatewayId": "vpngw-1", "VpnConnectionId": "vco-1"}), "InvalidParameterValue.Malformed"),
+            (
+                json!({"VpnGatewayId": "vpngw-1", "VpnConnectionId": "vco-1"}),
+                "InvalidParameterValue.Malformed",
+            ),
         ];
         for (given, code) in cases {
             assert_eq!(testing::decode("DeleteVpnConnection", given).expect_err("is refused").code, code);

@@ -1,10 +1,13 @@
 //! The nouns as the API shows them.
 
+pub mod algorithms;
+pub mod connection;
 pub mod customer_gateway;
 pub mod gateway;
 pub mod network;
 pub mod route_table;
 pub mod subnet;
+pub mod vendors;
 pub mod zones;
 
 use causeway_model::Meta;

@@ -50,12 +50,16 @@ pub fn read(request: &Request, authorization: &str, timestamp: &str) -> Result<C
     if !["content-type", "host"].iter().all(|name| names.contains(name)) {
         return Err(invalid("`SignedHeaders` must contain `content-type` and `host`."));
     }
-    // Documentation samples sign header values in lower case, some clients as they are.
-    let lowered = canonical_headers(request, &names, str::to_lowercase)?;
-    let verbatim = canonical_headers(request, &names, str::to_owned)?;
-    let mut blocks = vec![lowered];
-    if blocks.first() != Some(&verbatim) {
-        blocks.push(verbatim);
+    // Documentation samples sign header values in lower case, some clients as they are; the Node SDK signs its
+    // host without the port that it sends.
+    let forms: [fn(&str, &str) -> String; 3] =
+        [|_, value| value.to_lowercase(), |_, value| value.to_owned(), without_port];
+    let mut blocks: Vec<String> = Vec::new();
+    for form in forms {
+        let block = canonical_headers(request, &names, form)?;
+        if !blocks.contains(&block) {
+            blocks.push(block);
+        }
     }
     let strings_to_sign = blocks
         .iter()
@@ -70,11 +74,22 @@ pub fn read(request: &Request, authorization: &str, timestamp: &str) -> Result<C
     Ok(Claim { secret_id: (*secret_id).to_owned(), service: (*service).to_owned(), signing })
 }
 
-fn canonical_headers(request: &Request, names: &[&str], form: fn(&str) -> String) -> Result<String, Refusal> {
+fn without_port(name: &str, value: &str) -> String {
+    match (name, value.rsplit_once(':')) {
+        ("host", Some((host, port))) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_lowercase(),
+        _ => value.to_lowercase(),
+    }
+}
+
+fn canonical_headers(
+    request: &Request,
+    names: &[&str],
+    form: fn(&str, &str) -> String,
+) -> Result<String, Refusal> {
     let mut block = String::new();
     for name in names {
         let value = request.header(name).ok_or_else(|| invalid("a header of `SignedHeaders` not found."))?;
-        block.push_str(&format!("{name}:{}\n", form(value)));
+        block.push_str(&format!("{name}:{}\n", form(name, value)));
     }
     Ok(block)
 }
