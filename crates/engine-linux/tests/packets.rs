@@ -59,6 +59,15 @@ async fn two_gateways_carry_traffic_between_their_networks() {
     let seen = pair.node.engine().observe(&Place(1).scope()).await.unwrap();
     let status = seen.tunnels.values().next().unwrap();
     assert!(status.bytes_out > 1_000_000 && status.packets_in > 100, "{status:?}");
+
+    // What left and came in by the public leg was ESP, and IKE before it; nothing else tried to.
+    let counters = pair.node.engine().counters(&Place(1).instance()).await.unwrap();
+    let bytes = |name: &str| counters[name].bytes;
+    assert!(bytes("out-esp-udp") + bytes("out-esp") > status.bytes_out, "{counters:#?}");
+    assert!(bytes("in-esp-udp") + bytes("in-esp") > status.bytes_in, "{counters:#?}");
+    assert!(bytes("out-ike") + bytes("out-ike-nat-t") < 10_000, "{counters:#?}");
+    assert_eq!(bytes("output-dropped") + bytes("forward-dropped"), 0, "{counters:#?}");
+    assert!(bytes("to-tunnels") > 1_000_000 && bytes("from-tunnels") > 1_000, "{counters:#?}");
     pair.node.end().await;
 }
 

@@ -213,6 +213,10 @@ impl Transmitter {
         };
         let whole = 0..message.len();
         // Lost like any packet where the interface is full; the sender tries again.
-        let _ = interface.queues[self.worker].write(VirtioHeader::default(), &message, &[whole]);
+        let _ = interface.queues[self.worker].write(
+            VirtioHeader::default(),
+            &message,
+            std::slice::from_ref(&whole),
+        );
     }
 }

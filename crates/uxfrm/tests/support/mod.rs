@@ -28,6 +28,8 @@ pub struct Options {
     /// Lines for each child.
     pub child: String,
     pub run_arguments: Vec<String>,
+    /// MTU of the hosts' links; where it is larger than the tunnel's, path MTU discovery has to work.
+    pub host_mtu: u16,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             encapsulate: true,
             child: String::new(),
             run_arguments: Vec::new(),
+            host_mtu: 1400,
         }
     }
 }
@@ -182,23 +185,28 @@ impl Lab {
         let name = &self.name;
         let mut script = String::from("set -e\n");
         for node in ["ha", "ga", "gb", "hb"] {
-            script += &format!("ip netns add {name}{node}; ip -n {name}{node} link set lo up\n");
+            // No duplicate address detection: it would keep IPv6 neighbours silent for seconds.
+            script += &format!(
+                "ip netns add {name}{node}; ip -n {name}{node} link set lo up
+                 ip netns exec {name}{node} sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n"
+            );
         }
         script += &format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n");
         for (host, gateway, net) in [("ha", "ga", 1), ("hb", "gb", 2)] {
             script += &format!(
                 "ip link add lan netns {name}{host} type veth peer name lan netns {name}{gateway}
-                 for x in {name}{host} {name}{gateway}; do ip -n $x link set lan up; done
+                 for x in {name}{host} {name}{gateway}; do ip -n $x link set lan up mtu {}; done
                  ip -n {name}{host} addr add 10.{net}.0.2/24 dev lan
                  ip -n {name}{host} addr add fd0{net}::2/64 dev lan nodad
                  ip -n {name}{gateway} addr add 10.{net}.0.1/24 dev lan
                  ip -n {name}{gateway} addr add fd0{net}::1/64 dev lan nodad
                  ip -n {name}{host} route add default via 10.{net}.0.1
                  ip -n {name}{host} route add default via fd0{net}::1
-                 ip netns exec {name}{gateway} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+                 ip netns exec {name}{gateway} sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.promote_secondaries=1 net.ipv6.conf.all.forwarding=1
                  ip -n {name}{gateway} link set wan up
                  ip -n {name}{gateway} addr add 198.51.100.{net}/24 dev wan
-                 ip -n {name}{gateway} addr add 2001:db8::{net}/64 dev wan nodad\n"
+                 ip -n {name}{gateway} addr add 2001:db8::{net}/64 dev wan nodad\n",
+                self.options.host_mtu
             );
         }
         run(&script);
@@ -234,9 +242,10 @@ impl Lab {
             (_, "a") => "10.1.0.0/24,fd01::/64",
             _ => "10.2.0.0/24,fd02::/64",
         };
-        let children: String = self
-            .options
-            .proposals
+        // The responder chooses a child by its selectors, which are all the same: it has one, with all proposals.
+        let all = vec![self.options.proposals.join(",")];
+        let proposals = if side == "a" { &self.options.proposals } else { &all };
+        let children: String = proposals
             .iter()
             .enumerate()
             .map(|(i, proposal)| {
