@@ -194,7 +194,7 @@ impl Engine for LinuxEngine {
     }
 
     fn cleanup_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        Box::pin(async move { Ok(remove::everything(&self.inner).await?) })
+        Box::pin(remove::everything(&self.inner))
     }
 }
 

@@ -2,7 +2,7 @@
 //! when it ends.
 
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +144,7 @@ fn die_with_keeper(command: &mut std::process::Command) {
 }
 
 /// Two connections to a charon that is starting.
-async fn connect(vici: &PathBuf) -> (Client, Client) {
+async fn connect(vici: &Path) -> (Client, Client) {
     loop {
         if let (Ok(client), Ok(events)) = (Client::connect(vici).await, Client::connect(vici).await) {
             return (client, events);
