@@ -91,6 +91,8 @@ class Ground:
                 "VpnGatewayId": self.gateway, "VpnConnectionId": self.connection, "CustomerGatewayVendor": self.vendor,
                 "InterfaceName": "eth0",
             },
+            "ModifyVpcAttribute": {"VpcId": self.vpc, "VpcName": f"name-{number}"},
+            "ModifySubnetAttribute": {"SubnetId": self.subnet, "SubnetName": f"name-{number}"},
             "CreateVpc": {"VpcName": "probes", "CidrBlock": "10.0.0.0/16"},
             "CreateSubnet": {
                 "VpcId": self.vpc, "SubnetName": "probes", "Zone": self.zone,
@@ -131,6 +133,8 @@ class Ground:
             ("tag", "ModifyResourceTags"): {"Resource": name, "ReplaceTags": tags},
             ("tag", "TagResources"): {"ResourceList": [name], "Tags": tags},
             ("tag", "UnTagResources"): {"ResourceList": [name], "TagKeys": ["a"]},
+            ("tag", "DescribeTags"): {},
+            ("tag", "DescribeResourceTags"): {"ServiceType": "vpc", "ResourcePrefix": "vpngw", "ResourceId": self.gateway},
             ("tag", "GetResources"): {"ResourceList": [name]},
             ("tag", "DescribeResourceTagsByResourceIds"): {
                 "ServiceType": "vpc", "ResourcePrefix": "vpngw", "ResourceIds": [self.gateway],

@@ -1,6 +1,6 @@
 //! Networks: create and delete.
 
-use causeway_model::{Kind, Network, NetworkId, RouteTable, RouteTableId};
+use causeway_model::{Kind, Network, NetworkId, Record, RouteTable, RouteTableId};
 
 use crate::context::Context;
 use crate::operation::{CreateNetwork, Label, Target};
@@ -28,8 +28,11 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateNetwork) -> Result<Dec
 
 pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, OpError> {
     let network = context.network(&it.id)?;
+    // A subnet that is on its way out goes with its network; a gateway first gives back what it has there.
+    let stays = |record: &Record| record.meta().is_some_and(|meta| !meta.deleting);
     for by in [Kind::Subnet, Kind::Gateway] {
-        if context.view.children(network.id, by).next().is_some() {
+        let mut children = context.view.children(network.id, by);
+        if children.any(|record| by == Kind::Gateway || stays(record)) {
             return Err(OpError::InUse { kind: Kind::Network, id: it.id.clone(), by });
         }
     }

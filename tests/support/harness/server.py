@@ -15,7 +15,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 START_TIMEOUT_S = 20
-STOP_TIMEOUT_S = 10
+STOP_TIMEOUT_S = 60
 PR_SET_PDEATHSIG = 1
 # Suites poll; the documented limits have a test with a server that keeps them.
 NO_RATE_LIMITS = "rate_limits = false\n"
@@ -70,6 +70,8 @@ class Server:
         """The command line."""
         engine = os.environ.get("CAUSEWAY_TEST_ENGINE", "memory")
         line = [str(binary()), "serve", "--engine", engine, "--listen", "127.0.0.1:0"]
+        if engine != "memory":
+            line.append("--cleanup")
         line += ["--data-dir", self.data_dir, "--dev-key", f"{self.key_id}:{self.key_secret}"]
         if self.config:
             path = pathlib.Path(self.data_dir) / "causeway.toml"

@@ -24,6 +24,9 @@ use report::Report;
 /// How long anything of the demo may take to come up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two questions: the API allows 600 DescribeVpnConnection in a minute.
+const POLL: Duration = Duration::from_millis(110);
+
 /// `causeway demo`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -104,6 +107,6 @@ async fn until<T>(mut ask: impl AsyncFnMut() -> anyhow::Result<Option<T>>) -> an
         if Instant::now() > deadline {
             bail!("it did not come up within {} s", PATIENCE.as_secs());
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(POLL).await;
     }
 }

@@ -12,8 +12,8 @@ use crate::inner::coalesce::{Coalescer, Sink};
 use crate::inner::ecn::{decapsulated_tos, set_tos};
 use crate::inner::ip::Packet;
 use crate::sys;
-use crate::sys::epoll::Epoll;
 use crate::sys::receive::{Received, Receiver};
+use crate::sys::wait::Waiter;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
@@ -70,22 +70,22 @@ impl ReceiveWorker {
             (&sockets.raw_v4, Kind::RawV4),
             (&sockets.raw_v6, Kind::RawV6),
         ];
-        let epoll = Epoll::new()?;
-        epoll.add(shared.wake(thread).as_fd(), WAKE)?;
+        let mut waiter = Waiter::new();
+        waiter.add(shared.wake(thread).as_fd(), WAKE)?;
         for (index, (socket, _)) in sources.iter().enumerate() {
             if let Some(socket) = socket {
-                epoll.add(socket.as_fd(), index as u64)?;
+                waiter.add(socket.as_fd(), index as u64)?;
             }
         }
         let mut dirty = false;
         loop {
             let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
             let mut idle = true;
-            for event in epoll.wait(timeout)? {
+            for token in waiter.wait(timeout)? {
                 idle = false;
-                if event.token == WAKE {
+                if *token == WAKE {
                     sys::clear(shared.wake(thread));
-                } else if let Some((Some(socket), kind)) = sources.get(event.token as usize) {
+                } else if let Some((Some(socket), kind)) = sources.get(*token as usize) {
                     dirty = true;
                     self.drain(socket, *kind);
                 }

@@ -9,6 +9,7 @@ pub mod region;
 pub mod seccomp;
 pub mod socket;
 pub mod tun;
+pub mod wait;
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};

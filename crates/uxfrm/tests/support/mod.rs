@@ -12,11 +12,23 @@ use std::time::{Duration, Instant};
 
 pub const IF_ID: u32 = 42;
 
-/// Who serves gateway `b`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Who serves the gateways.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Peer {
+    /// uxfrm on both.
     Uxfrm,
+    /// uxfrm at `a`, kernel-libipsec at `b`.
     LibIpsec,
+    /// kernel-libipsec on both (benchmarks).
+    BothLibIpsec,
+    /// Nobody: plain routing (benchmarks).
+    Plain,
+}
+
+impl Peer {
+    fn is_uxfrm(self, side: &str) -> bool {
+        self == Peer::Uxfrm || self == Peer::LibIpsec && side == "a"
+    }
 }
 
 pub struct Options {
@@ -107,6 +119,10 @@ impl Lab {
         let directory = tempfile::Builder::new().prefix("uxfrm-lab-").tempdir().unwrap();
         let mut lab = Self { name, directory, options, daemons: Vec::new() };
         lab.build_network();
+        if lab.options.peer == Peer::Plain {
+            lab.route();
+            return lab;
+        }
         for side in ["a", "b"] {
             lab.write_configuration(side);
             let daemon = lab.start_daemon(side);
@@ -172,6 +188,12 @@ impl Lab {
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
+    /// Process id of what moves a gateway's packets: the engine, or charon itself.
+    pub fn data_path_pid(&self, side: &str, name: &str) -> u32 {
+        let daemon = self.daemons[usize::from(side == "b")].id();
+        if name == "charon-systemd" { daemon } else { self.child_pid(side, name) }
+    }
+
     pub fn log(&self, side: &str) -> String {
         let text = |file| fs::read_to_string(self.path(side, file)).unwrap_or_default();
         text("out") + &text("log")
@@ -214,7 +236,7 @@ impl Lab {
 
     fn write_configuration(&self, side: &str) {
         let path = |file: &str| self.path(side, file).display().to_string();
-        let libipsec = side == "b" && self.options.peer == Peer::LibIpsec;
+        let libipsec = !self.options.peer.is_uxfrm(side);
         let (kernel, routes) =
             if libipsec { ("kernel-libipsec kernel-netlink", "yes") } else { ("kernel-netlink", "no") };
         let strongswan = format!(
@@ -236,7 +258,7 @@ impl Lab {
     fn swanctl_conf(&self, side: &str, libipsec: bool) -> String {
         let other = if side == "a" { "b" } else { "a" };
         // kernel-libipsec knows no interfaces and routes by selector.
-        let narrow = self.options.peer == Peer::LibIpsec;
+        let narrow = self.options.peer != Peer::Uxfrm;
         let selector = |side: &str| match (narrow, side) {
             (false, _) => "0.0.0.0/0,::/0",
             (_, "a") => "10.1.0.0/24,fd01::/64",
@@ -277,7 +299,7 @@ impl Lab {
         let log = fs::File::create(self.path(side, "out")).unwrap();
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &format!("{}g{side}", self.name)]);
-        if side == "a" || self.options.peer == Peer::Uxfrm {
+        if self.options.peer.is_uxfrm(side) {
             command.args([env!("CARGO_BIN_EXE_uxfrm"), "run", "--interface", &IF_ID.to_string()]);
             for file in ["vici", "control", "stats"] {
                 command.arg(format!("--{file}")).arg(self.path(side, file));
@@ -292,11 +314,14 @@ impl Lab {
     fn route(&self) {
         let name = &self.name;
         for (side, net) in [("a", 2), ("b", 1)] {
-            if side == "b" && self.options.peer == Peer::LibIpsec {
-                continue;
-            }
-            run(&format!("ip -n {name}g{side} route add 10.{net}.0.0/24 dev ipsec{IF_ID}"));
-            run(&format!("ip -n {name}g{side} route add fd0{net}::/64 dev ipsec{IF_ID}"));
+            let (v4, v6) = match self.options.peer {
+                Peer::Plain => (format!("via 198.51.100.{net}"), format!("via 2001:db8::{net}")),
+                peer if peer.is_uxfrm(side) => (format!("dev ipsec{IF_ID}"), format!("dev ipsec{IF_ID}")),
+                // charon installs its own.
+                _ => continue,
+            };
+            run(&format!("ip -n {name}g{side} route add 10.{net}.0.0/24 {v4}"));
+            run(&format!("ip -n {name}g{side} route add fd0{net}::/64 {v6}"));
         }
     }
 }
