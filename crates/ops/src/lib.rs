@@ -1,6 +1,7 @@
 //! Operations and what each of them decides. Pure: time, ids and the snapshot are arguments.
 
 pub mod addresses;
+mod apart;
 pub mod caller;
 mod connections;
 mod context;
@@ -23,6 +24,7 @@ mod subnets;
 mod tags;
 mod token;
 
+pub use apart::Conflict;
 pub use caller::{Caller, ClientToken, Rules};
 pub use decide::decide;
 pub use error::OpError;
