@@ -142,9 +142,9 @@ fn decode(envelope: &Envelope, context: DecodeContext<'_>) -> Result<Call, Refus
     let action = actions::find(&envelope.service, &envelope.action)
         .ok_or_else(|| Refusal::unsupported(&format!("the action `{}`", envelope.action)))?;
     let decoded = (action.decode)(&Input { envelope, context, region: &region })?;
-    // No action here has a client token.
+    // No action here has a client token or can be asked for a check only.
     let region = decoded.region.unwrap_or(region);
-    Ok(Call { operation: decoded.operation, region, token: None })
+    Ok(Call { operation: decoded.operation, region, token: None, dry_run: false })
 }
 
 /// The region asked for; the first of the settings when none was.
