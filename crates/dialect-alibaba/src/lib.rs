@@ -133,6 +133,7 @@ impl Dialect for Alibaba {
             has_resource_groups: true,
             gateways_live_in_subnets: true,
             connections_are_apart: false,
+            connections_agree: true,
             bgp_mbps_min: 0,
         }
     }

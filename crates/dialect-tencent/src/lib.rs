@@ -114,6 +114,7 @@ impl Dialect for Tencent {
             has_resource_groups: false,
             gateways_live_in_subnets: false,
             connections_are_apart: true,
+            connections_agree: false,
             bgp_mbps_min: 200,
         }
     }

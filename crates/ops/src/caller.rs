@@ -40,6 +40,10 @@ pub struct Rules {
     /// Connections of a gateway share no pairs of ranges, links or numbers of BGP and addresses of probes, reach no
     /// range of the gateway's network, and either all use BGP or none does.
     pub connections_are_apart: bool,
+    /// Connections of a gateway all use BGP once one does, with one number of the gateway and links of their own;
+    /// those to the same customer gateway have the same key and IKE options, and no pairs of ranges in common. No
+    /// customer gateway has the gateway's address or one inside the ranges behind it.
+    pub connections_agree: bool,
     /// The smallest bandwidth of a gateway with BGP, in Mbit/s; looked at where connections are apart.
     pub bgp_mbps_min: u32,
 }

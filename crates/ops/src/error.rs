@@ -135,6 +135,17 @@ pub enum OpError {
     /// It can't be on the gateway beside the other connections.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// Routes learned by BGP can't cease to be propagated while connections of the gateway use BGP.
+    #[error("gateway {0} has connections with BGP")]
+    PropagationInUse(ExternalId),
+    /// The autonomous system number can't be changed while connections use it.
+    #[error("connections use the autonomous system number of {} {id}", kind.word())]
+    AsnInUse {
+        /// Kind of the resource.
+        kind: Kind,
+        /// Its id.
+        id: ExternalId,
+    },
     /// The table has a route to this destination.
     #[error("the table has a route to {0}")]
     RouteExists(IpNet),
