@@ -6,7 +6,7 @@ use causeway_model::Kind;
 use causeway_ops::{Conflict, OpError, Quota};
 
 use crate::params::{Fields, missing};
-use crate::tags;
+use crate::{regions, tags};
 
 fn bad(code: &str, message: &str) -> Failure {
     Failure::new(400, code, message)
@@ -28,10 +28,7 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::Busy { kind, .. } | OpError::WrongState { kind, .. } => busy(action, *kind),
         OpError::Prepaid { .. } => prepaid(),
         OpError::TokenMismatch => token_mismatch(),
-        OpError::UnknownRegion(_) => gone(
-            "InvalidRegionId.NotFound",
-            "The specified region is not found during access authentication.",
-        ),
+        OpError::UnknownRegion(_) => regions::unknown(action),
         OpError::UnknownZone(_) => gone("InvalidZoneId.NotFound", "Specified zone does not exist."),
         OpError::UnknownResourceGroup(_) => {
             bad("InvalidResourceGroupId", "The specified ResourceGroupId does not exist.")
