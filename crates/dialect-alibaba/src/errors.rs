@@ -59,6 +59,9 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::IpsecDisabled(_) => {
             bad("VpnGateway.IpsecVpnDisabled", "The vpn gateway does not enable IPSec VPN.")
         }
+        OpError::GatewayUnsuited(_) => {
+            bad("OperationFailed.MissCertificate", "The VPN gateway has not associated any certificates.")
+        }
         OpError::DuplicateConnection(_) => {
             bad("InvalidVpnConnection.AlreadyExists", "Vpn connection already exists.")
         }

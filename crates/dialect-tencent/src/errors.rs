@@ -32,6 +32,7 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
         | OpError::NoUsableSubnet
         | OpError::SameSubnet
         | OpError::SameZone
+        | OpError::GatewayUnsuited(_)
         | OpError::TunnelCount { .. } => Refusal::unsupported(&error.to_string()),
         OpError::NoFreeAddress { .. } => insufficient("the VPC has no free address", "VPC内没有可用的IP地址"),
         OpError::NoPublicAddress => insufficient("no public address is left", "公网IP资源不足"),

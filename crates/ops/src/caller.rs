@@ -37,6 +37,8 @@ pub struct Rules {
     pub has_resource_groups: bool,
     /// A gateway takes an address in a subnet of its network; otherwise it hangs on the network's router.
     pub gateways_live_in_subnets: bool,
+    /// Routes lead out of the network's ranges; otherwise only out of those of its subnets.
+    pub routes_leave_networks: bool,
     /// Connections of a gateway share no pairs of ranges, links or numbers of BGP and addresses of probes, reach no
     /// range of the gateway's network, and either all use BGP or none does.
     pub connections_are_apart: bool,

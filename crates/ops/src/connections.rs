@@ -19,6 +19,9 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
     if !gateway.features.ipsec {
         return Err(OpError::IpsecDisabled(it.gateway.clone()));
     }
+    if it.gateway_facet.as_ref().is_some_and(|test| !(test.0)(&gateway.meta.facet)) {
+        return Err(OpError::GatewayUnsuited(it.gateway.clone()));
+    }
     context.check_changeable(&gateway)?;
     if it.tunnels.len() != gateway.instances.len() {
         return Err(OpError::TunnelCount { expected: gateway.instances.len() });

@@ -216,6 +216,11 @@ fn routes_may_not_shadow_subnets() {
     };
     let inside = "10.1.0.128/25".parse().unwrap();
     assert_eq!(world.act(route("10.1.0.128/25")).unwrap_err(), OpError::RouteConflictsWithSubnet(inside));
+    let unused = "10.200.0.0/16".parse().unwrap();
+    world.caller.rules.routes_leave_networks = true;
+    assert_eq!(world.act(route("10.200.0.0/16")).unwrap_err(), OpError::RouteConflictsWithSubnet(unused));
+    world.caller.rules.routes_leave_networks = false;
+    world.act(route("10.200.0.0/16")).unwrap();
     let made = world.make(route("192.168.0.0/16"));
     let twice = OpError::RouteExists("192.168.0.0/16".parse().unwrap());
     assert_eq!(world.act(route("192.168.0.0/16")).unwrap_err(), twice);

@@ -129,6 +129,9 @@ pub enum OpError {
     /// The gateway is not for IPsec connections.
     #[error("gateway {0} has no IPsec feature")]
     IpsecDisabled(ExternalId),
+    /// The dialect's own facts of the gateway do not allow it.
+    #[error("gateway {0} is not made for this")]
+    GatewayUnsuited(ExternalId),
     /// The gateway and the customer gateway are connected with the same ranges already.
     #[error("connection {0} has the same gateway, customer gateway and ranges")]
     DuplicateConnection(ExternalId),
@@ -149,7 +152,7 @@ pub enum OpError {
     /// The table has a route to this destination.
     #[error("the table has a route to {0}")]
     RouteExists(IpNet),
-    /// A custom route may not be inside or equal to a subnet's range.
+    /// A custom route may not be inside or equal to a subnet's range, or the network's where the API says so.
     #[error("{0} conflicts with the range of a subnet")]
     RouteConflictsWithSubnet(IpNet),
     /// The route is the service's own.

@@ -157,6 +157,23 @@ fn a_gateway_that_is_busy_or_used_says_so() {
     );
 }
 
+#[test]
+fn gateways_of_the_national_standard_need_certificates() {
+    let mut world = World::new();
+    let [vpc, switch, _] = world.network();
+    let pairs = [
+        ("VpcId", vpc.as_str()),
+        ("VSwitchId", switch.as_str()),
+        ("Bandwidth", "10"),
+        ("VpnType", "NationalStandard"),
+    ];
+    let gateway = world.made("CreateVpnGateway", &pairs, "VpnGatewayId");
+    world.observe();
+    let peer = world.customer_gateway("203.0.113.1");
+    let pairs = with_ranges(&[("VpnGatewayId", &gateway), ("CustomerGatewayId", &peer)]);
+    assert_eq!(world.code("CreateVpnConnection", &pairs), "OperationFailed.MissCertificate");
+}
+
 /// A connection with BGP on a link.
 fn bgp_config(link: &str, asn: u32) -> String {
     json!({"EnableBgp": true, "LocalAsn": asn, "TunnelCidr": link}).to_string()
