@@ -129,7 +129,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         data_dir: arguments.data_dir.clone(),
     };
     fronts.spawn(control::serve(control, stopped));
-    announce(address, tls_address, &info.name, &key)?;
+    announce(address, tls_address, info.name, &key)?;
 
     wait_for_stop().await?;
     let _ = stop.send(true);

@@ -1,5 +1,6 @@
 //! The loop: wake-ups from the store and the engine, runs side by side, a timer as the safety net.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use causeway_engine::Engine;
@@ -7,7 +8,7 @@ use causeway_model::{Key, Kind, NetworkId, Record, View};
 use causeway_plan::Scope;
 use causeway_store::Store;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Duration, Instant, interval_at, sleep_until};
 
 use crate::keys::Item;
@@ -29,6 +30,7 @@ pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
         reconciler: Reconciler { store, engine },
         queue: Queue::default(),
         runs: JoinSet::new(),
+        items: HashMap::new(),
     };
     controller.wake_everything().await;
     let mut safety_net = interval_at(Instant::now() + SAFETY_NET, SAFETY_NET);
@@ -52,11 +54,7 @@ pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
                 Err(RecvError::Lagged(_)) => controller.wake_everything().await,
                 Err(RecvError::Closed) => return,
             },
-            Some(ended) = controller.runs.join_next() => match ended {
-                Ok((item, result)) => controller.run_ended(item, result),
-                // A run that panicked was reported; its item is looked at by the safety net.
-                Err(error) => tracing::error!(%error, "a reconciler run failed"),
-            },
+            Some(ended) = controller.runs.join_next_with_id() => controller.run_joined(ended),
             () = pause => {}
             _ = safety_net.tick() => controller.wake_everything().await,
         }
@@ -68,7 +66,9 @@ struct Controller {
     /// The snapshot that the last store event was read with: what is gone now is still in it.
     known: Arc<View>,
     queue: Queue,
-    runs: JoinSet<(Item, Result<Settled, Trouble>)>,
+    runs: JoinSet<Result<Settled, Trouble>>,
+    /// What each run is for: a run that panicked can't say it itself.
+    items: HashMap<Id, Item>,
 }
 
 impl Controller {
@@ -111,7 +111,19 @@ impl Controller {
         while self.queue.running() < RUNS_MAX {
             let Some(item) = self.queue.start() else { return };
             let reconciler = self.reconciler.clone();
-            self.runs.spawn(async move { (item, reconciler.run(item).await) });
+            let run = self.runs.spawn(async move { reconciler.run(item).await });
+            self.items.insert(run.id(), item);
+        }
+    }
+
+    fn run_joined(&mut self, joined: Result<(Id, Result<Settled, Trouble>), JoinError>) {
+        let (id, result) = match joined {
+            Ok((id, result)) => (id, result),
+            // The panic itself was reported. The item is tried again, as after any other failure.
+            Err(error) => (error.id(), Err(Trouble::Panicked)),
+        };
+        if let Some(item) = self.items.remove(&id) {
+            self.run_ended(item, result);
         }
     }
 

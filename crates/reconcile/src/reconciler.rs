@@ -30,6 +30,8 @@ pub(crate) enum Trouble {
     Engine(EngineError),
     /// The status could not be written.
     Store(StoreError),
+    /// The run itself is at fault.
+    Panicked,
 }
 
 impl std::fmt::Display for Trouble {
@@ -37,6 +39,7 @@ impl std::fmt::Display for Trouble {
         match self {
             Trouble::Engine(error) => error.fmt(f),
             Trouble::Store(error) => error.fmt(f),
+            Trouble::Panicked => f.write_str("the run panicked"),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Octets of a request's body at most: what both clouds document for their largest form.
 pub const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-/// Octets of a request's line and headers at most: the clouds take queries of 32 KiB.
+/// Octets of a request's line and headers: the clouds take queries of 32 KiB. The parser's buffer may grow to twice
+/// this before it refuses.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// A client that is slower than this with its headers is cut off.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 //! Table `records` holds kind, id, revision and JSON of every record; secrets inside the JSON are sealed.
 //! Table `secrets` holds the service's own sealed texts by name.
 
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,9 +47,12 @@ impl SqliteStore {
     /// When the files can't be read, made or opened with the key file.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
-        std::fs::create_dir_all(dir).map_err(failed)?;
+        // Records name customers and addresses: they are the owner's alone, as the sealed secrets are.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
         let vault = Arc::new(Vault::open(&dir.join("key")).map_err(failed)?);
         let path = dir.join("store.sqlite");
+        // SQLite gives its journals the permissions of the file that it finds.
+        std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
         let connection = connect(&path)?;
         let view = load(&connection, &vault)?;
         let secrets = Mutex::new(connect(&path)?);

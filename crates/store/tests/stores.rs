@@ -1,5 +1,7 @@
 //! Each store keeps the contract; the embedded one also survives being reopened and keeps secrets sealed.
 
+use std::os::unix::fs::PermissionsExt;
+
 use causeway_model::fixtures::{gateway, meta};
 use causeway_model::{CustomerGateway, CustomerGatewayId, GatewayId, Secret, Write};
 use causeway_store::{MemoryStore, SqliteStore, Store, contract, transact};
@@ -50,7 +52,9 @@ async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
     assert_eq!(store.secret("another").unwrap(), None);
     drop(store);
     for entry in std::fs::read_dir(dir.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+        let bytes = std::fs::read(entry.path()).unwrap();
         for secret in ["hunter2", "tops3cret"] {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
         }
