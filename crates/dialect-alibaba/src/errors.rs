@@ -6,7 +6,7 @@ use causeway_model::Kind;
 use causeway_ops::{Conflict, OpError, Quota};
 
 use crate::params::{Fields, missing};
-use crate::{regions, tags};
+use crate::{regions, tags, tunnel_options};
 
 fn bad(code: &str, message: &str) -> Failure {
     Failure::new(400, code, message)
@@ -59,9 +59,7 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::IpsecDisabled(_) => {
             bad("VpnGateway.IpsecVpnDisabled", "The vpn gateway does not enable IPSec VPN.")
         }
-        OpError::GatewayUnsuited(_) => {
-            bad("OperationFailed.MissCertificate", "The VPN gateway has not associated any certificates.")
-        }
+        OpError::GatewayUnsuited(_) => no_certificates(envelope),
         OpError::DuplicateConnection(_) => {
             bad("InvalidVpnConnection.AlreadyExists", "Vpn connection already exists.")
         }
@@ -322,6 +320,17 @@ fn conflicts(conflict: &Conflict) -> Failure {
         | Conflict::SameAsn(_)
         | Conflict::ProbeAddress(_) => bad("OperationFailed.Conflict", &conflict.to_string()),
     }
+}
+
+/// Connections of the national standard name the far end, and their gateway has certificates.
+fn no_certificates(envelope: &Envelope) -> Failure {
+    if !tunnel_options::name_remote_ids(&Fields::of(&envelope.params)) {
+        return bad(
+            "MissingParam.RemoteId",
+            "The remote ID is mandatory when creating national standard VPN connection.",
+        );
+    }
+    bad("OperationFailed.MissCertificate", "The VPN gateway has not associated any certificates.")
 }
 
 fn route_exists(action: &str) -> Failure {

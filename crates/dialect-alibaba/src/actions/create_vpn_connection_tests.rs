@@ -170,7 +170,9 @@ fn gateways_of_the_national_standard_need_certificates() {
     let gateway = world.made("CreateVpnGateway", &pairs, "VpnGatewayId");
     world.observe();
     let peer = world.customer_gateway("203.0.113.1");
-    let pairs = with_ranges(&[("VpnGatewayId", &gateway), ("CustomerGatewayId", &peer)]);
+    let mut pairs = with_ranges(&[("VpnGatewayId", &gateway), ("CustomerGatewayId", &peer)]);
+    assert_eq!(world.code("CreateVpnConnection", &pairs), "MissingParam.RemoteId");
+    pairs.push(("IkeConfig", "{\"RemoteId\":\"branch\"}"));
     assert_eq!(world.code("CreateVpnConnection", &pairs), "OperationFailed.MissCertificate");
 }
 
