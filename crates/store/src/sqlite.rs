@@ -3,6 +3,7 @@
 //! Table `records` holds kind, id, revision and JSON of every record; secrets inside the JSON are sealed.
 //! Table `secrets` holds the service's own sealed texts by name.
 
+use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,8 @@ pub struct SqliteStore {
     vault: Arc<Vault>,
     /// A second connection for the table `secrets`, which the writer does not use.
     secrets: Mutex<Connection>,
+    /// Locked as long as this store is open: two processes would each decide on a snapshot of their own.
+    _lock: File,
 }
 
 impl SqliteStore {
@@ -49,15 +52,18 @@ impl SqliteStore {
         let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
         // Records name customers and addresses: they are the owner's alone, as the sealed secrets are.
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        let lock =
+            File::options().append(true).create(true).mode(0o600).open(dir.join("lock")).map_err(failed)?;
+        lock.try_lock().map_err(|_| StoreError::InUse(dir.display().to_string()))?;
         let vault = Arc::new(Vault::open(&dir.join("key")).map_err(failed)?);
         let path = dir.join("store.sqlite");
         // SQLite gives its journals the permissions of the file that it finds.
-        std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+        File::options().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
         let connection = connect(&path)?;
         let view = load(&connection, &vault)?;
         let secrets = Mutex::new(connect(&path)?);
         let writer = Writer::start(view, Committer { connection, vault: Arc::clone(&vault) })?;
-        Ok(Self { writer, vault, secrets })
+        Ok(Self { writer, vault, secrets, _lock: lock })
     }
 
     /// A text of the service's own that is kept sealed, such as the development key.

@@ -1,6 +1,7 @@
 //! The one writer of a store: takes transactions in order, decides each on the newest snapshot, and commits
 //! them in groups.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -86,7 +87,11 @@ fn run(
         let mut writes: Vec<Write> = Vec::new();
         let mut replies = Vec::new();
         for (mut decider, reply) in group {
-            let decided = decider(&next);
+            // A fault in one decision is that caller's answer, not everybody's end.
+            let Ok(decided) = catch_unwind(AssertUnwindSafe(|| decider(&next))) else {
+                let _ = reply.send(Err(StoreError::Failed("the decision panicked".to_owned())));
+                continue;
+            };
             if !decided.is_empty() {
                 next.apply(&decided);
                 writes.extend(decided);

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use causeway_model::fixtures::{gateway, meta};
 use causeway_model::{CustomerGateway, CustomerGatewayId, GatewayId, Secret, Write};
-use causeway_store::{MemoryStore, SqliteStore, Store, contract, transact};
+use causeway_store::{MemoryStore, SqliteStore, Store, StoreError, contract, transact};
 
 #[tokio::test]
 async fn memory_store_keeps_the_contract() {
@@ -44,6 +44,8 @@ async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
     transact(&store, |_| (vec![Write::Put(gateway(2).into())], ())).await.unwrap();
     drop(store);
     let store = SqliteStore::open(dir.path()).unwrap();
+    let second = SqliteStore::open(dir.path());
+    assert!(matches!(second, Err(StoreError::InUse(_))), "one process at a time");
     let view = store.view();
     assert_eq!(view.len(), 2);
     assert_eq!(**view.gateway(GatewayId(2)).unwrap(), gateway(2));
