@@ -1,25 +1,23 @@
 //! Real packets: gateway to gateway, gateway to a stock strongSwan, and what is bought is what is measured.
 
-mod common;
-
 use std::time::Duration;
 
+use crate::common::gateway::{Peer, Place, until_up};
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine, Protocol, SiteSpec};
 use causeway_plan::{Encryption, Integrity};
-use common::gateway::{Peer, Place, until_up};
 
 const EVERY: Duration = Duration::from_millis(50);
 
 /// Two gateways connected to each other, with a host behind each.
 struct Pair {
-    node: common::Node,
+    node: crate::common::Node,
     near: Machine,
     far: Machine,
 }
 
 async fn pair(name: &str, mbps: Option<u32>) -> Option<Pair> {
-    let node = common::Node::start(name).await?;
+    let node = crate::common::Node::start(name).await?;
     let (one, two) = (Place(1), Place(2));
     let engine = node.engine();
     let peer = |address, cidr| Peer {
@@ -88,7 +86,7 @@ async fn bought_bandwidth_is_measured_bandwidth() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_site_with_stock_strongswan_reaches_the_network() {
-    let Some(node) = common::Node::start("ps").await else { return };
+    let Some(node) = crate::common::Node::start("ps").await else { return };
     let place = Place(1);
     place.make(node.engine(), Some(100)).await;
     let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);

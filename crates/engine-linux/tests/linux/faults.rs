@@ -1,13 +1,11 @@
 //! What breaks under traffic: charon, the control plane, a tunnel of a gateway with two instances.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
+use crate::common::gateway::{Peer, Place, until, until_up};
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine, Ping};
 use causeway_plan::{ChildState, Encryption, Observed, TunnelKey};
-use common::gateway::{Peer, Place, until, until_up};
 
 const EVERY: Duration = Duration::from_millis(20);
 
@@ -24,14 +22,14 @@ fn peer<'a>(address: &'a str, cidr: &'a str) -> Peer<'a> {
 }
 
 struct Pair {
-    node: common::Node,
+    node: crate::common::Node,
     near: Machine,
     near_end: TunnelKey,
     far_end: TunnelKey,
 }
 
 async fn pair(name: &str) -> Option<Pair> {
-    let node = common::Node::start(name).await?;
+    let node = crate::common::Node::start(name).await?;
     let (one, two) = (Place(1), Place(2));
     one.make(node.engine(), None).await;
     two.make(node.engine(), None).await;
