@@ -2,7 +2,7 @@
 //!
 //! The buckets are the root qdiscs at the two ends of the private leg: what goes from the network to the
 //! instance is shaped before it is encrypted, what came out of tunnels after it was decrypted. So the
-//! bought rate counts inner packets, which is what a customer measures.
+//! bought rate counts the payload of inner packets, which is what a customer measures.
 
 use nlink::netlink::tc::TbfConfig;
 use nlink::{Bytes, Rate, TcHandle};
@@ -10,12 +10,14 @@ use nlink::{Bytes, Rate, TcHandle};
 use crate::error::{Doing, LinuxError};
 use crate::netns::RouteSocket;
 
-/// Ethernet's header, which the qdisc counts and a customer does not buy.
+/// What the qdisc counts and a customer does not measure: Ethernet's header, and those of IPv4 and TCP.
 const LINK_HEADER_BYTES: u64 = 14;
+const PAYLOAD_HEADERS_BYTES: u64 = 40;
 /// The longest that a packet may wait, in milliseconds: about what a home router allows.
 const QUEUE_MS: u64 = 50;
-/// What the bucket holds, in milliseconds of the rate: several ticks of the slowest kernel timer.
-const BURST_MS: u64 = 5;
+/// What the bucket holds, in milliseconds of the rate: several ticks of the slowest kernel timer, and the
+/// pauses of a busy machine.
+const BURST_MS: u64 = 10;
 /// A bucket below a packet would let nothing through, one below ten would starve on a busy machine.
 const MIN_BURST_BYTES: u64 = 16 * 1024;
 const MIN_QUEUE_BYTES: u64 = 64 * 1024;
@@ -38,8 +40,9 @@ pub(crate) async fn set(
 fn bucket(mbps: u32, mtu: u16) -> TbfConfig {
     let bits = u64::from(mbps) * 1_000_000;
     let mtu = u64::from(mtu);
-    // A full packet of `mtu` bytes is charged with its link header too.
-    let bits = bits * (mtu + LINK_HEADER_BYTES) / mtu;
+    // So that full packets carry the bought rate of payload.
+    let payload = mtu.saturating_sub(PAYLOAD_HEADERS_BYTES).max(1);
+    let bits = bits * (mtu + LINK_HEADER_BYTES) / payload;
     let bytes_per_ms = bits / 8 / 1_000;
     TbfConfig::new()
         .rate(Rate::bits_per_sec(bits))

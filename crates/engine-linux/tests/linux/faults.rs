@@ -89,6 +89,26 @@ async fn a_killed_charon_brings_its_tunnels_back() {
     pair.node.end().await;
 }
 
+/// A daemon that hangs is worse than one that is dead: it has to be found out and replaced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hanging_charon_is_replaced() {
+    let Some(pair) = pair("fh").await else { return };
+    let engine = pair.node.engine();
+    let before = engine.charon_pid(&Place(1).instance()).await.unwrap().expect("a charon");
+    // SAFETY: kill takes two integers; the process is one that this test's engine started.
+    assert_eq!(unsafe { libc::kill(before.try_into().unwrap(), libc::SIGSTOP) }, 0);
+    let stopped = Instant::now();
+    while engine.charon_pid(&Place(1).instance()).await.unwrap_or(None).is_none_or(|pid| pid == before) {
+        assert!(stopped.elapsed() < Duration::from_secs(40), "charon still hangs");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    until_up(engine, &pair.near_end).await;
+    eprintln!("charon hung: up again after {:?}", stopped.elapsed());
+    let ping = pair.near.ping(Place(2).host_ip(), 10, EVERY).await.unwrap();
+    assert!(ping.received >= 9, "{ping:?}");
+    pair.node.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_keeper_brings_its_tunnels_back() {
     let Some(pair) = pair("fs").await else { return };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::gateway::{Peer, Place, until_up};
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine, Protocol, SiteSpec};
-use causeway_plan::{Encryption, Integrity};
+use causeway_plan::{Encryption, Integrity, Object, Step};
 
 const EVERY: Duration = Duration::from_millis(50);
 
@@ -71,8 +71,13 @@ async fn two_gateways_carry_traffic_between_their_networks() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bought_bandwidth_is_measured_bandwidth() {
+    let Some(pair) = pair("pb", Some(1)).await else { return };
     for mbps in [5, 100, 500] {
-        let Some(pair) = pair("pb", Some(mbps)).await else { return };
+        // An upgrade of a gateway that is in use.
+        for place in [Place(1), Place(2)] {
+            let object = Object::Instance(place.object(Some(mbps)));
+            pair.node.engine().apply(&Step::Update(object)).await.unwrap();
+        }
         for reverse in [false, true] {
             let tcp = Protocol::Tcp { streams: 1 };
             let measured = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 4, reverse).await.unwrap();
@@ -80,8 +85,27 @@ async fn bought_bandwidth_is_measured_bandwidth() {
             let ratio = measured.mbps / f64::from(mbps);
             assert!((0.95..=1.05).contains(&ratio), "bought {mbps}, measured {measured:?}");
         }
-        pair.node.end().await;
     }
+    pair.node.end().await;
+}
+
+/// A packet that does not fit the tunnel and must not be cut is answered with the size that fits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_packet_too_big_for_the_tunnel_is_answered() {
+    let Some(pair) = pair("pm", None).await else { return };
+    let to = Place(2).host_ip().to_string();
+    let limit = Duration::from_secs(10);
+    let argv = ["ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s", "1450", &to];
+    let answer = pair.near.exec(&argv, limit).await.unwrap();
+    assert!(answer.stdout.contains("mtu = 1400") || answer.stderr.contains("mtu=1400"), "{answer:?}");
+    let argv = ["ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s", "1372", &to];
+    let fits = pair.near.exec(&argv, limit).await.unwrap();
+    assert!(fits.status.success(), "1400 bytes with headers fit: {fits:?}");
+    // Without the instruction not to cut it, it arrives in pieces.
+    let ping =
+        pair.near.exec(&["ping", "-n", "-c", "2", "-i", "0.2", "-s", "3000", &to], limit).await.unwrap();
+    assert!(ping.status.success(), "{ping:?}");
+    pair.node.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
