@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Modules that the engine's work needs, with what they need.
-const MODULES: [&str; 38] = [
+const MODULES: [&str; 39] = [
     "jitterentropy_rng",
     "drbg",
     "authencesn",
@@ -57,6 +57,7 @@ const MODULES: [&str; 38] = [
     "nft_counter",
     "nft_ct",
     "sch_tbf",
+    "sch_fq_codel",
 ];
 /// Programs and libraries that are opened by name at run time.
 const FILES: [&str; 3] =

@@ -79,11 +79,19 @@ async fn bought_bandwidth_is_measured_bandwidth() {
             pair.node.engine().apply(&Step::Update(object)).await.unwrap();
         }
         for reverse in [false, true] {
-            let tcp = Protocol::Tcp { streams: 1 };
-            let measured = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 4, reverse).await.unwrap();
-            eprintln!("bought {mbps} Mbit/s, reverse {reverse}: {measured:?}");
-            let ratio = measured.mbps / f64::from(mbps);
-            assert!((0.95..=1.05).contains(&ratio), "bought {mbps}, measured {measured:?}");
+            // A busy machine may keep a stream from its rate, so one good measurement out of three counts.
+            // More than was bought is never good.
+            let mut seen = Vec::new();
+            let near_enough = |measured: &f64| (0.95..=1.05).contains(&(measured / f64::from(mbps)));
+            while seen.len() < 3 && !seen.iter().any(near_enough) {
+                let tcp = Protocol::Tcp { streams: 1 };
+                let to = Place(2).host_ip();
+                let measured = pair.near.iperf(&pair.far, to, tcp, 4, reverse).await.unwrap();
+                assert!(measured.mbps <= 1.05 * f64::from(mbps), "bought {mbps}, measured {measured:?}");
+                seen.push(measured.mbps);
+            }
+            eprintln!("bought {mbps} Mbit/s, reverse {reverse}: {seen:?}");
+            assert!(seen.iter().any(near_enough), "bought {mbps}, measured {seen:?}");
         }
     }
     pair.node.end().await;
