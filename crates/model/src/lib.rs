@@ -1,5 +1,36 @@
 //! The nouns of Causeway: parsed types, their lifecycles and limits. No I/O, no clock, no randomness.
 
+pub mod connection;
+pub mod crypto;
+pub mod customer_gateway;
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixtures;
+pub mod gateway;
+pub mod id;
+pub mod kind;
+pub mod limits;
+pub mod meta;
+pub mod network;
+pub mod order;
+pub mod record;
 pub mod secret;
+pub mod view;
 
+pub use connection::{
+    Connection, ConnectionState, ConnectionStatus, Dpd, DpdAction, HealthCheck, Policy, Selection, Tunnel,
+    TunnelBgp, TunnelStatus,
+};
+pub use crypto::{DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity};
+pub use customer_gateway::CustomerGateway;
+pub use gateway::{Charge, Exposure, Features, Gateway, GatewayState, GatewayStatus, Placement};
+pub use id::{
+    AccountId, ConnectionId, CustomerGatewayId, DialectId, ExternalId, GatewayId, Key, NetworkId, OrderId,
+    Region, RouteId, RouteTableId, SubnetId, TokenId, Zone,
+};
+pub use kind::Kind;
+pub use meta::{Facet, Meta, Millis};
+pub use network::{Network, NextHop, Route, RouteTable, Subnet};
+pub use order::{Order, Token};
+pub use record::{Record, Write};
 pub use secret::Secret;
+pub use view::{ListKey, View};

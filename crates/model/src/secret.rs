@@ -1,15 +1,17 @@
 //! Secrets: values that are never printed and are wiped when they go.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeStruct};
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// The one member of a secret's JSON object. A store looks for it to seal what it holds.
+pub const SECRET_MEMBER: &str = "$secret";
 
 /// A secret text (pre-shared key, BGP key, access key secret). It has no `Display`, its `Debug` prints
 /// `***`, and its memory is wiped when it is dropped.
 ///
-/// `Serialize` writes the clear text: only the store (which encrypts it) and the engines' private
-/// files may serialise one.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
-#[serde(transparent)]
+/// `Serialize` writes the clear text as `{"$secret": text}`: only the store (which seals it) and the
+/// engines' private files may serialise one.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(String);
 
 impl Secret {
@@ -30,6 +32,21 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Secret", 1)?;
+        object.serialize_field(SECRET_MEMBER, &self.0)?;
+        object.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut object = std::collections::BTreeMap::<String, String>::deserialize(deserializer)?;
+        object.remove(SECRET_MEMBER).map(Self).ok_or_else(|| de::Error::missing_field(SECRET_MEMBER))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Secret;
@@ -37,5 +54,12 @@ mod tests {
     #[test]
     fn debug_does_not_show_the_text() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "***");
+    }
+
+    #[test]
+    fn json_marks_the_text() {
+        let json = serde_json::to_string(&Secret::new("hunter2")).unwrap();
+        assert_eq!(json, r#"{"$secret":"hunter2"}"#);
+        assert_eq!(serde_json::from_str::<Secret>(&json).unwrap(), Secret::new("hunter2"));
     }
 }

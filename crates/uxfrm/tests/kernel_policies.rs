@@ -1,7 +1,6 @@
 //! The same script of policy requests to this kernel's XFRM and to ours: the answers must be the same, byte for byte but for
 //! times and indices. (SAs need the kernel's ESP; policies do not.) Needs root and CONFIG_XFRM_USER.
 
-#[allow(dead_code)]
 mod support;
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};

@@ -1,0 +1,204 @@
+//! `causeway.toml`: what the operator may set. All of it is optional.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use causeway_dialect::Dialect;
+use causeway_model::{AccountId, DialectId, Secret};
+use causeway_ops::{AccountSettings, Quota, RegionSettings, Settings};
+use causeway_server::{AccessKey, Keyring};
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// The account that the development key belongs to.
+pub const DEVELOPMENT_ACCOUNT: &str = "1000000000000001";
+/// Its resource group, until the operator names others.
+const DEFAULT_RESOURCE_GROUP: &str = "rg-acfm000000000000";
+/// Pools used when the operator names none: a documentation prefix first (RFC 5737), so that the first gateways
+/// have addresses that everybody knows to be examples; then the benchmarking prefix (RFC 2544) and the shared one
+/// (RFC 6598), which are never routed on the Internet either and hold over four million addresses.
+const DEFAULT_POOLS: &[&str] = &["198.51.100.0/24", "198.18.0.0/15", "100.64.0.0/10"];
+
+/// The file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Pools of public addresses.
+    pub public_pools: Option<Vec<IpNet>>,
+    /// No call is refused for being one too many when this is false.
+    pub rate_limits: Option<bool>,
+    /// Accounts besides the development account, or settings of that one.
+    pub accounts: Vec<AccountConfig>,
+    /// Regions by dialect; each list takes the place of the API's own regions.
+    pub regions: BTreeMap<String, Vec<RegionConfig>>,
+}
+
+/// `[[accounts]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// Its number.
+    pub id: String,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Orders are paid as long as this is true.
+    #[serde(default = "yes")]
+    pub solvent: bool,
+    /// Quotas other than the API's defaults.
+    #[serde(default)]
+    pub quotas: BTreeMap<Quota, u32>,
+    /// Resource groups, the default one first.
+    #[serde(default)]
+    pub resource_groups: Vec<GroupConfig>,
+    /// Access keys.
+    #[serde(default)]
+    pub access_keys: Vec<KeyConfig>,
+}
+
+/// `[[accounts.resource_groups]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupConfig {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// `[[accounts.access_keys]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyConfig {
+    /// The key's id.
+    pub id: String,
+    /// The key's secret, in clear, or...
+    pub secret: Option<PlainSecret>,
+    /// ...the file that holds it.
+    pub secret_file: Option<std::path::PathBuf>,
+}
+
+/// A secret written as a plain string.
+#[derive(Clone, Debug)]
+pub struct PlainSecret(pub Secret);
+
+impl<'de> Deserialize<'de> for PlainSecret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
+    }
+}
+
+/// `[[regions.<dialect>]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionConfig {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Its zones.
+    pub zones: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Config {
+    /// Reads the file; without one everything is at its default.
+    ///
+    /// # Errors
+    /// When the file can't be read or holds something unknown.
+    pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+    }
+
+    /// The settings, with the defaults of the dialects.
+    ///
+    /// # Errors
+    /// When a region list names no dialect.
+    pub fn settings(&self, dialects: &[Arc<dyn Dialect>]) -> anyhow::Result<Settings> {
+        let mut settings = Settings::default();
+        for dialect in dialects {
+            settings.regions.insert(dialect.id(), dialect.default_regions());
+        }
+        for (name, regions) in &self.regions {
+            let id = DialectId::from(name.as_str());
+            let Some(known) = settings.regions.get_mut(&id) else {
+                let names: Vec<String> = dialects.iter().map(|dialect| dialect.id().to_string()).collect();
+                bail!("[[regions.{name}]]: there is no such API; there are {}", names.join(" and "));
+            };
+            *known = regions.iter().map(RegionConfig::settings).collect();
+        }
+        settings.public_pools = match &self.public_pools {
+            Some(pools) => pools.clone(),
+            None => DEFAULT_POOLS.iter().filter_map(|pool| pool.parse().ok()).collect(),
+        };
+        let development = AccountConfig {
+            id: DEVELOPMENT_ACCOUNT.to_owned(),
+            name: "development".to_owned(),
+            solvent: true,
+            quotas: BTreeMap::new(),
+            resource_groups: Vec::new(),
+            access_keys: Vec::new(),
+        };
+        for account in std::iter::once(&development).chain(&self.accounts) {
+            let account = account.settings();
+            settings.accounts.insert(account.id.clone(), account);
+        }
+        Ok(settings)
+    }
+
+    /// The access keys of the file.
+    ///
+    /// # Errors
+    /// When a key has no secret, or its file can't be read.
+    pub fn keyring(&self) -> anyhow::Result<Keyring> {
+        let mut keyring = Keyring::default();
+        for account in &self.accounts {
+            for key in &account.access_keys {
+                let secret = match (&key.secret, &key.secret_file) {
+                    (Some(secret), None) => secret.0.clone(),
+                    (None, Some(path)) => {
+                        let text = std::fs::read_to_string(path)
+                            .with_context(|| format!("reading the secret of access key {}", key.id))?;
+                        Secret::new(text.trim())
+                    }
+                    _ => bail!("access key {} needs either `secret` or `secret_file`", key.id),
+                };
+                keyring.add(&key.id, AccessKey { secret, account: AccountId::from(account.id.as_str()) });
+            }
+        }
+        Ok(keyring)
+    }
+}
+
+impl RegionConfig {
+    fn settings(&self) -> RegionSettings {
+        let name = if self.name.is_empty() { self.id.clone() } else { self.name.clone() };
+        let zones = self.zones.iter().map(|zone| zone.as_str().into()).collect();
+        RegionSettings { id: self.id.as_str().into(), name, zones }
+    }
+}
+
+impl AccountConfig {
+    fn settings(&self) -> AccountSettings {
+        let mut resource_groups: Vec<(String, String)> =
+            self.resource_groups.iter().map(|group| (group.id.clone(), group.name.clone())).collect();
+        if resource_groups.is_empty() {
+            resource_groups.push((DEFAULT_RESOURCE_GROUP.to_owned(), "Default Resource Group".to_owned()));
+        }
+        AccountSettings {
+            id: self.id.as_str().into(),
+            name: if self.name.is_empty() { self.id.clone() } else { self.name.clone() },
+            solvent: self.solvent,
+            quotas: self.quotas.clone(),
+            resource_groups,
+        }
+    }
+}

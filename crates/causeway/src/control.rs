@@ -1,0 +1,209 @@
+//! The control socket: a Unix socket in the data directory through which `causeway ctl` speaks with the service.
+//! One JSON line in, one JSON line out. Who may open the socket (its owner) may do everything.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use causeway_engine::Engine;
+use causeway_model::{ExternalId, Kind, Record};
+use causeway_ops::operation::Target;
+use causeway_ops::{Caller, Operation, Settings, decide};
+use causeway_reconcile::{Item, keys};
+use causeway_server::clock;
+use causeway_store::{Store, transact};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+use crate::development_key::KeyPair;
+
+/// What can be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Ask {
+    /// Addresses, engine and development key.
+    Status,
+    /// Every order.
+    Orders,
+    /// Pay an order.
+    Pay {
+        /// Its number.
+        order: String,
+    },
+    /// Remove what the engine made and the store does not know.
+    Gc,
+    /// Where a subnet is in the data plane.
+    Subnet {
+        /// Its id, in whichever API.
+        id: String,
+    },
+}
+
+/// What the answers are made from.
+#[derive(Clone)]
+pub struct State {
+    pub store: Arc<dyn Store>,
+    pub engine: Arc<dyn Engine>,
+    pub settings: Arc<Settings>,
+    pub key: KeyPair,
+    pub address: SocketAddr,
+    pub tls_address: Option<SocketAddr>,
+    pub data_dir: PathBuf,
+}
+
+/// The socket's file.
+pub fn socket_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("control.sock")
+}
+
+/// Serves the control socket until `stop` turns true.
+pub async fn serve(state: State, mut stop: watch::Receiver<bool>) {
+    let path = socket_file(&state.data_dir);
+    // One service at a time has the store; a file that is there was left by a dead one.
+    let _ = std::fs::remove_file(&path);
+    let listener = match UnixListener::bind(&path) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, path = %path.display(), "no control socket");
+            return;
+        }
+    };
+    if let Err(error) = std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)) {
+        tracing::error!(%error, "the control socket can't be made private");
+        return;
+    }
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((socket, _)) = accepted {
+                    let state = state.clone();
+                    tokio::spawn(async move { converse(&state, socket).await });
+                }
+            }
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+    }
+    let _ = std::fs::remove_file(&path);
+}
+
+async fn converse(state: &State, socket: UnixStream) {
+    let (read, mut write) = socket.into_split();
+    let mut lines = BufReader::new(read).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let answer = match serde_json::from_str(&line) {
+            Ok(ask) => {
+                answer(state, ask).await.unwrap_or_else(|error| json!({"error": format!("{error:#}")}))
+            }
+            Err(error) => json!({"error": error.to_string()}),
+        };
+        if write.write_all(format!("{answer}\n").as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer(state: &State, ask: Ask) -> anyhow::Result<Value> {
+    match ask {
+        Ask::Status => {
+            let info = state.engine.info();
+            Ok(json!({
+                "address": state.address.to_string(),
+                "tls_address": state.tls_address.map(|address| address.to_string()),
+                "engine": info.name,
+                "data_plane": info.data_plane,
+                "key_id": state.key.id,
+                "key_secret": state.key.secret,
+                "ca": crate::tls::authority_file(&state.data_dir),
+            }))
+        }
+        Ask::Orders => Ok(orders(state)),
+        Ask::Pay { order } => pay(state, &order).await,
+        Ask::Gc => gc(state).await,
+        Ask::Subnet { id } => subnet(state, &id),
+    }
+}
+
+fn orders(state: &State) -> Value {
+    let view = state.store.view();
+    let mut orders: Vec<_> = view
+        .records()
+        .filter_map(|record| match record {
+            Record::Order(order) => Some(order),
+            _ => None,
+        })
+        .collect();
+    orders.sort_by_key(|order| order.meta.seq);
+    let rows = orders.into_iter().map(|order| {
+        json!({
+            "order": order.meta.external,
+            "account": order.meta.owner,
+            "api": order.meta.dialect,
+            "for": view.external(order.subject),
+            "paid": order.paid,
+        })
+    });
+    Value::Array(rows.collect())
+}
+
+async fn pay(state: &State, number: &str) -> anyhow::Result<Value> {
+    let id = ExternalId::from(number);
+    let view = state.store.view();
+    let found = crate::serve::dialects().into_iter().find_map(|dialect| {
+        let meta = view.by_external(&dialect.id(), Kind::Order, &id)?.meta()?.clone();
+        Some((dialect, meta))
+    });
+    let (dialect, meta) = found.with_context(|| format!("there is no order {number}"))?;
+    let caller = Caller {
+        account: meta.owner,
+        dialect: meta.dialect,
+        region: meta.region,
+        rules: dialect.rules(),
+        token: None,
+        settings: Arc::clone(&state.settings),
+    };
+    let operation = Operation::PayOrder(Target { id, parent: None });
+    let (result, _) = transact(&*state.store, move |view| {
+        match decide(view, &caller, &operation, clock::now(), &mut clock::random_u64) {
+            Ok(decision) => (decision.writes, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        }
+    })
+    .await?;
+    result?;
+    Ok(json!({"paid": number}))
+}
+
+async fn gc(state: &State) -> anyhow::Result<Value> {
+    let view = state.store.view();
+    let mut removed = Vec::new();
+    for scope in state.engine.list_scopes().await? {
+        let known = Item::of_scope(&scope).is_some_and(|item| view.record(item.key()).is_some());
+        if !known {
+            state.engine.remove_scope(&scope).await?;
+            removed.push(scope.to_string());
+        }
+    }
+    Ok(json!({"removed": removed}))
+}
+
+fn subnet(state: &State, id: &str) -> anyhow::Result<Value> {
+    let view = state.store.view();
+    let external = ExternalId::from(id);
+    let apis = crate::serve::dialects().into_iter().map(|dialect| dialect.id());
+    let mut found = apis.filter_map(|api| match view.by_external(&api, Kind::Subnet, &external)? {
+        Record::Subnet(subnet) => Some(Arc::clone(subnet)),
+        _ => None,
+    });
+    let subnet = found.next().with_context(|| format!("there is no subnet {id}"))?;
+    Ok(json!({
+        "network": keys::network_key(subnet.network),
+        "subnet": keys::subnet_key(subnet.id),
+        "cidr": subnet.cidr,
+        "router_ip": subnet.router_ip(),
+    }))
+}

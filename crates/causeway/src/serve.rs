@@ -1,0 +1,184 @@
+//! `causeway serve`.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use causeway_dialect::Dialect;
+use causeway_engine::{Engine, MemoryEngine};
+use causeway_engine_linux::LinuxEngine;
+use causeway_model::{AccountId, Secret};
+use causeway_ops::Settings;
+use causeway_server::{AccessKey, Service, http};
+use causeway_store::{SqliteStore, Store};
+use clap::ValueEnum;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, DEVELOPMENT_ACCOUNT};
+use crate::control;
+use crate::development_key::{KeyPair, development_key};
+use crate::node;
+use crate::tls;
+
+/// What carries the gateways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineChoice {
+    /// The same answers and lifecycles without packets; needs no root.
+    Memory,
+    /// Real gateways in network namespaces of this machine; needs root.
+    Linux,
+}
+
+/// `causeway serve`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Address of the API; port 0 takes a free one, which the ready line tells.
+    #[arg(long, default_value = "127.0.0.1:8440", value_name = "ADDR:PORT")]
+    listen: SocketAddr,
+    /// Address of the API over TLS, beside the plain one.
+    #[arg(long, value_name = "ADDR:PORT")]
+    tls_listen: Option<SocketAddr>,
+    /// Certificate chain for TLS in PEM; without one the service makes its own authority (`causeway ctl ca`).
+    #[arg(long, value_name = "FILE", requires = "tls_key", requires = "tls_listen")]
+    tls_cert: Option<PathBuf>,
+    /// Key of the certificate in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// What carries the gateways.
+    #[arg(long, value_enum, default_value = "memory")]
+    engine: EngineChoice,
+    /// Where the state is kept.
+    #[arg(long, value_name = "DIR", default_value_os_t = crate::default_data_dir())]
+    data_dir: PathBuf,
+    /// Configuration: accounts, keys, regions, pools, quotas.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The development key, instead of the one made at the first start.
+    #[arg(long, value_name = "ID:SECRET", env = "CAUSEWAY_DEV_KEY", hide_env_values = true)]
+    dev_key: Option<KeyPair>,
+    /// Remove everything that the engine made when the service stops.
+    #[arg(long)]
+    cleanup: bool,
+}
+
+/// Runs the service until it is told to stop (SIGINT, SIGTERM).
+///
+/// # Errors
+/// When it can't start: an address in use, a data directory or configuration that can't be read.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let filter =
+        EnvFilter::try_from_env("CAUSEWAY_LOG").unwrap_or_else(|_| EnvFilter::new("info,audit=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))
+}
+
+/// The dialects that the service speaks: a further one is one more line.
+pub fn dialects() -> Vec<Arc<dyn Dialect>> {
+    vec![Arc::new(causeway_dialect_tencent::Tencent), Arc::new(causeway_dialect_alibaba::Alibaba)]
+}
+
+async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let config = Config::read(arguments.config.as_deref())?;
+    let settings = Arc::new(config.settings(&dialects())?);
+    let store = SqliteStore::open(&arguments.data_dir).context("opening the store")?;
+    let key = development_key(&store, arguments.dev_key.clone())?;
+    let mut keyring = config.keyring()?;
+    let access =
+        AccessKey { secret: Secret::new(key.secret.as_str()), account: AccountId::from(DEVELOPMENT_ACCOUNT) };
+    keyring.add(&key.id, access);
+
+    let listener = listen(arguments.listen).await?;
+    let address = listener.local_addr()?;
+    let tls = match arguments.tls_listen {
+        None => None,
+        Some(at) => {
+            let given = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
+            let given = given.map(|(certificate, key)| tls::Given { certificate, key });
+            let acceptor = tls::acceptor(&store, &arguments.data_dir, given.as_ref(), at.ip())?;
+            Some((listen(at).await?, acceptor))
+        }
+    };
+    let tls_address = tls.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
+
+    let store: Arc<dyn Store> = Arc::new(store);
+    let engine = engine(&arguments, &settings).await?;
+    let info = engine.info();
+    tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
+    let reconciler = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
+    let rate_limits = config.rate_limits.unwrap_or(true);
+    let service =
+        Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
+
+    let (stop, stopped) = watch::channel(false);
+    let mut fronts = tokio::task::JoinSet::new();
+    fronts.spawn(http::serve(Arc::clone(&service), listener, None, stopped.clone()));
+    if let Some((listener, acceptor)) = tls {
+        fronts.spawn(http::serve(Arc::clone(&service), listener, Some(acceptor), stopped.clone()));
+    }
+    let control = control::State {
+        store: Arc::clone(&store),
+        engine: Arc::clone(&engine),
+        settings,
+        key: key.clone(),
+        address,
+        tls_address,
+        data_dir: arguments.data_dir.clone(),
+    };
+    fronts.spawn(control::serve(control, stopped));
+    announce(address, tls_address, info.name, &key)?;
+
+    wait_for_stop().await?;
+    let _ = stop.send(true);
+    while fronts.join_next().await.is_some() {}
+    reconciler.abort();
+    if arguments.cleanup {
+        engine.cleanup_all().await.context("cleaning up")?;
+    }
+    Ok(())
+}
+
+async fn engine(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Arc<dyn Engine>> {
+    match arguments.engine {
+        EngineChoice::Memory => {
+            tracing::info!("no packet is carried; real gateways need --engine linux and root");
+            Ok(Arc::new(MemoryEngine::default()))
+        }
+        EngineChoice::Linux => {
+            let config = node::linux_config(&arguments.data_dir, settings.public_pools.clone())?;
+            let engine =
+                LinuxEngine::start(config).await.context("starting the Linux engine (it needs root)")?;
+            Ok(Arc::new(engine))
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
+}
+
+/// The ready line: one line with the address, the engine and the development key.
+fn announce(
+    address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    engine: &str,
+    key: &KeyPair,
+) -> anyhow::Result<()> {
+    let tls = tls_address.map(|address| format!(" https://{address}")).unwrap_or_default();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "causeway is ready: http://{address}{tls} engine={engine} key={}:{}", key.id, key.secret)?;
+    out.flush()?;
+    Ok(())
+}
+
+async fn wait_for_stop() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

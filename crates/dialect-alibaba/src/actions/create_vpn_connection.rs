@@ -1,0 +1,128 @@
+//! CreateVpnConnection: one tunnel described by JSON strings, or a list of two.
+
+use std::net::IpAddr;
+
+use causeway_dialect::{EncodeContext, Failure};
+use causeway_model::{ConnectionId, HealthCheck, Kind, Policy, Selection};
+use causeway_ops::operation::{CreateConnection, NewTunnel};
+use causeway_ops::{Operation, Outcome};
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+use crate::action::{Action, Input};
+use crate::facet::{self, ConnectionFacet};
+use crate::params::{Fields, illegal};
+use crate::tags::Codes;
+use crate::{cidr, labels, selects, tunnel_options};
+
+pub const ACTION: Action = Action { service: "vpc", name: "CreateVpnConnection", decode, encode };
+
+/// Ranges of a side at most.
+const RANGES_MAX: usize = 5;
+/// Seconds between probes, and probes without an answer, when none are asked for.
+const CHECK_INTERVAL_S: u32 = 3;
+const CHECK_RETRIES: u32 = 3;
+
+fn ranges(fields: &Fields<'_>, name: &str) -> Result<Vec<IpNet>, Failure> {
+    let text = fields.required(name)?;
+    cidr::list(&text, RANGES_MAX).ok_or_else(|| {
+        let message = format!("The specified \"{name}\" ({text}) is invalid.");
+        Failure::new(400, format!("IllegalParam.{name}"), message)
+    })
+}
+
+/// Everything on both sides, or BGP: routes choose. Else pairs of ranges do.
+fn selection(local: &[IpNet], remote: &[IpNet], tunnels: &[NewTunnel]) -> Selection {
+    if tunnels.iter().any(|tunnel| tunnel.bgp.is_some()) {
+        return Selection::Bgp;
+    }
+    if local.iter().any(cidr::is_everything) && remote.iter().any(cidr::is_everything) {
+        return Selection::Routes;
+    }
+    let policy = |local: &IpNet| Policy { local: *local, remotes: remote.to_vec() };
+    Selection::Policies(local.iter().map(policy).collect())
+}
+
+fn health_check(fields: &Fields<'_>) -> Result<Option<HealthCheck>, Failure> {
+    let Some(members) = fields.json("HealthCheckConfig")? else { return Ok(None) };
+    let check = Fields::of_members(&members).ignoring_case();
+    let refusal = || illegal("HealthCheckConfig");
+    if !check.boolean("enable").map_err(|_| refusal())?.unwrap_or(false) {
+        return Ok(None);
+    }
+    let address = |name: &str| {
+        let ip: Option<IpAddr> = check.text(name).and_then(|text| text.parse().ok());
+        ip.filter(IpAddr::is_ipv4).ok_or_else(refusal)
+    };
+    let number = |name: &str, default: u32| {
+        check.integer_within(name, 1, u32::MAX).map(|it| it.unwrap_or(default)).map_err(|_| refusal())
+    };
+    let revoke_routes = match check.text("Policy").as_deref() {
+        None | Some("revoke_route") => true,
+        Some("reserve_route") => false,
+        Some(_) => return Err(refusal()),
+    };
+    Ok(Some(HealthCheck {
+        source: address("sip")?,
+        destination: address("dip")?,
+        interval_s: number("interval", CHECK_INTERVAL_S)?,
+        retries: number("retry", CHECK_RETRIES)?,
+        revoke_routes,
+    }))
+}
+
+fn certificates(fields: &Fields<'_>, has_list: bool) -> Result<Vec<String>, Failure> {
+    let of = |fields: &Fields<'_>| fields.text("RemoteCaCertificate").unwrap_or_default();
+    if has_list {
+        Ok(tunnel_options::by_role(fields)?.iter().map(of).collect())
+    } else {
+        Ok(vec![of(fields)])
+    }
+}
+
+fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
+    let fields = &input.fields;
+    let name = Failure::new(
+        400,
+        "InvalidParameter.VpnConnectionName",
+        "The specified vpn connection name is invalid.",
+    );
+    let name = labels::plain_name(fields, name)?.unwrap_or_default();
+    let (local, remote) = (ranges(fields, "LocalSubnet")?, ranges(fields, "RemoteSubnet")?);
+    let initiate = fields.boolean("EffectImmediately")?.unwrap_or(false);
+    let tunnels_bgp = fields.boolean("EnableTunnelsBgp")?.unwrap_or(false);
+    let has_tunnel_list = fields.value("TunnelOptionsSpecification").is_some();
+    let tunnels = if has_tunnel_list {
+        tunnel_options::list(fields, tunnels_bgp, initiate)?
+    } else {
+        vec![tunnel_options::single(fields, initiate)?]
+    };
+    let certificates = certificates(fields, has_tunnel_list)?;
+    let facet = facet::write(&ConnectionFacet { has_tunnel_list, tunnels_bgp, certificates });
+    let operation = CreateConnection {
+        label: labels::label(fields, name, String::new(), Codes::Vpn, facet)?,
+        gateway: fields.required_id("VpnGatewayId")?,
+        network: None,
+        selection: selection(&local, &remote, &tunnels),
+        local_subnets: local,
+        remote_subnets: remote,
+        tunnels,
+        tunnels_have_ids: has_tunnel_list,
+        health_check: if has_tunnel_list { None } else { health_check(fields)? },
+        initiate,
+        auto_routes: fields.boolean("AutoConfigRoute")?.unwrap_or(true),
+    };
+    Ok(Operation::CreateConnection(operation))
+}
+
+fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
+    let key = selects::subject(outcome).filter(|key| key.kind == Kind::Connection);
+    let Some(it) = key.and_then(|key| context.view.connection(ConnectionId(key.id))) else {
+        return json!({});
+    };
+    json!({"VpnConnectionId": it.meta.external, "Name": it.meta.name, "CreateTime": it.meta.created.0})
+}
+
+#[cfg(test)]
+#[path = "create_vpn_connection_tests.rs"]
+mod tests;

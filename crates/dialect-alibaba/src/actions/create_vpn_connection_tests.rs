@@ -1,0 +1,158 @@
+use super::*;
+use crate::testing::World;
+
+const RANGES: [(&str, &str); 2] = [("LocalSubnet", "10.0.0.0/16"), ("RemoteSubnet", "192.168.0.0/16")];
+
+fn with_ranges<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut all = pairs.to_vec();
+    for range in RANGES {
+        if !all.iter().any(|pair| pair.0 == range.0) {
+            all.push(range);
+        }
+    }
+    all
+}
+
+#[test]
+fn one_tunnel_by_json_strings() {
+    let mut world = World::new();
+    let gateway = world.gateway();
+    let peer = world.customer_gateway("203.0.113.1");
+    let pairs = [
+        ("VpnGatewayId", gateway.as_str()),
+        ("CustomerGatewayId", peer.as_str()),
+        ("Name", "ipsec"),
+        ("IkeConfig", "{\"Psk\":\"1234\",\"IkeVersion\":\"ikev2\"}"),
+        ("HealthCheckConfig", "{\"enable\":\"true\",\"dip\":\"192.168.1.1\",\"sip\":\"10.0.1.1\"}"),
+        ("EffectImmediately", "true"),
+        ("Tags.1.Key", "k"),
+    ];
+    let made = world.ok("CreateVpnConnection", &with_ranges(&pairs));
+    assert_eq!(made["Name"], "ipsec");
+    assert_eq!(made["CreateTime"], 1_800_000_000_000_i64);
+    let id = made["VpnConnectionId"].as_str().unwrap();
+    let shown = world.ok("DescribeVpnConnection", &[("VpnConnectionId", id)]);
+    assert_eq!(shown["State"], "updating");
+    assert_eq!(shown["Status"], "ike_sa_not_established");
+    assert_eq!(shown["IkeConfig"]["Psk"], "1234");
+    assert_eq!(shown["IkeConfig"]["IkeVersion"], "ikev2");
+    assert_eq!(shown["IkeConfig"]["IkeLifetime"], 86_400);
+    assert_eq!(shown["IkeConfig"]["RemoteId"], "203.0.113.1");
+    assert_eq!(shown["IkeConfig"]["LocalId"], shown["InternetIp"]);
+    assert_eq!(shown["IpsecConfig"]["IpsecPfs"], "group2");
+    assert_eq!(shown["EnableDpd"], true);
+    assert_eq!(shown["VcoHealthCheck"]["Enable"], "true");
+    assert_eq!(shown["VcoHealthCheck"]["Policy"], "revoke_route");
+    assert_eq!(shown["TunnelOptionsSpecification"]["TunnelOptions"], json!([]));
+    let gateway_now = world.ok("DescribeVpnGateway", &[("VpnGatewayId", &gateway)]);
+    assert_eq!(gateway_now["Status"], "updating");
+    world.observe();
+    assert_eq!(world.ok("DescribeVpnConnection", &[("VpnConnectionId", id)])["State"], "active");
+}
+
+fn dual_pairs<'a>(gateway: &'a str, first: &'a str, second: &'a str) -> Vec<(&'a str, &'a str)> {
+    with_ranges(&[
+        ("VpnGatewayId", gateway),
+        ("TunnelOptionsSpecification.1.Role", "master"),
+        ("TunnelOptionsSpecification.1.CustomerGatewayId", first),
+        ("TunnelOptionsSpecification.1.TunnelIkeConfig.Psk", "one"),
+        ("TunnelOptionsSpecification.2.Role", "slave"),
+        ("TunnelOptionsSpecification.2.CustomerGatewayId", second),
+    ])
+}
+
+#[test]
+fn two_tunnels_by_list() {
+    let mut world = World::new();
+    let gateway = world.dual_gateway();
+    let (first, second) = (world.customer_gateway("203.0.113.1"), world.customer_gateway("203.0.113.2"));
+    let id = world.made("CreateVpnConnection", &dual_pairs(&gateway, &first, &second), "VpnConnectionId");
+    let shown = world.ok("DescribeVpnConnection", &[("VpnConnectionId", &id)]);
+    let tunnels = shown["TunnelOptionsSpecification"]["TunnelOptions"].as_array().unwrap();
+    assert_eq!(tunnels.len(), 2);
+    assert_eq!((&tunnels[0]["Role"], &tunnels[1]["Role"]), (&json!("master"), &json!("slave")));
+    assert!(tunnels[0]["TunnelId"].as_str().unwrap().starts_with("tun-bp1"));
+    assert_eq!(tunnels[0]["TunnelIkeConfig"]["Psk"], "one");
+    assert_eq!(tunnels[0]["TunnelIkeConfig"]["IkeLifetime"], "86400");
+    assert_eq!(tunnels[1]["TunnelIkeConfig"]["Psk"].as_str().unwrap().len(), 16);
+    assert_eq!(tunnels[0]["EnableDpd"], "true");
+    assert_eq!(
+        (&tunnels[0]["ZoneNo"], &tunnels[1]["ZoneNo"]),
+        (&json!("cn-hangzhou-h"), &json!("cn-hangzhou-i"))
+    );
+    assert_ne!(tunnels[0]["InternetIp"], tunnels[1]["InternetIp"]);
+    assert_eq!(shown["CustomerGatewayId"], first.as_str());
+}
+
+#[test]
+fn the_form_must_fit_the_gateway() {
+    let mut world = World::new();
+    let (single, dual) = (world.gateway(), world.dual_gateway());
+    let peer = world.customer_gateway("203.0.113.1");
+    let one = with_ranges(&[("VpnGatewayId", &dual), ("CustomerGatewayId", &peer)]);
+    let word = "MissingParameter.TunnelOptionsSpecification";
+    assert_eq!(world.code("CreateVpnConnection", &one), word);
+    let two = dual_pairs(&single, &peer, &peer);
+    assert_eq!(world.code("CreateVpnConnection", &two), "IllegalParam.TunnelOptionsSpecification");
+}
+
+#[test]
+fn each_rule_has_its_code() {
+    let mut world = World::new();
+    let gateway = world.gateway();
+    let peer = world.customer_gateway("203.0.113.1");
+    let mut code = |pairs: &[(&str, &str)]| {
+        let mut all = with_ranges(pairs);
+        for base in [("VpnGatewayId", gateway.as_str()), ("CustomerGatewayId", peer.as_str())] {
+            if !all.iter().any(|pair| pair.0 == base.0) {
+                all.push(base);
+            }
+        }
+        world.code("CreateVpnConnection", &all)
+    };
+    assert_eq!(code(&[("LocalSubnet", "10.0.0.1/16")]), "IllegalParam.LocalSubnet");
+    let six = "1.0.0.0/8,2.0.0.0/8,3.0.0.0/8,4.0.0.0/8,5.0.0.0/8,6.0.0.0/8";
+    assert_eq!(code(&[("RemoteSubnet", six)]), "IllegalParam.RemoteSubnet");
+    assert_eq!(code(&[("LocalSubnet", "")]), "MissingLocalSubnet");
+    assert_eq!(code(&[("Name", "http://a")]), "InvalidParameter.VpnConnectionName");
+    assert_eq!(code(&[("VpnGatewayId", "vpn-none")]), "InvalidVpnGatewayInstanceId.NotFound");
+    assert_eq!(code(&[("CustomerGatewayId", "cgw-none")]), "InvalidCustomerGatewayInstanceId.NotFound");
+    assert_eq!(code(&[("HealthCheckConfig", "{\"Enable\":true}")]), "IllegalParam.HealthCheckConfig");
+    assert_eq!(code(&[("DryRun", "true")]), "DryRunOperation");
+    assert_eq!(code(&[("Tags.1.Key", "acs:a")]), "InvalidParameter.TagKey");
+}
+
+#[test]
+fn ranges_choose_the_selection() {
+    let net = |text: &str| text.parse::<IpNet>().unwrap();
+    let everything = [net("0.0.0.0/0")];
+    assert_eq!(selection(&everything, &everything, &[]), Selection::Routes);
+    let some = [net("10.0.0.0/8"), net("172.16.0.0/12")];
+    match selection(&some, &everything, &[]) {
+        Selection::Policies(policies) => {
+            assert_eq!(policies.len(), 2);
+            assert_eq!(policies[1].remotes, everything);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_gateway_that_is_busy_or_used_says_so() {
+    let mut world = World::new();
+    let gateway = world.gateway();
+    let peer = world.customer_gateway("203.0.113.1");
+    let pairs = with_ranges(&[("VpnGatewayId", &gateway), ("CustomerGatewayId", &peer)]);
+    world.ok("CreateVpnConnection", &pairs);
+    assert_eq!(world.code("CreateVpnConnection", &pairs), "VpnGateway.Configuring");
+    world.observe();
+    assert_eq!(world.code("CreateVpnConnection", &pairs), "InvalidVpnConnection.AlreadyExists");
+    assert_eq!(
+        world.code("DeleteCustomerGateway", &[("CustomerGatewayId", &peer)]),
+        "DependencyViolation.VpnConnection"
+    );
+    assert_eq!(
+        world.code("DeleteVpnGateway", &[("VpnGatewayId", &gateway)]),
+        "DependencyViolation.VpnConnection"
+    );
+}

@@ -1,0 +1,293 @@
+//! The API's words for what an operation refuses. The same condition has different codes and statuses in
+//! different actions; clients know them.
+
+use causeway_dialect::{Envelope, Failure};
+use causeway_model::Kind;
+use causeway_ops::{OpError, Quota};
+
+use crate::params::{Fields, missing};
+use crate::tags;
+
+fn bad(code: &str, message: &str) -> Failure {
+    Failure::new(400, code, message)
+}
+
+fn gone(code: &str, message: &str) -> Failure {
+    Failure::new(404, code, message)
+}
+
+/// The API's words for a refusal.
+pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
+    let action = envelope.action.as_str();
+    match error {
+        OpError::NotFound { kind, id } => not_found(action, *kind, id.as_str()),
+        OpError::WrongParent { kind, id, .. } => not_found(action, *kind, id.as_str()),
+        OpError::QuotaExceeded { quota, .. } => quota_exceeded(action, *quota),
+        OpError::TooManyTags { .. } => quota_exceeded(action, Quota::TagsPerResource),
+        OpError::InUse { kind, by, .. } => in_use(action, *kind, *by),
+        OpError::Busy { kind, .. } | OpError::WrongState { kind, .. } => busy(action, *kind),
+        OpError::Prepaid { .. } => prepaid(),
+        OpError::TokenMismatch => token_mismatch(),
+        OpError::UnknownRegion(_) => gone(
+            "InvalidRegionId.NotFound",
+            "The specified region is not found during access authentication.",
+        ),
+        OpError::UnknownZone(_) => gone("InvalidZoneId.NotFound", "Specified zone does not exist."),
+        OpError::UnknownResourceGroup(_) => {
+            bad("InvalidResourceGroupId", "The specified ResourceGroupId does not exist.")
+        }
+        OpError::CidrOutsideNetwork(_) => {
+            bad("InvalidParameter", "Specified CIDR block is not valid in VPC.")
+        }
+        OpError::CidrOverlap { .. } => {
+            bad("InvalidCidrBlock.Overlapped", "Specified CIDR block overlapped with other subnets.")
+        }
+        OpError::SecondSubnetRequired => missing("DisasterRecoveryVSwitchId"),
+        OpError::NoUsableSubnet => no_address(envelope, 0),
+        OpError::SameSubnet => {
+            bad("InvalidVSwitchId.VswitchIdShouldDifferent", "The VSwitch ids should be different.")
+        }
+        OpError::SameZone => bad(
+            "InvalidVSwitchId.ZoneIdShouldDifferent",
+            "Two vSwitches should belong to different Availability Zones.",
+        ),
+        OpError::NoFreeAddress { ordinal } => no_address(envelope, *ordinal),
+        OpError::NoPublicAddress => bad("InventoryNotEnough", "The inventory is not enough."),
+        OpError::DuplicateCustomerIp => {
+            bad("InvalidIpAddress.AlreadyExist", "Specified IpAddress is already exist.")
+        }
+        OpError::BgpKeyWithoutAsn => key_without_number(),
+        OpError::CustomerGatewayWithoutAsn(_) => bad(
+            "MissingParam.CustomerGatewayAsn",
+            "Asn of customer gateway is mandatory when BGP is enabled.",
+        ),
+        OpError::TunnelCount { .. } => tunnel_count(envelope),
+        OpError::IpsecDisabled(_) => {
+            bad("VpnGateway.IpsecVpnDisabled", "The vpn gateway does not enable IPSec VPN.")
+        }
+        OpError::DuplicateConnection(_) => {
+            bad("InvalidVpnConnection.AlreadyExists", "Vpn connection already exists.")
+        }
+        // This API asks for none of these checks (see the rules).
+        OpError::Conflict(conflict) => bad("OperationFailed.Conflict", &conflict.to_string()),
+        OpError::RouteExists(_) => route_exists(action),
+        OpError::RouteConflictsWithSubnet(_) => {
+            bad("RouteConflict.AlreadyExist", "Route conflict exists in routing table.")
+        }
+        OpError::SystemRoute(_) => {
+            bad("OperationDenied", "Specified operation is denied as route entry type is system.")
+        }
+        // Unverified: no VPN document lists what an empty account gets; these are the words of other products.
+        OpError::InsufficientFunds => {
+            Failure::new(403, "InsufficientBalance", "Your account does not have enough balance.")
+        }
+        OpError::NoFreeId => Failure::new(
+            503,
+            "ServiceUnavailable",
+            "The request has failed due to a temporary failure of the server.",
+        ),
+    }
+}
+
+fn prepaid() -> Failure {
+    let message = "Forbidden to release a prepaid instance within validity period";
+    Failure::new(403, "ForbiddenRelease", message)
+}
+
+fn token_mismatch() -> Failure {
+    bad(
+        "IdempotentParameterMismatch",
+        "The request uses the same client token as a previous, but non-identical request. Do not reuse a client \
+         token with different requests, unless the requests are identical.",
+    )
+}
+
+fn key_without_number() -> Failure {
+    bad(
+        "OperationDenied.MissingAsn",
+        "The autonomous system number of the customer gateway is mandatory when BGP authentication key is \
+         specified.",
+    )
+}
+
+fn not_found(action: &str, kind: Kind, id: &str) -> Failure {
+    match action {
+        "TagResources" | "UnTagResources" | "ListTagResources" => {
+            return bad("InvalidInstanceIds.NotFound", "The instanceIds are not found");
+        }
+        "MoveVpnResourceGroup" => {
+            return bad("InvalidResourceId.NotFound", "The specified ResourceId does not exist.");
+        }
+        _ => {}
+    }
+    match kind {
+        Kind::Network => network_not_found(action),
+        Kind::Subnet => subnet_not_found(action),
+        Kind::RouteTable => table_not_found(action, id),
+        Kind::Route => bad("InvalidRouteEntry.NotFound", "Route entry not exists."),
+        Kind::Gateway => gateway_not_found(action),
+        Kind::CustomerGateway => gone(
+            "InvalidCustomerGatewayInstanceId.NotFound",
+            "The specified customer gateway instance id does not exist.",
+        ),
+        Kind::Connection => gone(
+            "InvalidVpnConnectionInstanceId.NotFound",
+            "The specified vpn connection instance id does not exist.",
+        ),
+        Kind::Order | Kind::Token => bad("InvalidInstanceId.NotFound", "InstanceId is not found."),
+    }
+}
+
+fn network_not_found(action: &str) -> Failure {
+    match action {
+        "CreateVpnGateway" | "CreateEnhancedVpnGateway" => {
+            bad("InvalidVpcId.NotFound", "The specified VPC id does not exist in our records.")
+        }
+        _ => gone("InvalidVpcId.NotFound", "Specified VPC does not exist."),
+    }
+}
+
+fn subnet_not_found(action: &str) -> Failure {
+    match action {
+        "CreateVpnGateway" | "CreateEnhancedVpnGateway" => {
+            bad("InvalidVSwitchId.NotFound", "The specified vswitchId is not found.")
+        }
+        _ => gone("InvalidVSwitchId.NotFound", "VSwitch not exist."),
+    }
+}
+
+fn table_not_found(action: &str, id: &str) -> Failure {
+    match action {
+        "DescribeRouteEntryList" => {
+            bad("InvalidRouteTable.NotFound", &format!("The specified route table {id} does not exist."))
+        }
+        _ => gone("InvalidRouteTableId.NotFound", "Specified route table does not exist."),
+    }
+}
+
+/// Terraform takes any HTTP 404 for "gone", so that the status matters as much as the code.
+fn gateway_not_found(action: &str) -> Failure {
+    let message = "The specified vpn gateway instance id does not exist.";
+    match action {
+        "CreateRouteEntry" => bad("InvalidNextHop.NotFound", "Specified next hop does not exist."),
+        "DeleteVpnConnection"
+        | "DeleteEnhancedVpnGateway"
+        | "DescribeSslVpnClients"
+        | "DescribeVpnPbrRouteEntries"
+        | "DescribeVpnRouteEntries"
+        | "ModifyVpnAttachmentAttribute" => bad("InvalidVpnGatewayInstanceId.NotFound", message),
+        _ => gone("InvalidVpnGatewayInstanceId.NotFound", message),
+    }
+}
+
+fn quota_exceeded(action: &str, quota: Quota) -> Failure {
+    match quota {
+        Quota::NetworksPerRegion => bad("QuotaExceeded.Vpc", "VPC quota exceeded."),
+        Quota::SubnetsPerNetwork => bad("QuotaExceeded.VSwitch", "Virtual switch quota exceeded."),
+        Quota::RoutesPerTable => bad("QuotaExceeded", "Route entry quota exceeded in this route table."),
+        Quota::GatewaysPerRegion
+        | Quota::GatewaysPerNetwork
+        | Quota::ConnectionsPerCustomerGateway
+        | Quota::ConnectionsPerPair => bad("Resource.QuotaFull", "The quota of resource is full"),
+        Quota::CustomerGatewaysPerRegion => bad(
+            "CreateVpnUserGatewayQuotaFull.QuotaFull",
+            "The number of created VPN customer gateways exceeds the quota.",
+        ),
+        Quota::ConnectionsPerGateway => bad(
+            "CreateVpnConnectionsQuotaFull.QuotaFull",
+            "The number of VPN connections exceeds the quota limit.",
+        ),
+        Quota::TagsPerResource if action == "TagResources" => {
+            bad("QuotaExceeded.TagNum", "Custom Tags quota exceeded")
+        }
+        Quota::TagsPerResource => tags::too_many(),
+    }
+}
+
+fn in_use(action: &str, kind: Kind, by: Kind) -> Failure {
+    match (kind, by) {
+        (Kind::Gateway, Kind::Connection) if action == "DeleteEnhancedVpnGateway" => bad(
+            "VpnDependencyViolation.VpnConnection",
+            "There are vpn connections on specified vpn gateway not deleted.",
+        ),
+        // The cloud speaks of a customer gateway here, whichever gateway is meant.
+        (Kind::Gateway | Kind::CustomerGateway, Kind::Connection) => bad(
+            "DependencyViolation.VpnConnection",
+            "There are vpn connections on specified customer gateway not deleted.",
+        ),
+        (Kind::Gateway, _) => {
+            bad("DependencyViolation.RouteEntry", "Specified object has dependent resources")
+        }
+        (Kind::Network, Kind::Subnet) => {
+            bad("DependencyViolation.VSwitch", "Specified object has dependent resources")
+        }
+        (Kind::Network, Kind::RouteTable) => {
+            bad("DependencyViolation.RouteTable", "Specified object has dependent custom routeTable.")
+        }
+        (Kind::Network, Kind::Route) => {
+            bad("DependencyViolation.RouteEntry", "Specified object has dependent resources")
+        }
+        (Kind::Network, _) => bad("DependencyViolation.Instance", "Specified object has dependent resources"),
+        _ => bad("DependencyViolation", "Resources deployed in the vSwitch have not been deleted."),
+    }
+}
+
+fn busy(action: &str, kind: Kind) -> Failure {
+    match kind {
+        Kind::Network => bad("IncorrectVpcStatus", "Current VPC status does not support this operation."),
+        Kind::Subnet => bad("IncorrectVSwitchStatus", "vpc subnet is in middle status."),
+        Kind::RouteTable | Kind::Route => {
+            bad("IncorrectRouteEntryStatus", "Some route entry status blocked this operation.")
+        }
+        Kind::CustomerGateway if action == "CreateCustomerGateway" => Failure::new(
+            409,
+            "OperationConflict",
+            "The operation against this instance is too frequent, please try again later.",
+        ),
+        Kind::Gateway if action == "ModifyCustomerGatewayAttribute" => bad(
+            "OperationDenied.VpnConfiguring",
+            "The associated VPN gateway is being configured. You cannot update the attributes of the customer \
+             gateway.",
+        ),
+        // The one code that Terraform retries everywhere.
+        Kind::Gateway | Kind::CustomerGateway | Kind::Connection | Kind::Order | Kind::Token => {
+            bad("VpnGateway.Configuring", "The specified service is configuring.")
+        }
+    }
+}
+
+fn no_address(envelope: &Envelope, ordinal: usize) -> Failure {
+    let has_two = Fields::of(&envelope.params).text("DisasterRecoveryVSwitchId").is_some();
+    match (has_two, ordinal) {
+        (false, _) => bad(
+            "OperationFailed.IpNotEnough",
+            "Operation failed because private ip address of the virtual switch is not enough.",
+        ),
+        (true, 0) => bad("InvalidVSwitchId.FirstVswitchIpNotEnough", "The ip of vswitch1 not enough."),
+        (true, _) => bad("InvalidVSwitchId.SecondVswitchIpNotEnough", "The ip of vswitch2 not enough."),
+    }
+}
+
+fn tunnel_count(envelope: &Envelope) -> Failure {
+    if Fields::of(&envelope.params).value("TunnelOptionsSpecification").is_none() {
+        return bad(
+            "MissingParameter.TunnelOptionsSpecification",
+            "The required parameters are missing when creating a tunnel for dual-tunnel VPN.",
+        );
+    }
+    // Unverified: what a gateway with one tunnel says to a request with two.
+    crate::params::illegal("TunnelOptionsSpecification")
+}
+
+fn route_exists(action: &str) -> Failure {
+    match action {
+        "CreateVpnConnection" => {
+            bad("VpnRouteEntry.AlreadyExists", "The specified route entry is already exist.")
+        }
+        _ => bad("InvalidCIDRBlock.Duplicate", "Specified CIDR block is already exists."),
+    }
+}
+
+#[cfg(test)]
+#[path = "errors_tests.rs"]
+mod tests;

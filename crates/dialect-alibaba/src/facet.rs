@@ -1,0 +1,58 @@
+//! This dialect's own facts about resources: what no other API has, stored beside them as JSON.
+
+use causeway_model::{Facet, Meta};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The edition of gateways that are bought by bandwidth.
+pub const TRADITIONAL: &str = "Traditional";
+/// The edition of gateways that only join sites.
+pub const ENHANCED: &str = "Enhanced.SiteToSite";
+
+/// Facts about a gateway.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GatewayFacet {
+    /// The edition: [`TRADITIONAL`] or [`ENHANCED`].
+    pub edition: String,
+    /// `Normal` or `NationalStandard`.
+    pub vpn_type: String,
+}
+
+impl Default for GatewayFacet {
+    fn default() -> Self {
+        Self { edition: TRADITIONAL.to_owned(), vpn_type: "Normal".to_owned() }
+    }
+}
+
+/// Facts about a network.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkFacet {
+    /// Ranges that are private to the user although they look public.
+    pub user_cidrs: Vec<String>,
+    /// Hosts have DNS names; recorded and shown, without effect.
+    pub dns_hostnames: bool,
+}
+
+/// Facts about a connection.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectionFacet {
+    /// Made with a list of tunnels instead of one tunnel's parameters.
+    pub has_tunnel_list: bool,
+    /// Its tunnels speak BGP.
+    pub tunnels_bgp: bool,
+    /// `RemoteCaCertificate` of each tunnel.
+    pub certificates: Vec<String>,
+}
+
+/// A facet as it is stored.
+pub fn write(facet: &impl Serialize) -> Facet {
+    serde_json::to_string(facet).unwrap_or_default()
+}
+
+/// The facet of a resource; the defaults where there is none.
+pub fn read<T: DeserializeOwned + Default>(meta: &Meta) -> T {
+    serde_json::from_str(&meta.facet).unwrap_or_default()
+}

@@ -1,0 +1,123 @@
+//! Names and descriptions: the rules of each kind of resource.
+
+use causeway_dialect::Failure;
+use causeway_ops::operation::Label;
+
+use crate::params::Fields;
+use crate::tags::{self, Codes};
+
+/// Characters of names and descriptions of VPN resources at most.
+const VPN_CHARS_MAX: usize = 100;
+/// Characters of names and descriptions of VPC resources at most.
+const VPC_NAME_CHARS_MAX: usize = 128;
+const VPC_DESCRIPTION_CHARS_MAX: usize = 256;
+
+fn is_link(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+fn fits(text: &str, most: usize) -> bool {
+    text.chars().count() <= most && !is_link(text)
+}
+
+/// Whether a text can name a gateway: 2 to 100 characters, first a letter, then letters, digits, `_`, `-`, `.`.
+/// Chinese letters are letters too, as the older edition of the document has it.
+pub fn is_gateway_name(name: &str) -> bool {
+    let mut characters = name.chars();
+    let starts_well = characters.next().is_some_and(char::is_alphabetic);
+    let goes_on_well = characters.all(|it| it.is_alphanumeric() || matches!(it, '_' | '-' | '.'));
+    starts_well && goes_on_well && fits(name, VPN_CHARS_MAX) && name.chars().count() >= 2
+}
+
+/// A gateway's name, checked.
+///
+/// # Errors
+/// `InvalidName` with the message of the action.
+pub fn gateway_name(fields: &Fields<'_>, message: &str) -> Result<Option<String>, Failure> {
+    match fields.text("Name") {
+        Some(name) if !is_gateway_name(&name) => Err(Failure::new(400, "InvalidName", message)),
+        name => Ok(name),
+    }
+}
+
+/// The message of most actions for a wrong name.
+pub const NAME_MESSAGE: &str = "The name is not valid";
+
+/// The name of a customer gateway or a connection: 1 to 100 characters, no link.
+///
+/// # Errors
+/// The failure given.
+pub fn plain_name(fields: &Fields<'_>, refusal: Failure) -> Result<Option<String>, Failure> {
+    match fields.text("Name") {
+        Some(name) if !fits(&name, VPN_CHARS_MAX) => Err(refusal),
+        name => Ok(name),
+    }
+}
+
+/// The description of a VPN resource.
+///
+/// # Errors
+/// `InvalidDescription`.
+pub fn description(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    match fields.text("Description") {
+        Some(text) if !fits(&text, VPN_CHARS_MAX) => {
+            Err(Failure::new(400, "InvalidDescription", "The description is not valid"))
+        }
+        text => Ok(text),
+    }
+}
+
+/// The name of a VPC resource: 1 to 128 characters, no link.
+///
+/// # Errors
+/// The failure given.
+pub fn vpc_name(fields: &Fields<'_>, parameter: &str, refusal: Failure) -> Result<String, Failure> {
+    let name = fields.text(parameter).unwrap_or_default();
+    if fits(&name, VPC_NAME_CHARS_MAX) { Ok(name) } else { Err(refusal) }
+}
+
+/// The description of a VPC resource: 1 to 256 characters, no link.
+///
+/// # Errors
+/// The failure given.
+pub fn vpc_description(fields: &Fields<'_>, refusal: Failure) -> Result<String, Failure> {
+    let text = fields.text("Description").unwrap_or_default();
+    if fits(&text, VPC_DESCRIPTION_CHARS_MAX) { Ok(text) } else { Err(refusal) }
+}
+
+/// The label of a new resource.
+///
+/// # Errors
+/// Those of its tags.
+pub fn label(
+    fields: &Fields<'_>,
+    name: String,
+    description: String,
+    codes: Codes,
+    facet: String,
+) -> Result<Label, Failure> {
+    Ok(Label {
+        name,
+        description,
+        resource_group: fields.text("ResourceGroupId"),
+        tags: tags::of_new(fields, codes)?,
+        facet,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateway_names() {
+        for good in ["MYVPN", "ab", "a_b-c.d9", "中文网关", "网关a1"] {
+            assert!(is_gateway_name(good), "{good}");
+        }
+        let long = "a".repeat(101);
+        for wrong in ["a", "1ab", "_ab", "a b", "http://ab", "a*b", long.as_str(), ""] {
+            assert!(!is_gateway_name(wrong), "{wrong}");
+        }
+        assert!(is_gateway_name(&"a".repeat(100)));
+    }
+}

@@ -1,0 +1,235 @@
+//! Reading the outside of a request: common parameters, product, action, signature.
+
+use causeway_dialect::encoding::form_pairs;
+use causeway_dialect::time::parse_iso_utc;
+use causeway_dialect::{Envelope, Failure, Manner, Params, Request, Signing};
+use serde_json::Value;
+
+use crate::params::{invalid, mandatory};
+use crate::recognise::form_text;
+use crate::signature::{acs3, v1};
+use crate::{catalog, product};
+
+/// Parameters of the transport; the rest are the action's own.
+const COMMON: &[&str] = &[
+    "Action",
+    "Version",
+    "Format",
+    "AccessKeyId",
+    "Signature",
+    "SignatureMethod",
+    "SignatureVersion",
+    "SignatureNonce",
+    "SignatureType",
+    "Timestamp",
+    "SecurityToken",
+    "BearerToken",
+];
+
+/// Keys of temporary credentials begin with this.
+const TEMPORARY_KEY: &str = "STS.";
+
+/// The decoded parameters of query and form, query first.
+struct Pairs(Vec<(String, String)>);
+
+impl Pairs {
+    fn read(request: &Request) -> Option<Pairs> {
+        let mut pairs = form_pairs(&request.query)?;
+        if let Some(form) = form_text(request) {
+            pairs.extend(form_pairs(form)?);
+        }
+        Some(Pairs(pairs))
+    }
+
+    /// The first parameter of a name; an empty one counts as left out.
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, name: &str) -> Result<String, Failure> {
+        self.get(name).map(str::to_owned).ok_or_else(|| mandatory(name))
+    }
+}
+
+fn host(request: &Request) -> String {
+    let host = request.header("host").unwrap_or_default();
+    host.trim_start_matches("http://").trim_start_matches("https://").to_owned()
+}
+
+fn wants_xml(request: &Request, pairs: &Pairs) -> bool {
+    match pairs.get("Format") {
+        Some(format) => format.eq_ignore_ascii_case("XML"),
+        None => matches!(request.header("accept"), Some("application/xml" | "text/xml")),
+    }
+}
+
+fn language(request: &Request, pairs: &Pairs) -> String {
+    let wanted = pairs.get("AcceptLanguage").or_else(|| request.header("accept-language"));
+    wanted.unwrap_or_default().to_owned()
+}
+
+fn action(request: &Request, pairs: &Pairs) -> Option<String> {
+    pairs.get("Action").or_else(|| request.header("x-acs-action")).map(str::to_owned)
+}
+
+/// How the answer is wanted, of however broken a request.
+pub fn manner(request: &Request, random: u128) -> Manner {
+    let pairs = Pairs::read(request).unwrap_or(Pairs(Vec::new()));
+    Manner {
+        request_id: request_id(random),
+        wants_xml: wants_xml(request, &pairs),
+        action: action(request, &pairs).unwrap_or_default(),
+        host: host(request),
+        language: language(request, &pairs),
+    }
+}
+
+/// A request id: a version 4 UUID (RFC 9562) in upper case.
+fn request_id(random: u128) -> String {
+    let bits = (random & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032X}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+}
+
+/// Reads the outside of a request.
+///
+/// # Errors
+/// The API's refusal of requests that can't be read, lack common parameters, or name no action of its.
+pub fn open(request: &Request) -> Result<Envelope, Failure> {
+    let host = host(request);
+    if product::is_unknown_host(&host) {
+        let message = "Cannot find product according to your specified domain.";
+        return Err(Failure::new(404, "InvalidProduct.NotFound", message));
+    }
+    let unreadable = || Failure::new(400, "InvalidParameter", "The parameters are not valid UTF-8.");
+    let pairs = Pairs::read(request).ok_or_else(unreadable)?;
+    let action = action(request, &pairs).ok_or_else(|| mandatory("Action"))?;
+    let version = pairs.get("Version").or_else(|| request.header("x-acs-version"));
+    let version = version.ok_or_else(|| mandatory("Version"))?.to_owned();
+    let service = product::of_version(&version).ok_or_else(|| invalid("Version"))?;
+    if catalog::find(service, &action).is_none() {
+        let message = "Specified api is not found, please check your url and method.";
+        return Err(Failure::new(404, "InvalidAction.NotFound", message));
+    }
+    let authorization = request.header("authorization").filter(|value| value.starts_with("ACS3-"));
+    let is_acs3 = authorization.is_some();
+    let claim = match authorization {
+        Some(value) => claim_of_acs3(request, value)?,
+        None => claim_of_v1(request, &pairs)?,
+    };
+    if claim.access_key.starts_with(TEMPORARY_KEY) && claim.session_token.is_none() {
+        return Err(mandatory("SecurityToken"));
+    }
+    Ok(Envelope {
+        service: service.to_owned(),
+        action,
+        version,
+        region: pairs.get("RegionId").unwrap_or_default().to_owned(),
+        access_key: claim.access_key,
+        session_token: claim.session_token,
+        timestamp_s: claim.timestamp_s,
+        nonce: Some(claim.nonce),
+        signing: claim.signing,
+        wants_xml: wants_xml(request, &pairs),
+        language: language(request, &pairs),
+        host,
+        params: params(request, &pairs, is_acs3)?,
+    })
+}
+
+/// Who says they sent a request, and when.
+struct Claim {
+    access_key: String,
+    session_token: Option<String>,
+    timestamp_s: i64,
+    nonce: String,
+    signing: Signing,
+}
+
+fn timestamp(text: &str) -> Result<i64, Failure> {
+    parse_iso_utc(text).ok_or_else(|| {
+        let message = "Specified time stamp or date value is not well formatted.";
+        Failure::new(400, "InvalidTimeStamp.Format", message)
+    })
+}
+
+fn claim_of_v1(request: &Request, pairs: &Pairs) -> Result<Claim, Failure> {
+    if pairs.get("SignatureType").is_some() {
+        // Bearer tokens belong to services that this one does not speak for.
+        return Err(invalid("SignatureType"));
+    }
+    let access_key = pairs.required("AccessKeyId")?;
+    // This scheme signs no headers: an action or version that only a header names could be anybody's.
+    pairs.required("Action")?;
+    pairs.required("Version")?;
+    let signature = pairs.required("Signature")?;
+    if pairs.required("SignatureMethod")? != v1::SCHEME {
+        let message = "Specified signature method is not valid.";
+        return Err(Failure::new(400, "InvalidSignatureMethod", message));
+    }
+    if pairs.required("SignatureVersion")? != "1.0" {
+        return Err(invalid("SignatureVersion"));
+    }
+    Ok(Claim {
+        access_key,
+        session_token: pairs.get("SecurityToken").map(str::to_owned),
+        timestamp_s: timestamp(&pairs.required("Timestamp")?)?,
+        nonce: pairs.required("SignatureNonce")?,
+        signing: Signing {
+            scheme: v1::SCHEME,
+            strings_to_sign: vec![v1::string_to_sign(&request.method, &pairs.0)],
+            scope: Vec::new(),
+            signature,
+        },
+    })
+}
+
+fn claim_of_acs3(request: &Request, value: &str) -> Result<Claim, Failure> {
+    let scheme = value.split(' ').next().unwrap_or(value);
+    if scheme != acs3::SCHEME {
+        let message = "Specified signature method is not valid.";
+        return Err(Failure::new(400, "InvalidSignatureMethod", message));
+    }
+    let authorization = acs3::read_authorization(value)?;
+    let date = request.header("x-acs-date").ok_or_else(|| mandatory("Timestamp"))?;
+    let nonce = request.header("x-acs-signature-nonce").ok_or_else(|| mandatory("SignatureNonce"))?;
+    Ok(Claim {
+        session_token: request.header("x-acs-security-token").map(str::to_owned),
+        timestamp_s: timestamp(date)?,
+        nonce: nonce.to_owned(),
+        signing: Signing {
+            scheme: acs3::SCHEME,
+            strings_to_sign: vec![acs3::string_to_sign(request, &authorization)?],
+            scope: Vec::new(),
+            signature: authorization.signature,
+        },
+        access_key: authorization.credential,
+    })
+}
+
+/// The action's own parameters: query, then form, then the members of a JSON body where the signature covers
+/// the body.
+fn params(request: &Request, pairs: &Pairs, body_is_signed: bool) -> Result<Params, Failure> {
+    let own = pairs
+        .0
+        .iter()
+        .filter(|(name, _)| !COMMON.contains(&name.as_str()))
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let refuse = |error: &dyn std::fmt::Display| Failure::new(400, "InvalidParameter", error.to_string());
+    let mut params = Params::from_pairs(own).map_err(|error| refuse(&error))?;
+    if body_is_signed && request.media_type() == "application/json" && !request.body.is_empty() {
+        let body: Value = serde_json::from_slice(&request.body).map_err(|error| refuse(&error))?;
+        if let Value::Object(members) = body {
+            for (name, value) in members {
+                params.0.entry(name).or_insert(value);
+            }
+        }
+    }
+    Ok(params)
+}
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

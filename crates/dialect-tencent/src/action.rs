@@ -1,0 +1,123 @@
+//! What an action is.
+
+use causeway_dialect::{DecodeContext, EncodeContext, Envelope};
+use causeway_model::{DialectId, Key, Record, Region, Zone};
+use causeway_ops::{Operation, Outcome, Settings};
+use serde_json::{Map, Value};
+
+use crate::params::Members;
+use crate::refusal::Refusal;
+
+/// The members of an answer; the request's id is added to them.
+pub type Answer = Map<String, Value>;
+
+/// What decoding looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The request's outside, with the parameters.
+    pub envelope: &'a Envelope,
+    /// Settings, account, time.
+    pub context: DecodeContext<'a>,
+    /// The region asked for.
+    pub region: &'a Region,
+}
+
+impl<'a> Input<'a> {
+    /// The parameters.
+    pub fn members(&self) -> Members<'a> {
+        Members::new(&self.envelope.params)
+    }
+
+    /// The zones of the region asked for.
+    pub fn zones(&self) -> &'a [Zone] {
+        let settings: &'a Settings = self.context.settings;
+        settings
+            .region(&DialectId::from(crate::ID), self.region)
+            .map_or(&[], |region| region.zones.as_slice())
+    }
+
+    /// A zone of the region that a parameter names.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when the region has no such zone.
+    pub fn zone(&self, name: &str) -> Result<Option<Zone>, Refusal> {
+        let members = self.members();
+        let Some(text) = members.text(name) else { return Ok(None) };
+        match self.zones().iter().find(|zone| zone.as_str() == text) {
+            Some(zone) => Ok(Some(zone.clone())),
+            None => Err(Refusal::value(name, text)),
+        }
+    }
+}
+
+/// What decoding gives.
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    /// The operation.
+    pub operation: Operation,
+    /// The region that the parameters name, where it is not the request's.
+    pub region: Option<Region>,
+}
+
+impl From<Operation> for Decoded {
+    fn from(operation: Operation) -> Self {
+        Self { operation, region: None }
+    }
+}
+
+/// One action that is carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct Action {
+    /// Its service.
+    pub service: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// Turns the parameters, which fit the catalogue, into an operation.
+    pub decode: fn(&Input<'_>) -> Result<Decoded, Refusal>,
+    /// Writes the answer. A refusal is possible where the answer is made of what was read.
+    pub encode: fn(&Outcome, &EncodeContext<'_>) -> Result<Answer, Refusal>,
+}
+
+/// The answer of actions that only say they were done.
+///
+/// # Errors
+/// None.
+pub fn done(_: &Outcome, _: &EncodeContext<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::new())
+}
+
+/// An answer with one member.
+pub fn one(name: &str, value: Value) -> Answer {
+    Answer::from_iter([(name.to_owned(), value)])
+}
+
+/// An answer with a page: `TotalCount`, and the list under a name. The list is never null.
+pub fn page(name: &str, total: usize, items: Vec<Value>) -> Answer {
+    Answer::from_iter([("TotalCount".to_owned(), Value::from(total)), (name.to_owned(), Value::Array(items))])
+}
+
+/// The answer to something that should have been found: the service failed.
+pub fn lost() -> Refusal {
+    Refusal::new(
+        "InternalError",
+        "An internal error occurred. Please try again later.",
+        "内部服务错误，请稍后重试",
+    )
+}
+
+/// The first of what was made.
+pub fn created(outcome: &Outcome) -> Option<Key> {
+    match outcome {
+        Outcome::Created(keys) => keys.first().copied(),
+        _ => None,
+    }
+}
+
+/// The records of a page, each written by `shape` (which skips those that are of another kind), and how many
+/// there are in all.
+pub fn shaped(outcome: &Outcome, shape: impl Fn(&Record) -> Option<Value>) -> (usize, Vec<Value>) {
+    match outcome {
+        Outcome::Page { items, total } => (*total, items.iter().filter_map(shape).collect()),
+        _ => (0, Vec::new()),
+    }
+}

@@ -1,0 +1,33 @@
+//! DeleteVpc: refused while something is in it.
+
+use causeway_model::Kind;
+use causeway_ops::Operation;
+use causeway_ops::operation::Target;
+
+use crate::action::{self, Action, Decoded, Input};
+use crate::params::MALFORMED;
+use crate::refusal::Refusal;
+
+/// See the module.
+pub const ACTION: Action = Action { service: "vpc", name: "DeleteVpc", decode, encode: action::done };
+
+fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+    let id = input.members().required_id("VpcId", Kind::Network, MALFORMED)?;
+    Ok(Operation::DeleteNetwork(Target { id, parent: None }).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn ids_are_checked() {
+        let cases = [(json!({}), "MissingParameter"), (json!({"VpcId": "x"}), MALFORMED)];
+        for (given, code) in cases {
+            assert_eq!(testing::decode("DeleteVpc", given).expect_err("is refused").code, code);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! `VpnGateway`.
+
+use causeway_dialect::time;
+use causeway_model::{Charge, Exposure, Gateway, GatewayState, Meta, Millis, View};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use serde_json::{Value, json};
+
+use crate::facet::{self, GatewayFacet};
+use crate::shapes::{NO_TIME, tag_set};
+
+/// The version whose features gateways have here (the spelling is unverified).
+const VERSION: &str = "ver4.0";
+/// The renewal shown for pay-as-you-go gateways: an empty one makes Terraform want to change it for ever.
+const RENEW_DEFAULT: &str = "NOTIFY_AND_AUTO_RENEW";
+/// The bandwidths on offer: name, Mbit/s, Chinese name.
+pub const BANDWIDTHS: [(&str, u32, &str); 9] = [
+    ("cdmini", 5, "微小型"),
+    ("cdsmall", 10, "小型"),
+    ("cdmiddle", 20, "中型"),
+    ("cdlarge", 50, "大型"),
+    ("cdsuperLarge", 100, "超大型"),
+    ("cdsuperLarge2", 200, "超大型2"),
+    ("cdsuperLarge3", 500, "超大型3"),
+    ("cdsuperLarge4", 1000, "超大型4"),
+    ("cdsuperLarge5", 3000, "超大型5"),
+];
+/// The numbers of SSL clients on offer.
+pub const MAX_CONNECTIONS: [i64; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
+
+/// A gateway. Every member is present and none is null: clients read them all without a check.
+pub fn gateway(view: &View, it: &Gateway) -> Value {
+    let own: GatewayFacet = facet::read(&it.meta.facet);
+    let public_ip = it.instances.first().map(|instance| instance.public_ip.to_string());
+    let prepaid = matches!(it.charge, Charge::PrePaid { .. });
+    json!({
+        "VpnGatewayId": it.meta.external.as_str(),
+        "VpcId": it.network.map_or("", |network| view.external(network)),
+        "VpnGatewayName": it.meta.name,
+        "Type": own.kind,
+        "State": state(it.state()),
+        "PublicIpAddress": public_ip.unwrap_or_default(),
+        "RenewFlag": if own.renew_flag.is_empty() { RENEW_DEFAULT } else { &own.renew_flag },
+        "InstanceChargeType": if prepaid { "PREPAID" } else { "POSTPAID_BY_HOUR" },
+        "InternetMaxBandwidthOut": it.bandwidth_mbps,
+        "CreatedTime": time::china_standard(it.meta.created),
+        "ExpiredTime": expired_time(&it.meta, it.charge),
+        "IsAddressBlocked": false,
+        "NewPurchasePlan": own.new_purchase_plan,
+        "RestrictState": "NORMAL",
+        "Zone": own.zone,
+        "VpnGatewayQuotaSet": quota_set(),
+        "Version": VERSION,
+        "NetworkInstanceId": "",
+        "CdcId": "",
+        "MaxConnection": own.max_connection,
+        "BgpAsn": it.asn.unwrap_or_default(),
+        "TagSet": tag_set(&it.meta),
+        "IsPrivate": it.exposure == Exposure::Private,
+    })
+}
+
+/// The state's word. There is none for changes: a gateway stays available while it is changed.
+fn state(state: GatewayState) -> &'static str {
+    match state {
+        GatewayState::Unpaid | GatewayState::Provisioning => "PENDING",
+        GatewayState::Active | GatewayState::Updating => "AVAILABLE",
+        GatewayState::Deleting => "DELETING",
+    }
+}
+
+fn expired_time(meta: &Meta, charge: Charge) -> String {
+    match charge {
+        Charge::PostPaid => NO_TIME.to_owned(),
+        Charge::PrePaid { months } => {
+            months_later(meta.created, months).map_or(NO_TIME.to_owned(), time::china_standard)
+        }
+    }
+}
+
+/// So many calendar months later, in China standard time.
+fn months_later(from: Millis, months: u32) -> Option<Millis> {
+    let zone = TimeZone::fixed(jiff::tz::offset(8));
+    let start = Timestamp::from_millisecond(from.0).ok()?.to_zoned(zone);
+    let span = Span::new().try_months(i64::from(months)).ok()?;
+    Some(Millis(start.checked_add(span).ok()?.timestamp().as_millisecond()))
+}
+
+fn quota_set() -> Value {
+    let quota = |(name, bandwidth, cname): &(&str, u32, &str)| json!({"Bandwidth": bandwidth, "Cname": cname, "Name": name, "MaxConnection": MAX_CONNECTIONS});
+    BANDWIDTHS.iter().map(quota).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_model::{GatewayStatus, fixtures};
+
+    use super::*;
+
+    #[test]
+    fn no_member_is_null_and_a_new_gateway_is_pending() {
+        let mut it = fixtures::gateway(1);
+        let value = gateway(&View::default(), &it);
+        let members = value.as_object().unwrap();
+        assert_eq!(members.len(), 23);
+        assert!(members.values().all(|member| !member.is_null()));
+        assert_eq!(value["State"], "PENDING");
+        assert_eq!(value["RenewFlag"], "NOTIFY_AND_AUTO_RENEW");
+        assert_eq!(value["ExpiredTime"], "0000-00-00 00:00:00");
+        it.status = GatewayStatus { observed_generation: 1, was_active: true, ..GatewayStatus::default() };
+        assert_eq!(gateway(&View::default(), &it)["State"], "AVAILABLE");
+        it.meta.deleting = true;
+        assert_eq!(gateway(&View::default(), &it)["State"], "DELETING");
+    }
+
+    #[test]
+    fn a_prepaid_gateway_expires_after_whole_months() {
+        let mut it = fixtures::gateway(1);
+        it.charge = Charge::PrePaid { months: 1 };
+        // 2024-01-31 12:00:00 in China: February ends on the 29th.
+        it.meta.created = Millis(1_706_673_600_000);
+        let value = gateway(&View::default(), &it);
+        assert_eq!(value["InstanceChargeType"], "PREPAID");
+        assert_eq!(value["CreatedTime"], "2024-01-31 12:00:00");
+        assert_eq!(value["ExpiredTime"], "2024-02-29 12:00:00");
+    }
+}

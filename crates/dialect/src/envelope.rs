@@ -1,0 +1,62 @@
+//! What a dialect reads from the transport before it looks at the action.
+
+use crate::params::Params;
+
+/// The outside of a request: who claims to ask for what, and what the claim is signed with.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    /// The product (service) addressed, in lower case, such as `vpc`.
+    pub service: String,
+    /// The action's name as sent.
+    pub action: String,
+    /// The API version as sent.
+    pub version: String,
+    /// The region as sent; empty when none was.
+    pub region: String,
+    /// The claimed access key id; empty for actions that need none.
+    pub access_key: String,
+    /// The session token sent with temporary keys.
+    pub session_token: Option<String>,
+    /// When the request says it was made, in seconds since the epoch.
+    pub timestamp_s: i64,
+    /// The nonce, where the scheme has one.
+    pub nonce: Option<String>,
+    /// What was signed, and the signature.
+    pub signing: Signing,
+    /// The answer is wanted as XML (where the API has XML).
+    pub wants_xml: bool,
+    /// The language wanted for messages, such as `en-US`; empty when none was asked for.
+    pub language: String,
+    /// The host as the client called it, without scheme, with port.
+    pub host: String,
+    /// The action's own parameters, as a tree.
+    pub params: Params,
+}
+
+/// A signature and what it covers.
+#[derive(Clone, Debug, Default)]
+pub struct Signing {
+    /// The dialect's word for the scheme, such as `ACS3-HMAC-SHA256`.
+    pub scheme: &'static str,
+    /// Texts that the signature may cover, in the order they are tried. Most schemes have one.
+    pub strings_to_sign: Vec<String>,
+    /// What the key is derived with (date and service of a credential scope), where the scheme does that.
+    pub scope: Vec<String>,
+    /// The signature as sent.
+    pub signature: String,
+}
+
+/// How much of a request could be read when it failed, so that the refusal takes the wanted form.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// Id of the request, made by the server, in the dialect's form.
+    pub request_id: String,
+    /// The answer is wanted as XML.
+    pub wants_xml: bool,
+    /// The action's name, where it was read.
+    pub action: String,
+    /// The host as the client called it.
+    pub host: String,
+    /// The language wanted.
+    pub language: String,
+}

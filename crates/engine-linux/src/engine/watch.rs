@@ -1,0 +1,54 @@
+//! One task per instance: it keeps the instance's keeper alive, and turns what that reports into
+//! wake-ups and moved routes.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use causeway_plan::{InstanceKey, Scope};
+use tokio::time::sleep;
+
+use super::{Inner, failover};
+use crate::error::LinuxError;
+
+/// The pause before a keeper that died is started again.
+const RESTART_PAUSE: Duration = Duration::from_millis(200);
+
+pub(super) fn start(inner: &Arc<Inner>, instance: InstanceKey) {
+    let task = tokio::spawn(keep(Arc::downgrade(inner), instance.clone()));
+    inner.state().watch(instance, task.abort_handle());
+}
+
+/// Runs until the engine is dropped or the task is aborted.
+async fn keep(engine: Weak<Inner>, instance: InstanceKey) {
+    while let Some(inner) = engine.upgrade() {
+        if let Err(error) = follow(&engine, inner, &instance).await {
+            tracing::warn!(%instance, %error, "keeper");
+        }
+        let Some(inner) = engine.upgrade() else { return };
+        inner.wake(Scope::Gateway(instance.gateway.clone()));
+        drop(inner);
+        sleep(RESTART_PAUSE).await;
+    }
+}
+
+/// Follows one life of a keeper.
+async fn follow(engine: &Weak<Inner>, inner: Arc<Inner>, instance: &InstanceKey) -> Result<(), LinuxError> {
+    let keeper = inner.keeper(instance);
+    keeper.ensure(&inner.config.shim, &inner.shim_args(instance)).await?;
+    let mut changes = keeper.watch().await?;
+    // Between two changes the task holds nothing of the engine.
+    let mut held = Some(inner);
+    loop {
+        let Some(inner) = held.take() else { return Ok(()) };
+        let scope = Scope::Gateway(instance.gateway.clone());
+        if let Err(error) = failover::follow(&inner, &scope).await {
+            tracing::warn!(%instance, %error, "moving routes");
+        }
+        inner.wake(scope);
+        drop(inner);
+        if changes.next().await.is_none() {
+            return Ok(());
+        }
+        held = engine.upgrade();
+    }
+}

@@ -1,0 +1,62 @@
+//! The fabric: the namespace that routes between public addresses.
+//!
+//! Each public leg is a point-to-point link with the same router address at the fabric's end, and a host
+//! route. There is no shared segment, so no instance sees another one's packets or answers for its address.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::error::LinuxError;
+use crate::links;
+use crate::netns::{Namespace, ROUTER_SYSCTLS};
+use crate::routes::{self, TABLE_MAIN, Way};
+
+/// The fabric's end of every public leg.
+pub const ROUTER_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
+pub const ROUTER_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+/// Makes the fabric unless it exists.
+pub async fn ensure(fabric: &Namespace) -> Result<(), LinuxError> {
+    fabric.ensure(ROUTER_SYSCTLS).await
+}
+
+/// Connects a namespace's `link` to the fabric's `port` and routes `address` to it.
+pub async fn attach(
+    fabric: &Namespace,
+    port: &str,
+    namespace: &Namespace,
+    link: &str,
+    address: IpAddr,
+) -> Result<(), LinuxError> {
+    links::ensure_veth((namespace, link), (fabric, port)).await?;
+    let socket = fabric.route()?;
+    links::set_addresses(&socket, port, &[IpAddr::from(ROUTER_V4).into(), v6_router()]).await?;
+    links::up(&socket, port).await?;
+    let socket = namespace.route()?;
+    links::set_addresses(&socket, link, &[routes::host(address)]).await?;
+    links::up(&socket, link).await?;
+    let router = match address {
+        IpAddr::V4(_) => ROUTER_V4.into(),
+        IpAddr::V6(_) => ROUTER_V6.into(),
+    };
+    let way = Way { gateway: Some(router), link: Some(link), onlink: true, table: TABLE_MAIN };
+    routes::set(&socket, routes::default_of(address), way).await?;
+    route_to(fabric, port, address).await
+}
+
+/// Routes an address to a port.
+async fn route_to(fabric: &Namespace, port: &str, address: IpAddr) -> Result<(), LinuxError> {
+    let way = Way { gateway: None, link: Some(port), onlink: false, table: TABLE_MAIN };
+    routes::set(&fabric.route()?, routes::host(address), way).await
+}
+
+/// Takes an address away from whatever port has it.
+pub(crate) async fn unroute(fabric: &Namespace, address: IpAddr) -> Result<(), LinuxError> {
+    if !fabric.exists() {
+        return Ok(());
+    }
+    routes::remove(&fabric.route()?, routes::host(address), TABLE_MAIN).await
+}
+
+fn v6_router() -> ipnet::IpNet {
+    ipnet::IpNet::new(ROUTER_V6.into(), 64).expect("64 is a prefix length")
+}

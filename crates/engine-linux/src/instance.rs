@@ -1,0 +1,73 @@
+//! The namespace of a gateway instance: its legs, rules, firewall and bandwidth.
+
+use causeway_plan::{Instance, InstanceKey};
+use ipnet::IpNet;
+
+use crate::error::LinuxError;
+use crate::fabric;
+use crate::firewall;
+use crate::links;
+use crate::names::{self, Names, PRIVATE, PUBLIC};
+use crate::netns::{Namespace, ROUTER_SYSCTLS};
+use crate::routes::{self, TABLE_INTO_NETWORK, Way};
+use crate::shaping;
+
+/// Makes an instance's namespace as its object says. `old` is what it was made from before, if at all:
+/// what of that no longer holds is taken away. Tunnels in it stay.
+pub(crate) async fn ensure(
+    names: &Names,
+    instance: &Instance,
+    old: Option<&Instance>,
+) -> Result<(), LinuxError> {
+    let here = Namespace::named(names.instance(&instance.key));
+    let public = Namespace::named(names.fabric());
+    let network = Namespace::named(names.network(&instance.network));
+    here.ensure(ROUTER_SYSCTLS).await?;
+    // The firewall stands before the first leg does.
+    firewall::set(&here, instance.inner_mtu, instance.mss).await?;
+
+    let port = names::port(&instance.key);
+    if let Some(gone) = old.map(|old| old.public_ip).filter(|ip| *ip != instance.public_ip) {
+        fabric::unroute(&public, gone).await?;
+    }
+    fabric::attach(&public, &port, &here, PUBLIC, instance.public_ip).await?;
+
+    if old.is_some_and(|old| old.network != instance.network) {
+        // The far end is in another namespace, so the whole pair goes.
+        links::remove(&here.route()?, PRIVATE).await?;
+    }
+    attach_private(&here, &network, &port, instance).await?;
+    shaping::set(&here.route()?, PRIVATE, instance.bandwidth_mbps, instance.inner_mtu).await?;
+    shaping::set(&network.route()?, &port, instance.bandwidth_mbps, instance.inner_mtu).await
+}
+
+async fn attach_private(
+    here: &Namespace,
+    network: &Namespace,
+    port: &str,
+    instance: &Instance,
+) -> Result<(), LinuxError> {
+    links::ensure_veth((here, PRIVATE), (network, port)).await?;
+    let socket = network.route()?;
+    let bridge = names::bridge(&instance.subnet);
+    links::join_bridge(&socket, port, &bridge).await?;
+
+    let socket = here.route()?;
+    let address = IpNet::new(instance.private_ip, instance.subnet_cidr.prefix_len());
+    links::set_addresses(&socket, PRIVATE, &[address.expect("the length of a prefix")]).await?;
+    links::up(&socket, PRIVATE).await?;
+    routes::separate_directions(&socket, PRIVATE).await?;
+    let direct = Way { gateway: None, link: Some(PRIVATE), onlink: false, table: TABLE_INTO_NETWORK };
+    routes::set(&socket, instance.subnet_cidr, direct).await?;
+    let router = Way { gateway: Some(instance.router_ip), onlink: true, ..direct };
+    routes::set(&socket, routes::default_of(instance.router_ip), router).await?;
+    // What the instance itself answers to its network (a ping) finds its way by the source address.
+    routes::answer_from(&socket, instance.private_ip, TABLE_INTO_NETWORK).await?;
+    Ok(())
+}
+
+/// Removes an instance's namespace. The kernel removes its links, with their far ends and the routes to
+/// them, a moment later and many at once; asking for each would wait for it each time.
+pub(crate) async fn remove(names: &Names, key: &InstanceKey) -> Result<(), LinuxError> {
+    Namespace::named(names.instance(key)).remove().await
+}

@@ -1,0 +1,120 @@
+//! Routes and the rules that choose between routing tables.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use nlink::{Ipv4Route, Ipv6Route, RuleBuilder};
+
+use crate::error::{Already, Doing, LinuxError};
+use crate::netns::RouteSocket;
+
+/// The table of what comes from the subnet: only routes into tunnels, so nothing of it can leave in clear.
+pub const TABLE_INTO_TUNNELS: u32 = 100;
+/// The table of what comes out of tunnels: only the subnet and the network's router.
+pub const TABLE_INTO_NETWORK: u32 = 101;
+/// The main table.
+pub const TABLE_MAIN: u32 = 254;
+
+/// Where a route leads.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// The next router; `None`: the destination is on the link.
+    pub gateway: Option<IpAddr>,
+    /// `None`: wherever the router is reached.
+    pub link: Option<&'a str>,
+    /// The router is on the link although no prefix says so.
+    pub onlink: bool,
+    pub table: u32,
+}
+
+/// Sets a route, in place of one to the same destination in the same table.
+pub async fn set(socket: &RouteSocket, to: IpNet, way: Way<'_>) -> Result<(), LinuxError> {
+    let what = || format!("route to {to} by {way:?}");
+    match to {
+        IpNet::V4(net) => {
+            let mut route = Ipv4Route::from_addr(net.network(), net.prefix_len()).table(way.table);
+            if let Some(link) = way.link {
+                route = route.dev(link);
+            }
+            match way.gateway {
+                Some(IpAddr::V4(gateway)) => route = route.gateway(gateway),
+                Some(IpAddr::V6(gateway)) => route = route.gateway_v6(gateway),
+                None => {}
+            }
+            let route = if way.onlink { route.onlink() } else { route };
+            socket.replace_route(route).await.doing(what)
+        }
+        IpNet::V6(net) => {
+            let mut route = Ipv6Route::from_addr(net.network(), net.prefix_len()).table(way.table);
+            if let Some(link) = way.link {
+                route = route.dev(link);
+            }
+            if let Some(IpAddr::V6(gateway)) = way.gateway {
+                route = route.gateway(gateway);
+            }
+            let route = if way.onlink { route.onlink() } else { route };
+            socket.replace_route(route).await.doing(what)
+        }
+    }
+}
+
+/// Takes the route to a destination out of a table, if there is one.
+pub async fn remove(socket: &RouteSocket, to: IpNet, table: u32) -> Result<(), LinuxError> {
+    let removed = match to {
+        IpNet::V4(net) => {
+            socket.del_route(Ipv4Route::from_addr(net.network(), net.prefix_len()).table(table)).await
+        }
+        IpNet::V6(net) => {
+            socket.del_route(Ipv6Route::from_addr(net.network(), net.prefix_len()).table(table)).await
+        }
+    };
+    let removed = removed.or_else(|error| match error.errno() {
+        Some(libc::ESRCH) => Ok(()),
+        _ => Err(error),
+    });
+    removed.or_gone().doing(|| format!("removing the route to {to}"))
+}
+
+/// Separates the two directions of an instance's traffic by where it comes from:
+/// from the subnet into tunnels, from tunnels into the network, and charon's own by the main table.
+pub async fn separate_directions(socket: &RouteSocket, private: &str) -> Result<(), LinuxError> {
+    for family in [RuleBuilder::v4, RuleBuilder::v6] {
+        let rules = [
+            family().priority(100).iif(private).table(TABLE_INTO_TUNNELS),
+            family().priority(101).iif(private).unreachable(),
+            // Whatever is not from this machine and not from the subnet comes out of a tunnel; what comes
+            // in by the public leg is dropped by the firewall.
+            family().priority(102).iif("lo").invert().table(TABLE_INTO_NETWORK),
+            family().priority(103).iif("lo").invert().unreachable(),
+        ];
+        for rule in rules {
+            socket.add_rule(rule).await.or_exists().doing(|| "rules of an instance".into())?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets what this machine sends from an address look in a table first. A rule for an address that the
+/// machine no longer has does no harm: nothing is sent from it.
+pub async fn answer_from(socket: &RouteSocket, address: IpAddr, table: u32) -> Result<(), LinuxError> {
+    let rule = match address {
+        IpAddr::V4(v4) => RuleBuilder::v4().from_v4(v4, 32),
+        IpAddr::V6(v6) => RuleBuilder::v6().from_v6(v6, 128),
+    };
+    let added = socket.add_rule(rule.priority(99).table(table)).await.or_exists();
+    added.doing(|| format!("rule for {address}"))
+}
+
+/// The route to anywhere, of an address's family.
+pub fn default_of(address: IpAddr) -> IpNet {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    IpNet::new(any, 0).expect("0 is a prefix length")
+}
+
+/// A prefix that holds one address.
+pub fn host(address: IpAddr) -> IpNet {
+    IpNet::from(address)
+}

@@ -1,0 +1,105 @@
+//! The keeper of one gateway instance: a small process in the instance's namespace that outlives the
+//! control plane. It runs charon and the data plane, restarts what dies, loads the tunnels from their
+//! records, calls peers, and answers the engine over a unix socket.
+
+mod charon;
+mod keeper;
+pub mod protocol;
+mod server;
+mod tunnels;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nlink::netlink::namespace;
+
+use crate::dataplane::Kind;
+use crate::error::{Doing, LinuxError};
+use keeper::Keeper;
+
+/// The arguments of a keeper, after the program's own.
+#[derive(Debug, Clone)]
+pub struct ShimArgs {
+    pub instance_dir: PathBuf,
+    pub namespace: String,
+    pub charon: PathBuf,
+    pub data_plane: Kind,
+}
+
+impl ShimArgs {
+    /// As command line arguments.
+    pub fn to_args(&self) -> Vec<String> {
+        let kind = match self.data_plane {
+            Kind::Kernel => "kernel",
+            Kind::Uxfrm => "uxfrm",
+        };
+        let (dir, charon) = (self.instance_dir.display().to_string(), self.charon.display().to_string());
+        vec![dir, self.namespace.clone(), charon, kind.to_owned()]
+    }
+
+    /// From command line arguments.
+    pub fn parse(args: &[String]) -> Option<Self> {
+        let [dir, namespace, charon, kind] = args else { return None };
+        let data_plane = match kind.as_str() {
+            "kernel" => Kind::Kernel,
+            "uxfrm" => Kind::Uxfrm,
+            _ => return None,
+        };
+        Some(Self {
+            instance_dir: dir.into(),
+            namespace: namespace.clone(),
+            charon: charon.into(),
+            data_plane,
+        })
+    }
+}
+
+/// Becomes the data plane's engine when the process was started as one, and then does not return. A
+/// program whose `main` may call [`main`] calls this before anything else.
+pub fn child_entry() {
+    uxfrm::engine::child_entry();
+}
+
+/// Runs a keeper until it is told to stop. To be called first thing in a program's `main`, while there is
+/// one thread. Its messages go to stderr, which is the file `keeper.log` in the instance's directory.
+pub fn main(args: &[String]) -> std::process::ExitCode {
+    let Some(args) = ShimArgs::parse(args) else {
+        eprintln!("this subcommand is for the engine only");
+        return std::process::ExitCode::from(2);
+    };
+    match run(&args) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", protocol::Refusal::from_error(&error));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &ShimArgs) -> Result<(), LinuxError> {
+    // The lock goes with the process: whoever has it is the instance's one keeper.
+    let _lock = lock(&args.instance_dir)?;
+    let guard = namespace::enter(&args.namespace).doing(|| format!("entering {}", args.namespace))?;
+    // The process stays in the namespace, and so do the threads it may start.
+    std::mem::forget(guard);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| LinuxError::System { what: "event loop".into(), source })?;
+    runtime.block_on(async {
+        let keeper = Arc::new(Keeper::new(args.clone())?);
+        let serving = server::serve(keeper.clone())?;
+        tokio::select! {
+            result = serving => result,
+            () = charon::keep_running(keeper) => Ok(()),
+        }
+    })
+}
+
+fn lock(instance_dir: &Path) -> Result<File, LinuxError> {
+    let path = instance_dir.join("keeper.lock");
+    let taken = File::create(&path).and_then(|file| {
+        file.try_lock().map_err(std::io::Error::from)?;
+        Ok(file)
+    });
+    taken.map_err(|source| LinuxError::File { path, source })
+}

@@ -1,0 +1,185 @@
+//! The tunnels of one instance, as its keeper knows them: what is loaded, how it fares, when to call.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use causeway_plan::{ChildState, Fingerprint, IkeState, Tunnel, TunnelError, TunnelStatus, UnixMillis};
+
+use super::protocol;
+use crate::strongswan::sas::SaState;
+
+/// The first pause before a peer is called again, and the longest. A peer that does not answer at all
+/// keeps charon busy for its own 40 s, so this is for peers that refuse.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// One tunnel.
+pub(super) struct Kept {
+    pub tunnel: Tunnel,
+    pub fingerprint: Fingerprint,
+    /// Whether charon has it; not while charon is being restarted.
+    pub loaded: bool,
+    ike: IkeState,
+    child: ChildState,
+    since: UnixMillis,
+    counters: SaState,
+    error: Option<TunnelError>,
+    call_at: Instant,
+    pause: Duration,
+}
+
+/// All tunnels, by connection.
+#[derive(Default)]
+pub(super) struct Tunnels {
+    kept: BTreeMap<String, Kept>,
+}
+
+impl Tunnels {
+    /// Takes a tunnel in, in place of an earlier one of its name, and says what that was.
+    pub(super) fn put(&mut self, name: &str, tunnel: Tunnel, fingerprint: Fingerprint) -> Option<Tunnel> {
+        let fresh = Kept {
+            tunnel,
+            fingerprint,
+            loaded: false,
+            ike: IkeState::Down,
+            child: ChildState::Down,
+            since: now(),
+            counters: SaState::default(),
+            error: None,
+            call_at: Instant::now(),
+            pause: FIRST_PAUSE,
+        };
+        self.kept.insert(name.to_owned(), fresh).map(|old| old.tunnel)
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Option<Tunnel> {
+        self.kept.remove(name).map(|kept| kept.tunnel)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Kept> {
+        self.kept.get(name)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Kept)> {
+        self.kept.iter()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.kept.keys().cloned().collect()
+    }
+
+    /// charon has a tunnel now, and the peer is to be called at once.
+    pub(super) fn set_loaded(&mut self, name: &str) {
+        if let Some(kept) = self.kept.get_mut(name) {
+            kept.loaded = true;
+            kept.pause = FIRST_PAUSE;
+            kept.call_at = Instant::now();
+        }
+    }
+
+    /// charon is gone, and every SA with it.
+    pub(super) fn all_lost(&mut self) {
+        for kept in self.kept.values_mut() {
+            kept.loaded = false;
+        }
+        self.refresh(&BTreeMap::new());
+    }
+
+    /// Takes over what charon says about its SAs; tells whether any tunnel's state changed.
+    pub(super) fn refresh(&mut self, seen: &BTreeMap<String, SaState>) -> bool {
+        let mut changed = false;
+        for (name, kept) in &mut self.kept {
+            let state = seen.get(name).copied().unwrap_or_default();
+            kept.counters = state;
+            if (kept.ike, kept.child) == (state.ike, state.child) {
+                continue;
+            }
+            changed = true;
+            let went_down = kept.child == ChildState::Installed && state.child == ChildState::Down;
+            (kept.ike, kept.child, kept.since) = (state.ike, state.child, now());
+            if state.child == ChildState::Installed {
+                kept.error = None;
+                kept.pause = FIRST_PAUSE;
+            }
+            if went_down {
+                // Not at once: the end that closed the tunnel may be about to change it.
+                kept.call_at = Instant::now() + FIRST_PAUSE;
+            }
+        }
+        changed
+    }
+
+    /// Notes why a tunnel does not come up; tells whether that is news.
+    pub(super) fn note(&mut self, name: &str, error: TunnelError) -> bool {
+        let Some(kept) = self.kept.get_mut(name) else { return false };
+        // IKEv1 has one notification for both phases; with the IKE_SA up it is about the CHILD_SA.
+        let error = match error {
+            TunnelError::IkeProposalMismatch if kept.ike == IkeState::Established => {
+                TunnelError::EspProposalMismatch
+            }
+            // That the peer closes is how it ends after any other reason, too.
+            TunnelError::ClosedByPeer => kept.error.unwrap_or(error),
+            other => other,
+        };
+        let news = kept.error != Some(error);
+        kept.error = Some(error);
+        news
+    }
+
+    /// The tunnels whose peers are to be called now.
+    pub(super) fn due(&mut self) -> Vec<String> {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        for (name, kept) in &mut self.kept {
+            if kept.wants_call() && kept.call_at <= now {
+                kept.call_at = now + kept.pause;
+                kept.pause = (kept.pause * 2).min(LONGEST_PAUSE);
+                due.push(name.clone());
+            }
+        }
+        due
+    }
+
+    /// When the next peer is to be called; `None` while there is nobody to call.
+    pub(super) fn next_call(&self) -> Option<Instant> {
+        self.kept.values().filter(|kept| kept.wants_call()).map(|kept| kept.call_at).min()
+    }
+
+    pub(super) fn report(&self) -> BTreeMap<String, protocol::Loaded> {
+        let loaded = self.kept.iter().filter(|(_, kept)| kept.loaded);
+        loaded.map(|(name, kept)| (name.clone(), kept.report())).collect()
+    }
+}
+
+impl Kept {
+    /// Whether this side has to call the peer.
+    pub(super) fn wants_call(&self) -> bool {
+        self.loaded
+            && self.tunnel.initiate
+            && self.tunnel.remote.is_some()
+            && self.child == ChildState::Down
+            && self.ike != IkeState::Connecting
+    }
+
+    fn report(&self) -> protocol::Loaded {
+        let up = self.child == ChildState::Installed;
+        protocol::Loaded {
+            fingerprint: self.fingerprint,
+            status: TunnelStatus {
+                ike: self.ike,
+                child: self.child,
+                since: self.since,
+                bytes_in: self.counters.bytes_in,
+                bytes_out: self.counters.bytes_out,
+                packets_in: self.counters.packets_in,
+                packets_out: self.counters.packets_out,
+                last_error: self.error.filter(|_| !up),
+            },
+        }
+    }
+}
+
+fn now() -> UnixMillis {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

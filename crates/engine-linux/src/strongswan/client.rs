@@ -1,0 +1,174 @@
+//! A connection to charon's VICI socket.
+
+use std::io;
+use std::path::Path;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use super::message::{Encoder, Malformed, Section};
+
+const CMD_REQUEST: u8 = 0;
+const CMD_RESPONSE: u8 = 1;
+const CMD_UNKNOWN: u8 = 2;
+const EVENT_REGISTER: u8 = 3;
+const EVENT_CONFIRM: u8 = 5;
+const EVENT_UNKNOWN: u8 = 6;
+const EVENT: u8 = 7;
+
+/// The plugin's own limit (VICI_MESSAGE_SIZE_MAX).
+const MAX_PACKET_BYTES: usize = 512 * 1024;
+
+/// How many events may wait to be taken in. charon waits with the next ones, so none is lost.
+const EVENT_QUEUE: usize = 64;
+
+/// An event's name and message.
+pub(crate) type Event = (String, Section);
+
+/// Why a VICI exchange failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ViciError {
+    #[error("charon's control socket")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("charon does not know {0}")]
+    Unknown(String),
+    #[error("charon sent a packet of type {0} out of turn")]
+    Unexpected(u8),
+    #[error("charon closed its control socket")]
+    Closed,
+    #[error("charon refused {command}: {reason}")]
+    Refused { command: String, reason: String },
+}
+
+/// A VICI connection. Requests and events do not mix on one connection here: a client either asks or
+/// listens.
+pub(crate) struct Client {
+    stream: UnixStream,
+}
+
+impl Client {
+    pub(crate) async fn connect(socket: &Path) -> Result<Self, ViciError> {
+        Ok(Self { stream: UnixStream::connect(socket).await? })
+    }
+
+    /// Sends a command and returns its answer, whether that says success or not.
+    pub(crate) async fn ask(&mut self, command: &str, message: Encoder) -> Result<Section, ViciError> {
+        self.send(CMD_REQUEST, command, &message.finish()).await?;
+        let (kind, body) = self.receive().await?;
+        match kind {
+            CMD_RESPONSE => Ok(Section::decode(&body)?),
+            CMD_UNKNOWN => Err(ViciError::Unknown(command.into())),
+            other => Err(ViciError::Unexpected(other)),
+        }
+    }
+
+    /// Sends a command that has to succeed.
+    ///
+    /// # Errors
+    /// [`ViciError::Refused`] with charon's reason, among others.
+    pub(crate) async fn command(&mut self, command: &str, message: Encoder) -> Result<(), ViciError> {
+        let answer = self.ask(command, message).await?;
+        if answer.text("success") == Some("yes") {
+            return Ok(());
+        }
+        let reason = answer.text("errmsg").unwrap_or("no reason given").to_owned();
+        Err(ViciError::Refused { command: command.into(), reason })
+    }
+
+    /// Sends a command that answers with a stream of `event`s, and collects them.
+    pub(crate) async fn stream(
+        &mut self,
+        command: &str,
+        event: &str,
+        message: Encoder,
+    ) -> Result<Vec<Section>, ViciError> {
+        self.register(event).await?;
+        self.send(CMD_REQUEST, command, &message.finish()).await?;
+        let mut sections = Vec::new();
+        loop {
+            let (kind, body) = self.receive().await?;
+            match kind {
+                EVENT => sections.push(split_event(&body)?.1),
+                CMD_RESPONSE => break,
+                CMD_UNKNOWN => return Err(ViciError::Unknown(command.into())),
+                other => return Err(ViciError::Unexpected(other)),
+            }
+        }
+        self.send(EVENT_REGISTER + 1, event, &[]).await?;
+        match self.receive().await? {
+            (EVENT_CONFIRM, _) => Ok(sections),
+            (other, _) => Err(ViciError::Unexpected(other)),
+        }
+    }
+
+    /// Asks for a kind of event on this connection.
+    pub(crate) async fn register(&mut self, event: &str) -> Result<(), ViciError> {
+        self.send(EVENT_REGISTER, event, &[]).await?;
+        loop {
+            match self.receive().await?.0 {
+                EVENT_CONFIRM => return Ok(()),
+                EVENT_UNKNOWN => return Err(ViciError::Unknown(event.into())),
+                // An event that was registered earlier may come between; the caller looks at the whole
+                // state after registering, so nothing is lost with it.
+                EVENT => {}
+                other => return Err(ViciError::Unexpected(other)),
+            }
+        }
+    }
+
+    /// Turns the connection into a stream of events. A task reads them, because reading may not be broken
+    /// off in the middle of a packet; it ends with the connection or the receiver.
+    pub(crate) fn into_events(mut self) -> mpsc::Receiver<Result<Event, ViciError>> {
+        let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
+        tokio::spawn(async move {
+            loop {
+                let event = match self.receive().await {
+                    Ok((EVENT, body)) => split_event(&body),
+                    Ok((other, _)) => Err(ViciError::Unexpected(other)),
+                    Err(error) => Err(error),
+                };
+                let broken = event.is_err();
+                if sender.send(event).await.is_err() || broken {
+                    return;
+                }
+            }
+        });
+        receiver
+    }
+
+    async fn send(&mut self, kind: u8, name: &str, message: &[u8]) -> Result<(), ViciError> {
+        let length = 2 + name.len() + message.len();
+        if length > MAX_PACKET_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "message too long for VICI").into());
+        }
+        let mut packet = Zeroizing::new(Vec::with_capacity(4 + length));
+        packet.extend_from_slice(&u32::try_from(length).map_err(io::Error::other)?.to_be_bytes());
+        packet.push(kind);
+        packet.push(u8::try_from(name.len()).map_err(io::Error::other)?);
+        packet.extend_from_slice(name.as_bytes());
+        packet.extend_from_slice(message);
+        Ok(self.stream.write_all(&packet).await?)
+    }
+
+    async fn receive(&mut self) -> Result<(u8, Vec<u8>), ViciError> {
+        let length = usize::try_from(self.stream.read_u32().await?).map_err(io::Error::other)?;
+        if length == 0 || length > MAX_PACKET_BYTES {
+            return Err(Malformed.into());
+        }
+        let mut packet = vec![0; length];
+        self.stream.read_exact(&mut packet).await?;
+        let body = packet.split_off(1);
+        Ok((packet[0], body))
+    }
+}
+
+fn split_event(body: &[u8]) -> Result<Event, ViciError> {
+    let (length, rest) = body.split_first().ok_or(Malformed)?;
+    let (name, message) = rest.split_at_checked(usize::from(*length)).ok_or(Malformed)?;
+    let name = String::from_utf8(name.to_vec()).map_err(|_| Malformed)?;
+    Ok((name, Section::decode(message)?))
+}

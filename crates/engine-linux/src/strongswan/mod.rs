@@ -1,0 +1,8 @@
+//! strongSwan's charon, driven through VICI only.
+
+pub(crate) mod client;
+pub(crate) mod connection;
+pub(crate) mod log;
+pub(crate) mod message;
+pub(crate) mod sas;
+pub(crate) mod settings;

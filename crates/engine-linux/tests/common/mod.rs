@@ -1,0 +1,87 @@
+//! A node for a test: an engine with a tag and a run directory of its own, taken away at the end, also
+//! after a failure.
+
+#[allow(dead_code)]
+pub mod gateway;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use causeway_engine::Engine;
+use causeway_engine_linux::{LinuxConfig, LinuxEngine, ShimCommand};
+
+pub struct Node {
+    engine: Option<Arc<LinuxEngine>>,
+    pub config: LinuxConfig,
+    _run_dir: tempfile::TempDir,
+}
+
+impl Node {
+    /// Starts an engine under a tag that starts with `name`. `None`, with the reason printed, without root.
+    pub async fn start(name: &str) -> Option<Self> {
+        if !is_root() {
+            eprintln!("SKIPPED: network namespaces need root");
+            return None;
+        }
+        let run_dir = tempfile::Builder::new().prefix("cw").tempdir().expect("a temporary directory");
+        let tag = format!("{name}{}", std::process::id() % 100_000);
+        let mut config = LinuxConfig::new(tag, shim());
+        config.run_dir = run_dir.path().join("run");
+        let engine = LinuxEngine::start(config.clone()).await.expect("the engine starts");
+        Some(Self { engine: Some(Arc::new(engine)), config, _run_dir: run_dir })
+    }
+
+    /// Drops the engine and starts another one on what is there, as a restart of the control plane does.
+    #[allow(dead_code)]
+    pub async fn restart(&mut self) {
+        let (engine, config) = (self.engine.take(), self.config.clone());
+        assert_eq!(engine.as_ref().map(Arc::strong_count), Some(1), "somebody else holds the engine");
+        drop(engine);
+        self.engine = Some(Arc::new(LinuxEngine::start(config).await.expect("the engine starts again")));
+    }
+
+    pub fn engine(&self) -> &Arc<LinuxEngine> {
+        self.engine.as_ref().expect("only `restart` takes the engine, and puts one back")
+    }
+
+    /// Removes everything and asserts that nothing is left.
+    pub async fn end(self) {
+        self.engine().cleanup_all().await.expect("cleanup");
+        let left = namespaces(&self.config.node_tag);
+        assert_eq!(left, Vec::<String>::new(), "namespaces are left");
+        assert!(!self.config.run_dir.exists(), "the run directory is left");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // After a failure the runtime may be gone, so this goes the plain way.
+        let run = |argv: &[&str]| {
+            let output = std::process::Command::new(argv[0]).args(&argv[1..]).output();
+            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+        };
+        for name in namespaces(&self.config.node_tag) {
+            for pid in run(&["ip", "netns", "pids", &name]).lines() {
+                run(&["kill", "-9", pid]);
+            }
+            run(&["ip", "netns", "del", &name]);
+        }
+        run(&["umount", "-l", &self.config.run_dir.display().to_string()]);
+    }
+}
+
+pub fn namespaces(tag: &str) -> Vec<String> {
+    let prefix = format!("cw{tag}-");
+    let entries = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.starts_with(&prefix)).collect()
+}
+
+pub fn shim() -> ShimCommand {
+    ShimCommand { exe: PathBuf::from(env!("CARGO_BIN_EXE_causeway-shim")), args: Vec::new() }
+}
+
+fn is_root() -> bool {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}

@@ -1,0 +1,150 @@
+//! Real packets: gateway to gateway, gateway to a stock strongSwan, and what is bought is what is measured.
+
+mod common;
+
+use std::time::Duration;
+
+use causeway_engine::Engine;
+use causeway_lab::{Lab, Machine, Protocol, SiteSpec};
+use causeway_plan::{Encryption, Integrity};
+use common::gateway::{Peer, Place, until_up};
+
+const EVERY: Duration = Duration::from_millis(50);
+
+/// Two gateways connected to each other, with a host behind each.
+struct Pair {
+    node: common::Node,
+    near: Machine,
+    far: Machine,
+}
+
+async fn pair(name: &str, mbps: Option<u32>) -> Option<Pair> {
+    let node = common::Node::start(name).await?;
+    let (one, two) = (Place(1), Place(2));
+    let engine = node.engine();
+    let peer = |address, cidr| Peer {
+        connection: "c",
+        if_id: 7,
+        address,
+        cidr,
+        psk: "between the gateways",
+        encryption: Encryption::Aes128Gcm16,
+        integrity: None,
+    };
+    one.make(engine, mbps).await;
+    two.make(engine, mbps).await;
+    let far_end = two.connect(engine, &peer("192.0.2.1", "10.1.0.0/16"), false).await;
+    let near_end = one.connect(engine, &peer("192.0.2.2", "10.2.0.0/16"), true).await;
+    until_up(engine, &near_end).await;
+    until_up(engine, &far_end).await;
+    let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
+    let (near, far) = (one.host(&lab).await, two.host(&lab).await);
+    Some(Pair { node, near, far })
+}
+
+async fn ping_gets_through(from: &Machine, to: Place) {
+    let ping = from.ping(to.host_ip(), 10, EVERY).await.unwrap();
+    assert!(ping.received >= 9, "{ping:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gateways_carry_traffic_between_their_networks() {
+    let Some(pair) = pair("pg", None).await else { return };
+    ping_gets_through(&pair.near, Place(2)).await;
+    ping_gets_through(&pair.far, Place(1)).await;
+    let tcp = Protocol::Tcp { streams: 2 };
+    let measured = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 2, false).await.unwrap();
+    eprintln!("gateway to gateway, two TCP streams: {measured:?}");
+    assert!(measured.mbps > 100.0, "{measured:?}");
+    let seen = pair.node.engine().observe(&Place(1).scope()).await.unwrap();
+    let status = seen.tunnels.values().next().unwrap();
+    assert!(status.bytes_out > 1_000_000 && status.packets_in > 100, "{status:?}");
+
+    // What left and came in by the public leg was ESP, and IKE before it; nothing else tried to.
+    let counters = pair.node.engine().counters(&Place(1).instance()).await.unwrap();
+    let bytes = |name: &str| counters[name].bytes;
+    assert!(bytes("out-esp-udp") + bytes("out-esp") > status.bytes_out, "{counters:#?}");
+    assert!(bytes("in-esp-udp") + bytes("in-esp") > status.bytes_in, "{counters:#?}");
+    assert!(bytes("out-ike") + bytes("out-ike-nat-t") < 10_000, "{counters:#?}");
+    assert_eq!(bytes("output-dropped") + bytes("forward-dropped"), 0, "{counters:#?}");
+    assert!(bytes("to-tunnels") > 1_000_000 && bytes("from-tunnels") > 1_000, "{counters:#?}");
+    pair.node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bought_bandwidth_is_measured_bandwidth() {
+    for mbps in [5, 100, 500] {
+        let Some(pair) = pair("pb", Some(mbps)).await else { return };
+        for reverse in [false, true] {
+            let tcp = Protocol::Tcp { streams: 1 };
+            // Never more than was bought; a busy machine may once in a while carry less.
+            let mut best = 0.0_f64;
+            for _ in 0..3 {
+                let measured = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 4, reverse).await.unwrap();
+                eprintln!("bought {mbps} Mbit/s, reverse {reverse}: {measured:?}");
+                let ratio = measured.mbps / f64::from(mbps);
+                assert!(ratio <= 1.05, "bought {mbps}, measured {measured:?}");
+                best = best.max(ratio);
+                if best >= 0.95 {
+                    break;
+                }
+            }
+            assert!(best >= 0.95, "bought {mbps}, measured {best:.2} of it");
+        }
+        pair.node.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_with_stock_strongswan_reaches_the_network() {
+    let Some(node) = common::Node::start("ps").await else { return };
+    let place = Place(1);
+    place.make(node.engine(), Some(100)).await;
+    let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
+    let spec = SiteSpec {
+        name: "site".into(),
+        public_ip: "198.51.100.9".parse().unwrap(),
+        router: "172.16.9.1/24".parse().unwrap(),
+        host_ip: "172.16.9.10".parse().unwrap(),
+        libipsec: true,
+    };
+    let site = lab.add_site(&spec).await.unwrap();
+    site.load(
+        "connections { cloud {
+            local_addrs = 198.51.100.9
+            remote_addrs = 192.0.2.1
+            version = 2
+            proposals = aes128-sha256-modp2048
+            local { auth = psk }
+            remote { auth = psk }
+            children { net {
+                local_ts = 172.16.9.0/24
+                remote_ts = 10.1.0.0/16
+                esp_proposals = aes256-sha256-modp2048
+            } }
+        } }
+        secrets { ike-cloud { secret = \"with the site\" } }\n",
+    )
+    .await
+    .unwrap();
+    let peer = Peer {
+        connection: "site",
+        if_id: 3,
+        address: "198.51.100.9",
+        cidr: "172.16.9.0/24",
+        psk: "with the site",
+        encryption: Encryption::Aes256,
+        integrity: Some(Integrity::Sha256),
+    };
+    let tunnel = place.connect(node.engine(), &peer, true).await;
+    until_up(node.engine(), &tunnel).await;
+    let host = place.host(&lab).await;
+    ping_gets_through(&site.host, place).await;
+    let ping = host.ping("172.16.9.10".parse().unwrap(), 10, EVERY).await.unwrap();
+    assert!(ping.received >= 9, "{ping:?}");
+    let tcp = Protocol::Tcp { streams: 1 };
+    let measured = site.host.iperf(&host, place.host_ip(), tcp, 3, false).await.unwrap();
+    eprintln!("site to network at 100 Mbit/s: {measured:?}");
+    assert!(measured.mbps > 80.0, "{measured:?}");
+    node.end().await;
+}

@@ -1,0 +1,130 @@
+//! Daemons that die are started again, a restarted control plane finds what is there, and deletion leaves
+//! nothing.
+
+mod common;
+
+use std::time::Duration;
+
+use causeway_engine::Engine;
+use causeway_plan::*;
+use common::gateway::{Place, until};
+
+fn kill(pid: u32) {
+    // SAFETY: kill takes two integers; the process is one that this test's engine started.
+    let done = unsafe { libc::kill(libc::pid_t::try_from(pid).unwrap(), libc::SIGKILL) };
+    assert_eq!(done, 0, "process {pid} is not there");
+}
+
+/// Whether a process is there and not just waiting for somebody to take its exit status.
+fn exists(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_charon_and_a_killed_keeper_come_back() {
+    let Some(node) = common::Node::start("sk").await else { return };
+    let place = Place(1);
+    place.make(node.engine(), Some(100)).await;
+    let engine = node.engine();
+    let first = engine.charon_pid(&place.instance()).await.unwrap().expect("a charon");
+    kill(first);
+    let active = |seen: &Observed| seen.instances.get(&place.instance()) == Some(&InstanceHealth::Active);
+    let second = loop {
+        until(engine, &place.scope(), "active again", active).await;
+        match engine.charon_pid(&place.instance()).await.unwrap() {
+            Some(pid) if pid != first => break pid,
+            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+
+    // The keeper is charon's parent.
+    let stat = std::fs::read_to_string(format!("/proc/{second}/stat")).unwrap();
+    let keeper: u32 = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    kill(keeper);
+    loop {
+        until(engine, &place.scope(), "active with a new keeper", active).await;
+        match engine.charon_pid(&place.instance()).await {
+            Ok(Some(pid)) if pid != second => break,
+            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+    assert!(!exists(second), "the killed keeper's charon is left");
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_engine_finds_what_is_there() {
+    let Some(mut node) = common::Node::start("sr").await else { return };
+    let place = Place(1);
+    place.make(node.engine(), Some(100)).await;
+    let before = node.engine().observe(&place.scope()).await.unwrap();
+    let pid = node.engine().charon_pid(&place.instance()).await.unwrap();
+    assert!(pid.is_some());
+    node.restart().await;
+    let after = node.engine().observe(&place.scope()).await.unwrap();
+    assert_eq!(before.objects, after.objects);
+    assert_eq!(before.instances, after.instances);
+    assert_eq!(node.engine().charon_pid(&place.instance()).await.unwrap(), pid, "charon was restarted");
+    node.end().await;
+}
+
+/// A process that died between two steps leaves parts; the next plan removes or completes them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_broken_off_step_left_is_repaired_or_removed() {
+    let Some(mut node) = common::Node::start("sb").await else { return };
+    let place = Place(1);
+    place.make(node.engine(), Some(100)).await;
+    let namespace = |name: &str| format!("cw{}-{name}", node.config.node_tag);
+    let ip = |args: &[&str]| {
+        let done = std::process::Command::new("ip").args(args).status().unwrap();
+        assert!(done.success(), "ip {args:?}");
+    };
+    // Half made: a namespace and nothing else. Half removed: an instance without a leg.
+    ip(&["netns", "add", &namespace("gw-half-0")]);
+    ip(&["netns", "add", &namespace("net-half")]);
+    ip(&["-n", &namespace("gw-g1-0"), "link", "del", "private"]);
+    node.restart().await;
+
+    let engine = node.engine();
+    let half =
+        [Scope::Gateway(GatewayKey::new("half").unwrap()), Scope::Network(NetworkKey::new("half").unwrap())];
+    for scope in half {
+        let desired = Desired { scope: scope.clone(), objects: vec![] };
+        let steps = plan(&desired, &engine.observe(&scope).await.unwrap()).steps;
+        assert!(matches!(steps[..], [Step::Delete(_)]), "{steps:?}");
+        engine.apply(&steps[0]).await.unwrap();
+        assert!(engine.observe(&scope).await.unwrap().objects.is_empty());
+    }
+    let objects = vec![Object::Instance(place.object(Some(100)))];
+    let desired = Desired { scope: place.scope(), objects };
+    let steps = plan(&desired, &engine.observe(&place.scope()).await.unwrap()).steps;
+    assert!(matches!(steps[..], [Step::Update(_)]), "{steps:?}");
+    engine.apply(&steps[0]).await.unwrap();
+    let seen = engine.observe(&place.scope()).await.unwrap();
+    assert!(plan(&desired, &seen).is_empty());
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deletion_leaves_no_namespace_process_or_file() {
+    let Some(node) = common::Node::start("sd").await else { return };
+    let place = Place(1);
+    place.make(node.engine(), None).await;
+    let pid = node.engine().charon_pid(&place.instance()).await.unwrap().expect("a charon");
+    let keys = [
+        ObjectKey::Instance(place.instance()),
+        ObjectKey::Subnet(place.network(), place.subnet()),
+        ObjectKey::Network(place.network()),
+    ];
+    for key in keys {
+        node.engine().apply(&Step::Delete(key)).await.expect("delete");
+    }
+    assert!(!exists(pid), "charon is left");
+    let names = common::namespaces(&node.config.node_tag);
+    assert_eq!(names, [node.engine().fabric().name()], "more than the fabric is left");
+    let files = std::fs::read_dir(node.config.run_dir.join("gateways")).into_iter().flatten().count();
+    assert_eq!(files, 0, "files of the gateway are left");
+    assert_eq!(node.engine().list_scopes().await.unwrap(), []);
+    node.end().await;
+}

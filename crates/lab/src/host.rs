@@ -1,0 +1,59 @@
+//! Hosts in a subnet of a network.
+
+use std::net::IpAddr;
+
+use causeway_engine_linux::names;
+use causeway_engine_linux::netns::{HOST_SYSCTLS, Namespace};
+use causeway_engine_linux::{links, routes};
+use causeway_plan::{NetworkKey, SubnetKey};
+use ipnet::IpNet;
+
+use crate::Lab;
+use crate::error::LabError;
+use crate::exec::Machine;
+
+/// The one link of a host.
+pub(crate) const LINK: &str = "eth0";
+
+/// A host to make.
+#[derive(Debug, Clone)]
+pub struct HostSpec {
+    pub name: String,
+    pub network: NetworkKey,
+    pub subnet: SubnetKey,
+    /// The host's address, with the subnet's prefix length.
+    pub address: IpNet,
+    /// The subnet's router.
+    pub router_ip: IpAddr,
+}
+
+impl Lab {
+    /// Makes a host and attaches it to its subnet's bridge.
+    ///
+    /// # Errors
+    /// [`LabError::NoSubnet`] when the subnet is not on this node, or [`LabError::Node`].
+    pub async fn add_host(&self, spec: &HostSpec) -> Result<Machine, LabError> {
+        let here = self.namespace(&spec.name)?;
+        let network = Namespace::named(self.names.network(&spec.network));
+        let bridge = names::bridge(&spec.subnet);
+        if !network.exists() || !links::exists(&network.route()?, &bridge).await? {
+            return Err(LabError::NoSubnet(spec.name.clone()));
+        }
+        here.ensure(HOST_SYSCTLS).await?;
+        let port = format!("h-{}", spec.name);
+        links::ensure_veth((&here, LINK), (&network, &port)).await?;
+        links::join_bridge(&network.route()?, &port, &bridge).await?;
+        configure(&here, spec.address, spec.router_ip).await?;
+        Ok(Machine::new(here))
+    }
+}
+
+/// Gives a host its address and its default route.
+pub(crate) async fn configure(host: &Namespace, address: IpNet, router: IpAddr) -> Result<(), LabError> {
+    let socket = host.route()?;
+    links::set_addresses(&socket, LINK, &[address]).await?;
+    links::up(&socket, LINK).await?;
+    let way =
+        routes::Way { gateway: Some(router), link: Some(LINK), onlink: false, table: routes::TABLE_MAIN };
+    Ok(routes::set(&socket, routes::default_of(router), way).await?)
+}

@@ -1,0 +1,139 @@
+//! Pings and throughput between the lab's machines.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::LabError;
+use crate::exec::Machine;
+
+/// What a series of pings came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ping {
+    pub sent: u32,
+    pub received: u32,
+    /// Mean round-trip time in milliseconds, when anything came back.
+    pub mean_rtt_ms: Option<f64>,
+}
+
+/// What iperf3 sends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Protocol {
+    Tcp {
+        streams: u16,
+    },
+    /// Datagrams of this many bytes at this rate.
+    Udp {
+        bytes: u16,
+        mbps: u32,
+    },
+}
+
+/// What iperf3 measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Iperf {
+    /// What arrived, in Mbit/s of payload.
+    pub mbps: f64,
+    /// TCP only.
+    pub retransmits: Option<u64>,
+    /// UDP only: the part that was lost, in percent.
+    pub lost_percent: Option<f64>,
+}
+
+impl Machine {
+    /// Pings `count` times, one every `interval`.
+    ///
+    /// # Errors
+    /// [`LabError::Command`] when ping says nothing that can be read.
+    pub async fn ping(&self, to: IpAddr, count: u32, interval: Duration) -> Result<Ping, LabError> {
+        let (count_text, to_text) = (count.to_string(), to.to_string());
+        let interval_text = format!("{:.3}", interval.as_secs_f64());
+        let argv = ["ping", "-n", "-q", "-c", &count_text, "-i", &interval_text, "-W", "1", &to_text];
+        let limit = interval * count + Duration::from_secs(10);
+        let finished = self.exec(&argv, limit).await?;
+        parse_ping(&finished.stdout).ok_or_else(|| LabError::Command {
+            command: argv.join(" "),
+            output: format!("{}{}", finished.stdout, finished.stderr),
+        })
+    }
+
+    /// Measures the throughput to a server at `to` on `server`, for `seconds`. With `reverse` the server
+    /// sends.
+    ///
+    /// # Errors
+    /// [`LabError::Command`] with what iperf3 said.
+    pub async fn iperf(
+        &self,
+        server: &Self,
+        to: IpAddr,
+        protocol: Protocol,
+        seconds: u32,
+        reverse: bool,
+    ) -> Result<Iperf, LabError> {
+        let _serving = server.start(&["iperf3", "-s", "-1"])?;
+        let mut argv = vec!["iperf3".to_owned(), "-J".into(), "-c".into(), to.to_string()];
+        argv.extend(["-t".into(), seconds.to_string(), "--connect-timeout".into(), "3000".into()]);
+        match protocol {
+            Protocol::Tcp { streams } => argv.extend(["-P".into(), streams.to_string()]),
+            Protocol::Udp { bytes, mbps } => {
+                argv.extend(["-u".into(), "-l".into(), bytes.to_string(), "-b".into(), format!("{mbps}M")]);
+            }
+        }
+        if reverse {
+            argv.push("-R".into());
+        }
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let limit = Duration::from_secs(u64::from(seconds) + 20);
+        // The server needs a moment until it listens.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let report = self.exec(&argv, limit).await?;
+        let json: Option<Value> = serde_json::from_str(&report.stdout).ok();
+        json.as_ref().and_then(|json| parse_iperf(json, protocol)).ok_or_else(|| LabError::Command {
+            command: argv.join(" "),
+            output: format!("{}{}", report.stdout, report.stderr),
+        })
+    }
+}
+
+fn parse_ping(text: &str) -> Option<Ping> {
+    let counts = text.lines().find(|line| line.contains("packets transmitted"))?;
+    let mut numbers = counts.split(", ").filter_map(|part| part.split(' ').next()?.parse().ok());
+    let (sent, received) = (numbers.next()?, numbers.next()?);
+    let rtt = text.lines().find(|line| line.starts_with("rtt "));
+    let mean = rtt.and_then(|line| line.split(" = ").nth(1)?.split('/').nth(1)?.parse().ok());
+    Some(Ping { sent, received, mean_rtt_ms: mean })
+}
+
+fn parse_iperf(json: &Value, protocol: Protocol) -> Option<Iperf> {
+    let end = json.get("end")?;
+    let (sum, retransmits, lost) = match protocol {
+        Protocol::Tcp { .. } => {
+            let retransmits = end.get("sum_sent").and_then(|sent| sent.get("retransmits")?.as_u64());
+            (end.get("sum_received")?, retransmits, None)
+        }
+        Protocol::Udp { .. } => {
+            let sum = end.get("sum_received").filter(|sum| sum.get("bytes").is_some());
+            let sum = sum.or(end.get("sum"))?;
+            (sum, None, end.get("sum").and_then(|sum| sum.get("lost_percent")?.as_f64()))
+        }
+    };
+    let mbps = sum.get("bits_per_second")?.as_f64()? / 1e6;
+    Some(Iperf { mbps, retransmits, lost_percent: lost })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ping, parse_ping};
+
+    #[test]
+    fn reads_pings_summary() {
+        let text = "PING 10.0.0.1 (10.0.0.1) 56(84) bytes of data.\n\n--- 10.0.0.1 ping statistics ---\n\
+            5 packets transmitted, 4 received, 20% packet loss, time 803ms\n\
+            rtt min/avg/max/mdev = 0.045/0.057/0.067/0.008 ms\n";
+        assert_eq!(parse_ping(text), Some(Ping { sent: 5, received: 4, mean_rtt_ms: Some(0.057) }));
+        let none = "3 packets transmitted, 0 received, 100% packet loss, time 2030ms\n";
+        assert_eq!(parse_ping(none), Some(Ping { sent: 3, received: 0, mean_rtt_ms: None }));
+        assert_eq!(parse_ping("ping: connect: Network is unreachable\n"), None);
+    }
+}

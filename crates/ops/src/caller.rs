@@ -1,0 +1,62 @@
+//! Who asks, under which API's rules.
+
+use std::sync::Arc;
+
+use causeway_model::{AccountId, DialectId, ExternalId, Kind, Region};
+
+use crate::quota::Quota;
+use crate::settings::Settings;
+
+/// A client token: the same token with the same request gives the same result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientToken {
+    /// The token's text.
+    pub text: String,
+    /// The action it was sent with.
+    pub action: String,
+    /// Hash of the request's parameters without the token and the transport's own.
+    pub fingerprint: u64,
+}
+
+/// What an API's rules decide where the two APIs differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// The documented default of each quota; `None` is unlimited.
+    pub quota: fn(Quota) -> Option<u32>,
+    /// Makes the API's id for a new resource from a random number. The second argument is the region.
+    pub mint: fn(Kind, &Region, u64) -> ExternalId,
+    /// Makes the API's id of a tunnel.
+    pub mint_tunnel: fn(&Region, u64) -> ExternalId,
+    /// A change of a gateway or its connections is refused while another one is under way.
+    pub one_change_at_a_time: bool,
+    /// Prepaid gateways can't be deleted.
+    pub keeps_prepaid: bool,
+    /// The name of an unnamed gateway is its id.
+    pub gateway_name_defaults_to_id: bool,
+    /// Resources belong to resource groups.
+    pub has_resource_groups: bool,
+    /// A gateway takes an address in a subnet of its network; otherwise it hangs on the network's router.
+    pub gateways_live_in_subnets: bool,
+    /// Connections of a gateway share no pairs of ranges, links or numbers of BGP and addresses of probes, reach no
+    /// range of the gateway's network, and either all use BGP or none does.
+    pub connections_are_apart: bool,
+    /// The smallest bandwidth of a gateway with BGP, in Mbit/s; looked at where connections are apart.
+    pub bgp_mbps_min: u32,
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The account.
+    pub account: AccountId,
+    /// The API it speaks.
+    pub dialect: DialectId,
+    /// The region it addresses.
+    pub region: Region,
+    /// The API's rules.
+    pub rules: Rules,
+    /// Its client token, on creations.
+    pub token: Option<ClientToken>,
+    /// The service's settings.
+    pub settings: Arc<Settings>,
+}

@@ -1,0 +1,229 @@
+//! Connections: create and delete.
+
+use std::net::IpAddr;
+
+use causeway_model::{
+    Connection, ConnectionId, ConnectionState, ConnectionStatus, CustomerGateway, Gateway, Kind, NextHop,
+    Record, Route, RouteId, Secret, Tunnel, TunnelBgp, limits,
+};
+
+use crate::context::{Context, check_parent};
+use crate::operation::{CreateConnection, Label, NewTunnel, NewTunnelBgp, Target};
+use crate::{Decision, OpError, Outcome, Quota, apart};
+
+pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<Decision, OpError> {
+    let gateway = context.gateway(&it.gateway)?;
+    if let Some(network) = gateway.network {
+        check_parent(context.view, Kind::Gateway, &it.gateway, network, it.network.as_ref())?;
+    }
+    if !gateway.features.ipsec {
+        return Err(OpError::IpsecDisabled(it.gateway.clone()));
+    }
+    context.check_changeable(&gateway)?;
+    if it.tunnels.len() != gateway.instances.len() {
+        return Err(OpError::TunnelCount { expected: gateway.instances.len() });
+    }
+    let peers = it
+        .tunnels
+        .iter()
+        .map(|tunnel| context.customer_gateway(&tunnel.customer_gateway))
+        .collect::<Result<Vec<_>, _>>()?;
+    check_quotas(&context, &gateway, &peers)?;
+    check_duplicate(&context, &gateway, &peers, it)?;
+    apart::check(&context, &gateway, &peers, it)?;
+    let id = ConnectionId(context.fresh_id(Kind::Connection)?);
+    let mut meta = context.fresh_meta(Kind::Connection, &it.label)?;
+    if context.caller.rules.has_resource_groups {
+        meta.resource_group = gateway.meta.resource_group.clone();
+    }
+    let mut tunnels = Vec::new();
+    for ((new, peer), instance) in it.tunnels.iter().zip(&peers).zip(&gateway.instances) {
+        tunnels.push(tunnel(
+            &mut context,
+            it.tunnels_have_ids,
+            new,
+            peer,
+            (instance.public_ip, gateway.asn),
+        )?);
+    }
+    if it.auto_routes {
+        add_routes(&mut context, &gateway, id, it)?;
+    }
+    context.put(Connection {
+        id,
+        meta,
+        gateway: gateway.id,
+        selection: it.selection.clone(),
+        local_subnets: it.local_subnets.clone(),
+        remote_subnets: it.remote_subnets.clone(),
+        tunnels,
+        health_check: it.health_check.clone(),
+        initiate: it.initiate,
+        status: ConnectionStatus::default(),
+    });
+    touch(&mut context, &gateway);
+    Ok(context.decided(Outcome::Created(vec![id.key()])))
+}
+
+/// The gateway itself shows that one of its connections changes, where the API says so.
+fn touch(context: &mut Context<'_>, gateway: &Gateway) {
+    if context.caller.rules.one_change_at_a_time {
+        let mut touched = gateway.clone();
+        touched.meta.generation += 1;
+        context.put(touched);
+    }
+}
+
+fn check_quotas(
+    context: &Context<'_>,
+    gateway: &Gateway,
+    peers: &[std::sync::Arc<CustomerGateway>],
+) -> Result<(), OpError> {
+    let of_gateway: Vec<&Record> = context.view.children(gateway.id, Kind::Connection).collect();
+    context.check_quota(Quota::ConnectionsPerGateway, of_gateway.len(), 1)?;
+    for peer in peers {
+        let of_peer = context.view.children(peer.id, Kind::Connection).count();
+        context.check_quota(Quota::ConnectionsPerCustomerGateway, of_peer, 1)?;
+        let of_pair = of_gateway.iter().filter(|record| record.parents().contains(&peer.id.key())).count();
+        context.check_quota(Quota::ConnectionsPerPair, of_pair, 1)?;
+    }
+    Ok(())
+}
+
+/// Two connections with the same ends and the same ranges could not be told apart by either end.
+fn check_duplicate(
+    context: &Context<'_>,
+    gateway: &Gateway,
+    peers: &[std::sync::Arc<CustomerGateway>],
+    it: &CreateConnection,
+) -> Result<(), OpError> {
+    let twin = context.view.children(gateway.id, Kind::Connection).find_map(|record| match record {
+        Record::Connection(other)
+            if other.local_subnets == it.local_subnets
+                && other.remote_subnets == it.remote_subnets
+                && other
+                    .tunnels
+                    .iter()
+                    .zip(peers)
+                    .any(|(tunnel, peer)| tunnel.customer_gateway == peer.id) =>
+        {
+            Some(other.meta.external.clone())
+        }
+        _ => None,
+    });
+    twin.map_or(Ok(()), |id| Err(OpError::DuplicateConnection(id)))
+}
+
+fn tunnel(
+    context: &mut Context<'_>,
+    has_id: bool,
+    new: &NewTunnel,
+    peer: &CustomerGateway,
+    (public_ip, asn): (IpAddr, Option<u32>),
+) -> Result<Tunnel, OpError> {
+    let external = has_id.then(|| {
+        let random = context.random();
+        (context.caller.rules.mint_tunnel)(&context.caller.region, random)
+    });
+    let bgp = new.bgp.as_ref().map(|bgp| tunnel_bgp(bgp, asn, peer)).transpose()?;
+    let psk = match &new.psk {
+        Some(psk) => psk.clone(),
+        None => random_psk(context),
+    };
+    Ok(Tunnel {
+        external,
+        customer_gateway: peer.id,
+        psk,
+        local_id: new.local_id.clone().unwrap_or_else(|| public_ip.to_string()),
+        remote_id: new.remote_id.clone().unwrap_or_else(|| peer.ip.to_string()),
+        ike: new.ike.clone(),
+        esp: new.esp.clone(),
+        dpd: new.dpd,
+        nat_traversal: new.nat_traversal,
+        bgp,
+    })
+}
+
+fn tunnel_bgp(bgp: &NewTunnelBgp, asn: Option<u32>, peer: &CustomerGateway) -> Result<TunnelBgp, OpError> {
+    let peer_asn = peer.asn.ok_or_else(|| OpError::CustomerGatewayWithoutAsn(peer.meta.external.clone()))?;
+    let mut others = bgp.tunnel_cidr.hosts().filter(|ip| *ip != bgp.local_ip);
+    Ok(TunnelBgp {
+        tunnel_cidr: bgp.tunnel_cidr,
+        local_ip: bgp.local_ip,
+        peer_ip: others.next().unwrap_or(bgp.local_ip),
+        local_asn: if bgp.local_asn == 0 { asn.unwrap_or_default() } else { bgp.local_asn },
+        peer_asn,
+    })
+}
+
+fn random_psk(context: &mut Context<'_>) -> Secret {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let text: String = (0..limits::PSK_CHARS)
+        .map(|_| ALPHABET[(context.random() % ALPHABET.len() as u64) as usize] as char)
+        .collect();
+    Secret::new(text)
+}
+
+/// Routes to the remote ranges in the network's main table. A range that is routed already, and the range of
+/// everything, are left to the owner.
+fn add_routes(
+    context: &mut Context<'_>,
+    gateway: &Gateway,
+    connection: ConnectionId,
+    it: &CreateConnection,
+) -> Result<(), OpError> {
+    let Some(network) = gateway.network.and_then(|id| context.view.network(id)).cloned() else {
+        return Ok(());
+    };
+    let mut routed: Vec<ipnet::IpNet> = context
+        .view
+        .children(network.main_table, Kind::Route)
+        .filter_map(|record| match record {
+            Record::Route(route) => Some(route.destination),
+            _ => None,
+        })
+        .collect();
+    for &destination in it.remote_subnets.iter().filter(|range| range.prefix_len() > 0) {
+        if routed.contains(&destination) {
+            continue;
+        }
+        routed.push(destination);
+        let id = RouteId(context.fresh_id(Kind::Route)?);
+        let meta = context.fresh_meta(Kind::Route, &Label::default())?;
+        context.put(Route {
+            id,
+            meta,
+            table: network.main_table,
+            network: network.id,
+            destination,
+            next_hop: NextHop::Gateway(gateway.id),
+            enabled: true,
+            system: false,
+            connection: Some(connection),
+        });
+    }
+    Ok(())
+}
+
+pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, OpError> {
+    let connection = context.connection(&it.id)?;
+    check_parent(context.view, Kind::Connection, &it.id, connection.gateway, it.parent.as_ref())?;
+    if connection.state() == ConnectionState::Deleting {
+        return Err(OpError::Busy { kind: Kind::Connection, id: it.id.clone() });
+    }
+    let gateway = context.view.gateway(connection.gateway).cloned();
+    if let Some(gateway) = &gateway {
+        context.check_changeable(gateway)?;
+    }
+    for record in context.view.children(connection.id, Kind::Route) {
+        context.delete(record.key());
+    }
+    let mut gone = (*connection).clone();
+    gone.meta.deleting = true;
+    gone.meta.generation += 1;
+    context.put(gone);
+    if let Some(gateway) = &gateway {
+        touch(&mut context, gateway);
+    }
+    Ok(context.decided(Outcome::Done))
+}

@@ -1,0 +1,159 @@
+//! Why an operation was refused. Closed: each dialect turns every variant into its own code and message.
+
+use causeway_model::{ExternalId, Kind};
+use ipnet::IpNet;
+
+use crate::apart::Conflict;
+use crate::quota::Quota;
+
+/// Why an operation was refused. Nothing was changed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OpError {
+    /// The caller has no such resource (in this region of this API).
+    #[error("{} {id} does not exist", kind.word())]
+    NotFound {
+        /// Kind looked for.
+        kind: Kind,
+        /// Id looked for.
+        id: ExternalId,
+    },
+    /// The resource exists but does not belong to the parent the caller named.
+    #[error("{} {id} does not belong to {parent}", kind.word())]
+    WrongParent {
+        /// Kind of the resource.
+        kind: Kind,
+        /// Its id.
+        id: ExternalId,
+        /// The parent named.
+        parent: ExternalId,
+    },
+    /// A quota is used up. The caller may delete something or ask for more.
+    #[error("quota {quota:?} of {limit} is used up")]
+    QuotaExceeded {
+        /// Which quota.
+        quota: Quota,
+        /// Its value.
+        limit: u32,
+    },
+    /// Something still hangs on it. The caller may delete that first.
+    #[error("{} {id} is still used by a {}", kind.word(), by.word())]
+    InUse {
+        /// Kind of the resource.
+        kind: Kind,
+        /// Its id.
+        id: ExternalId,
+        /// Kind of what hangs on it.
+        by: Kind,
+    },
+    /// A change of it is under way. The caller may try again soon.
+    #[error("{} {id} is being configured", kind.word())]
+    Busy {
+        /// Kind of the resource.
+        kind: Kind,
+        /// Its id.
+        id: ExternalId,
+    },
+    /// It is being deleted, or not yet paid or made: the operation is not allowed in this state.
+    #[error("{} {id} is in a state that does not allow this", kind.word())]
+    WrongState {
+        /// Kind of the resource.
+        kind: Kind,
+        /// Its id.
+        id: ExternalId,
+    },
+    /// A gateway bought in advance can't be deleted before its time is over.
+    #[error("gateway {id} is prepaid and has not expired")]
+    Prepaid {
+        /// Its id.
+        id: ExternalId,
+    },
+    /// The same client token was used with another request.
+    #[error("the client token was used with other parameters")]
+    TokenMismatch,
+    /// The region is not one of this API's.
+    #[error("region {0} does not exist")]
+    UnknownRegion(String),
+    /// The zone is not one of the region's.
+    #[error("zone {0} does not exist")]
+    UnknownZone(String),
+    /// The account has no such resource group.
+    #[error("resource group {0} does not exist")]
+    UnknownResourceGroup(String),
+    /// The range is not inside the network's.
+    #[error("{0} is not inside the network")]
+    CidrOutsideNetwork(IpNet),
+    /// The range overlaps another one.
+    #[error("{cidr} overlaps {other}")]
+    CidrOverlap {
+        /// The range asked for.
+        cidr: IpNet,
+        /// The range that is there.
+        other: IpNet,
+    },
+    /// Two instances need two subnets, and one was left out.
+    #[error("a second subnet is required")]
+    SecondSubnetRequired,
+    /// No subnet was named and the network has none with a free address.
+    #[error("the network has no subnet with a free address")]
+    NoUsableSubnet,
+    /// The same subnet twice.
+    #[error("the two subnets must be different")]
+    SameSubnet,
+    /// Two subnets in the same zone of a region that has several.
+    #[error("the two subnets must be in different zones")]
+    SameZone,
+    /// The subnet has no free address. Counted from 0.
+    #[error("subnet number {ordinal} has no free address")]
+    NoFreeAddress {
+        /// 0 for the primary, 1 for the second.
+        ordinal: usize,
+    },
+    /// The pool of public addresses is used up.
+    #[error("the pool of public addresses is used up")]
+    NoPublicAddress,
+    /// Another customer gateway has this address.
+    #[error("a customer gateway with this address exists")]
+    DuplicateCustomerIp,
+    /// A BGP key without a number.
+    #[error("a BGP key needs an autonomous system number")]
+    BgpKeyWithoutAsn,
+    /// BGP was asked for, and the customer gateway has no number.
+    #[error("customer gateway {0} has no autonomous system number")]
+    CustomerGatewayWithoutAsn(ExternalId),
+    /// The gateway has another number of instances than the connection has tunnels.
+    #[error("the gateway takes connections with {expected} tunnels")]
+    TunnelCount {
+        /// As many as the gateway has instances.
+        expected: usize,
+    },
+    /// The gateway is not for IPsec connections.
+    #[error("gateway {0} has no IPsec feature")]
+    IpsecDisabled(ExternalId),
+    /// The gateway and the customer gateway are connected with the same ranges already.
+    #[error("connection {0} has the same gateway, customer gateway and ranges")]
+    DuplicateConnection(ExternalId),
+    /// It can't be on the gateway beside the other connections.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The table has a route to this destination.
+    #[error("the table has a route to {0}")]
+    RouteExists(IpNet),
+    /// A custom route may not be inside or equal to a subnet's range.
+    #[error("{0} conflicts with the range of a subnet")]
+    RouteConflictsWithSubnet(IpNet),
+    /// The route is the service's own.
+    #[error("the route to {0} is the system's")]
+    SystemRoute(IpNet),
+    /// More tags than a resource may have.
+    #[error("more than {limit} tags")]
+    TooManyTags {
+        /// As many as allowed.
+        limit: u32,
+    },
+    /// The account's balance does not pay the order.
+    #[error("the account's balance is too low")]
+    InsufficientFunds,
+    /// No unused random id was found. The caller may try again.
+    #[error("no free id was found")]
+    NoFreeId,
+}

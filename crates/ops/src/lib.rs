@@ -1,0 +1,35 @@
+//! Operations and what each of them decides. Pure: time, ids and the snapshot are arguments.
+
+pub mod addresses;
+mod apart;
+pub mod caller;
+mod connections;
+mod context;
+mod customer_gateways;
+pub mod decide;
+pub mod error;
+mod gateways;
+mod networks;
+pub mod operation;
+mod orders;
+pub mod outcome;
+pub mod query;
+pub mod quota;
+mod read;
+mod relabel;
+mod resource_groups;
+mod routes;
+pub mod settings;
+mod subnets;
+mod tags;
+mod token;
+
+pub use apart::Conflict;
+pub use caller::{Caller, ClientToken, Rules};
+pub use decide::decide;
+pub use error::OpError;
+pub use operation::Operation;
+pub use outcome::{Decision, Outcome};
+pub use query::{Clause, ListQuery, Query};
+pub use quota::Quota;
+pub use settings::{AccountSettings, RegionSettings, Settings};

@@ -1,0 +1,206 @@
+//! The loop: wake-ups from the store and the engine, runs side by side, a timer as the safety net.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use causeway_engine::Engine;
+use causeway_model::{Key, Kind, Millis, NetworkId, Record, View, Write, limits};
+use causeway_plan::Scope;
+use causeway_store::{Store, transact};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Duration, Instant, interval_at, sleep_until};
+
+use crate::keys::Item;
+use crate::queue::Queue;
+use crate::reconciler::{Reconciler, Settled, Trouble};
+
+/// Runs side by side at most.
+const RUNS_MAX: usize = 32;
+/// How often everything is looked at, whatever the events said.
+const SAFETY_NET: Duration = Duration::from_secs(300);
+
+/// Makes the data plane follow the store, and the store's status follow the data plane, until the future is
+/// dropped. Dropping it at any point is safe.
+pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
+    let mut store_changes = store.watch();
+    let mut engine_changes = engine.watch();
+    let mut controller = Controller {
+        known: store.view(),
+        reconciler: Reconciler { store, engine },
+        queue: Queue::default(),
+        runs: JoinSet::new(),
+        items: HashMap::new(),
+    };
+    controller.wake_everything().await;
+    let mut safety_net = interval_at(Instant::now() + SAFETY_NET, SAFETY_NET);
+    loop {
+        let next = controller.queue.tick(Instant::now());
+        controller.start_runs();
+        let pause = async {
+            match next {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = store_changes.recv() => match changed {
+                Ok(keys) => controller.store_changed(&keys),
+                Err(RecvError::Lagged(_)) => controller.wake_everything().await,
+                Err(RecvError::Closed) => return,
+            },
+            scope = engine_changes.recv() => match scope {
+                Ok(scope) => controller.engine_changed(&scope),
+                Err(RecvError::Lagged(_)) => controller.wake_everything().await,
+                Err(RecvError::Closed) => return,
+            },
+            Some(ended) = controller.runs.join_next_with_id() => controller.run_joined(ended),
+            () = pause => {}
+            _ = safety_net.tick() => {
+                controller.wake_everything().await;
+                controller.forget_tokens().await;
+            }
+        }
+    }
+}
+
+struct Controller {
+    reconciler: Reconciler,
+    /// The snapshot that the last store event was read with: what is gone now is still in it.
+    known: Arc<View>,
+    queue: Queue,
+    runs: JoinSet<Result<Settled, Trouble>>,
+    /// What each run is for: a run that panicked can't say it itself.
+    items: HashMap<Id, Item>,
+}
+
+impl Controller {
+    /// Everything in the store, and everything in the data plane that the store does not know.
+    async fn wake_everything(&mut self) {
+        self.known = self.reconciler.store.view();
+        let known = Arc::clone(&self.known);
+        for record in known.records() {
+            match record {
+                Record::Network(network) => self.queue.wake(Item::Network(network.id)),
+                Record::Gateway(gateway) => self.queue.wake(Item::Gateway(gateway.id)),
+                _ => {}
+            }
+        }
+        match self.reconciler.engine.list_scopes().await {
+            Ok(scopes) => scopes.iter().for_each(|scope| self.engine_changed(scope)),
+            Err(error) => tracing::warn!(%error, "the data plane can't be listed"),
+        }
+    }
+
+    /// Removes client tokens that are past their life, so that the store does not grow with every creation.
+    async fn forget_tokens(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+        let forget = move |view: &View| (over_tokens(view, now), ());
+        if over_tokens(&self.known, now).is_empty() {
+            return;
+        }
+        if let Err(error) = transact(&*self.reconciler.store, forget).await {
+            tracing::warn!(%error, "old client tokens were not removed");
+        }
+    }
+
+    fn store_changed(&mut self, keys: &[Key]) {
+        let newest = self.reconciler.store.view();
+        for key in keys {
+            for view in [&self.known, &newest] {
+                for item in items(view, *key) {
+                    self.queue.wake(item);
+                }
+            }
+        }
+        self.known = newest;
+    }
+
+    fn engine_changed(&mut self, scope: &Scope) {
+        if let Some(item) = Item::of_scope(scope) {
+            self.queue.wake(item);
+        }
+    }
+
+    fn start_runs(&mut self) {
+        while self.queue.running() < RUNS_MAX {
+            let Some(item) = self.queue.start() else { return };
+            let reconciler = self.reconciler.clone();
+            let run = self.runs.spawn(async move { reconciler.run(item).await });
+            self.items.insert(run.id(), item);
+        }
+    }
+
+    fn run_joined(&mut self, joined: Result<(Id, Result<Settled, Trouble>), JoinError>) {
+        let (id, result) = match joined {
+            Ok((id, result)) => (id, result),
+            // The panic itself was reported. The item is tried again, as after any other failure.
+            Err(error) => (error.id(), Err(Trouble::Panicked)),
+        };
+        if let Some(item) = self.items.remove(&id) {
+            self.run_ended(item, result);
+        }
+    }
+
+    fn run_ended(&mut self, item: Item, result: Result<Settled, Trouble>) {
+        let now = Instant::now();
+        match result {
+            Ok(Settled::Yes) => {
+                self.queue.settled(item);
+                if let Item::Network(network) = item {
+                    self.wake_waiting_gateways(network);
+                }
+            }
+            Ok(Settled::AfterNetwork(network)) => {
+                self.queue.unsettled(item, now);
+                self.queue.wake(Item::Network(network));
+            }
+            Ok(Settled::Later) => self.queue.unsettled(item, now),
+            Err(trouble) => {
+                tracing::warn!(scope = %item.scope(), %trouble, "a reconciler run broke off");
+                self.queue.unsettled(item, now);
+            }
+        }
+    }
+
+    fn wake_waiting_gateways(&mut self, network: NetworkId) {
+        let view = self.reconciler.store.view();
+        for record in view.children(network, Kind::Gateway) {
+            if let Record::Gateway(gateway) = record
+                && gateway.status.observed_generation < gateway.meta.generation
+            {
+                self.queue.wake(Item::Gateway(gateway.id));
+            }
+        }
+    }
+}
+
+/// The removal of every client token that is past its life.
+fn over_tokens(view: &View, now: Millis) -> Vec<Write> {
+    let tokens = view.records().filter_map(|record| match record {
+        Record::Token(token) if now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS => Some(token.id.key()),
+        _ => None,
+    });
+    tokens.map(Write::Delete).collect()
+}
+
+/// The items that a change of a record concerns.
+fn items(view: &View, key: Key) -> Vec<Item> {
+    let Some(record) = view.record(key) else { return Vec::new() };
+    match record {
+        Record::Network(network) => vec![Item::Network(network.id)],
+        Record::Subnet(subnet) => vec![Item::Network(subnet.network)],
+        Record::Gateway(gateway) => vec![Item::Gateway(gateway.id)],
+        Record::Connection(connection) => vec![Item::Gateway(connection.gateway)],
+        Record::Route(_) | Record::CustomerGateway(_) => record
+            .parents()
+            .into_iter()
+            .chain(view.children(key, Kind::Connection).flat_map(Record::parents))
+            .filter(|parent| parent.kind == Kind::Gateway)
+            .map(|parent| Item::Gateway(causeway_model::GatewayId(parent.id)))
+            .collect(),
+        Record::RouteTable(_) | Record::Order(_) | Record::Token(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,15 @@
+//! Makes the data plane follow the store, and the store's status follow the data plane.
+//!
+//! Level-triggered: a wake-up says which item to look at and nothing else. Each run reads the newest snapshot,
+//! observes, plans, applies, observes again and writes the status.
+
+mod algorithms;
+mod controller;
+mod desired;
+pub mod keys;
+mod queue;
+mod reconciler;
+mod status;
+
+pub use controller::run;
+pub use keys::Item;

@@ -1,0 +1,124 @@
+//! What is to be looked at: each item at most once at a time, and again when it changed meanwhile.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use tokio::time::{Duration, Instant};
+
+use crate::keys::Item;
+
+/// The first pause before an unsettled item is looked at again; it doubles up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// See the module. Plain data: the loop around it does the waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    ready: VecDeque<Item>,
+    queued: HashSet<Item>,
+    running: HashSet<Item>,
+    dirty_while_running: HashSet<Item>,
+    later: HashMap<Item, Instant>,
+    pauses: HashMap<Item, Duration>,
+}
+
+impl Queue {
+    /// The item may have changed.
+    pub fn wake(&mut self, item: Item) {
+        self.later.remove(&item);
+        if self.running.contains(&item) {
+            self.dirty_while_running.insert(item);
+        } else if self.queued.insert(item) {
+            self.ready.push_back(item);
+        }
+    }
+
+    /// Takes the next item to look at.
+    pub fn start(&mut self) -> Option<Item> {
+        let item = self.ready.pop_front()?;
+        self.queued.remove(&item);
+        self.running.insert(item);
+        Some(item)
+    }
+
+    /// The run of an item ended and left nothing to do.
+    pub fn settled(&mut self, item: Item) {
+        self.pauses.remove(&item);
+        self.finish(item);
+    }
+
+    /// The run of an item ended and wants to be repeated after a pause, if no event comes before.
+    pub fn unsettled(&mut self, item: Item, now: Instant) {
+        let pause = self
+            .pauses
+            .entry(item)
+            .and_modify(|pause| *pause = (*pause * 2).min(PAUSE_MAX))
+            .or_insert(PAUSE_MIN);
+        self.later.insert(item, now + *pause);
+        self.finish(item);
+    }
+
+    fn finish(&mut self, item: Item) {
+        self.running.remove(&item);
+        if self.dirty_while_running.remove(&item) {
+            self.wake(item);
+        }
+    }
+
+    /// Makes items ready whose pause is over; gives the time of the next one.
+    pub fn tick(&mut self, now: Instant) -> Option<Instant> {
+        let due: Vec<Item> = self.later.iter().filter(|(_, at)| **at <= now).map(|(item, _)| *item).collect();
+        for item in due {
+            self.wake(item);
+        }
+        self.later.values().min().copied()
+    }
+
+    /// How many runs are under way.
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_model::GatewayId;
+
+    use super::*;
+
+    const ITEM: Item = Item::Gateway(GatewayId(1));
+
+    #[tokio::test]
+    async fn an_item_runs_once_at_a_time_and_again_when_it_changed() {
+        let mut queue = Queue::default();
+        queue.wake(ITEM);
+        queue.wake(ITEM);
+        assert_eq!(queue.start(), Some(ITEM));
+        assert_eq!(queue.start(), None);
+        queue.wake(ITEM);
+        assert_eq!(queue.start(), None, "it is running");
+        queue.settled(ITEM);
+        assert_eq!(queue.start(), Some(ITEM), "it changed while it ran");
+        queue.settled(ITEM);
+        assert_eq!(queue.start(), None);
+    }
+
+    #[tokio::test]
+    async fn pauses_grow_until_the_item_settles() {
+        let mut queue = Queue::default();
+        let mut now = Instant::now();
+        let mut last = Duration::ZERO;
+        for _ in 0..12 {
+            queue.wake(ITEM);
+            assert_eq!(queue.start(), Some(ITEM));
+            queue.unsettled(ITEM, now);
+            let next = queue.tick(now).expect("it waits");
+            assert!(next - now >= last && next - now <= PAUSE_MAX);
+            last = next - now;
+            now = next;
+            queue.tick(now);
+            assert_eq!(queue.start(), Some(ITEM));
+            queue.unsettled(ITEM, now);
+        }
+        assert_eq!(last, PAUSE_MAX);
+    }
+}

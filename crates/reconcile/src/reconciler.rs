@@ -1,0 +1,160 @@
+//! One run for one item: observe, plan, apply, observe, write the status. A run takes no input but the item;
+//! the run after a crash is the everyday run.
+
+use std::sync::Arc;
+
+use causeway_engine::{Engine, EngineError};
+use causeway_model::{Gateway, GatewayId, NetworkId, View};
+use causeway_plan::{Desired, Observed, Plan, plan};
+use causeway_store::{Store, StoreError, transact};
+
+use crate::desired;
+use crate::keys::Item;
+use crate::status::{self, GatewaySeen};
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Settled {
+    /// Nothing is left to be done.
+    Yes,
+    /// The network of the gateway has to be made first.
+    AfterNetwork(NetworkId),
+    /// Something is under way or failed: look again a little later, if no event comes before.
+    Later,
+}
+
+/// Why a run broke off.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The node could not be observed.
+    Engine(EngineError),
+    /// The status could not be written.
+    Store(StoreError),
+    /// The run itself is at fault.
+    Panicked,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Engine(error) => error.fmt(f),
+            Trouble::Store(error) => error.fmt(f),
+            Trouble::Panicked => f.write_str("the run panicked"),
+        }
+    }
+}
+
+impl From<EngineError> for Trouble {
+    fn from(error: EngineError) -> Self {
+        Trouble::Engine(error)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Trouble::Store(error)
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Reconciler {
+    pub store: Arc<dyn Store>,
+    pub engine: Arc<dyn Engine>,
+}
+
+impl Reconciler {
+    pub async fn run(&self, item: Item) -> Result<Settled, Trouble> {
+        match item {
+            Item::Network(id) => self.network(id).await,
+            Item::Gateway(id) => self.gateway(id).await,
+        }
+    }
+
+    async fn network(&self, id: NetworkId) -> Result<Settled, Trouble> {
+        let wished = self.store.view();
+        let (observed, rest, trouble) = self.converge(&desired::network(&wished, id)).await?;
+        if wished.network(id).is_some() {
+            let seen = Arc::clone(&wished);
+            let decide = move |newest: &View| match newest.network(id) {
+                Some(network) => (status::network(newest, network, &seen, &observed), ()),
+                None => (Vec::new(), ()),
+            };
+            self.write(decide).await?;
+        }
+        Ok(if rest.is_empty() && trouble.is_empty() { Settled::Yes } else { Settled::Later })
+    }
+
+    async fn gateway(&self, id: GatewayId) -> Result<Settled, Trouble> {
+        let wished = self.store.view();
+        let (wanted, left) = desired::gateway(&wished, id);
+        if let Some(network) = self.missing_ground(&wished, id).await? {
+            return Ok(Settled::AfterNetwork(network));
+        }
+        let (observed, rest, trouble) = self.converge(&wanted).await?;
+        if wished.gateway(id).is_none() {
+            return Ok(if rest.is_empty() { Settled::Yes } else { Settled::Later });
+        }
+        let is_settled = rest.is_empty() && trouble.is_empty();
+        let decide = move |newest: &View| {
+            let seen = GatewaySeen {
+                wished: &wished,
+                observed: &observed,
+                rest: &rest,
+                left: &left,
+                trouble: &trouble,
+            };
+            let writes =
+                newest.gateway(id).map(|gateway| status::gateway(newest, gateway, &seen)).unwrap_or_default();
+            (writes, ())
+        };
+        self.write(decide).await?;
+        Ok(if is_settled { Settled::Yes } else { Settled::Later })
+    }
+
+    /// The network that has to be made before the gateway can be.
+    async fn missing_ground(&self, view: &View, id: GatewayId) -> Result<Option<NetworkId>, Trouble> {
+        let Some(gateway) = view.gateway(id).filter(|gateway| needs_ground(gateway)) else { return Ok(None) };
+        let Some(network) = gateway.network else { return Ok(None) };
+        let observed = self.engine.observe(&Item::Network(network).scope()).await?;
+        Ok((!status::has_ground(view, gateway, &observed)).then_some(network))
+    }
+
+    /// Applies what is to be done and tells what was seen then, what is left, and what went wrong. A failed step
+    /// does not keep the others from being tried: the next run is the retry.
+    async fn converge(&self, wanted: &Desired) -> Result<(Observed, Plan, String), Trouble> {
+        let observed = self.engine.observe(&wanted.scope).await?;
+        let todo = plan(wanted, &observed);
+        if todo.is_empty() {
+            return Ok((observed, todo, String::new()));
+        }
+        let mut trouble = String::new();
+        for step in &todo.steps {
+            tracing::debug!(key = %step.key(), "apply");
+            if let Err(error) = self.engine.apply(step).await {
+                tracing::warn!(key = %step.key(), %error, "a step failed");
+                if trouble.is_empty() {
+                    trouble = format!("{}: {error}", step.key());
+                }
+            }
+        }
+        let observed = self.engine.observe(&wanted.scope).await?;
+        let rest = plan(wanted, &observed);
+        Ok((observed, rest, trouble))
+    }
+
+    /// Writes the status, but only when it changes: a status that stays the same wakes nobody.
+    async fn write(
+        &self,
+        mut decide: impl FnMut(&View) -> (Vec<causeway_model::Write>, ()) + Send + 'static,
+    ) -> Result<(), Trouble> {
+        if decide(&self.store.view()).0.is_empty() {
+            return Ok(());
+        }
+        transact(&*self.store, decide).await?;
+        Ok(())
+    }
+}
+
+fn needs_ground(gateway: &Gateway) -> bool {
+    gateway.paid && !gateway.meta.deleting
+}

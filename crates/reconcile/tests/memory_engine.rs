@@ -1,0 +1,259 @@
+//! The whole loop on the memory engine: what is asked for becomes active, peers find each other, what is deleted
+//! goes, and a new controller carries on where a dead one stopped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use causeway_engine::{Engine, EngineError, EngineInfo, MemoryEngine};
+use causeway_model::fixtures::{gateway, meta};
+use causeway_model::{
+    Connection, ConnectionId, ConnectionStatus, CustomerGateway, CustomerGatewayId, DhGroup, Encryption,
+    EspProposal, Gateway, GatewayId, GatewayState, IkeProposal, IkeVersion, Integrity, Network, NetworkId,
+    Record, RouteTable, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel, View, Write,
+};
+use causeway_plan::{ObjectKey, Observed, Scope, Step};
+use causeway_store::{MemoryStore, Store, transact};
+use futures_util::future::BoxFuture;
+use tokio::sync::broadcast::Receiver;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn ground() -> Vec<Write> {
+    let network = Network {
+        id: NetworkId(1),
+        meta: meta(100, "net"),
+        cidr: "10.0.0.0/8".parse().unwrap(),
+        secondary_cidrs: vec![],
+        main_table: RouteTableId(1),
+        is_default: false,
+        observed_generation: 0,
+    };
+    let table =
+        RouteTable { id: RouteTableId(1), meta: meta(101, "rtb"), network: NetworkId(1), is_main: true };
+    let subnet = Subnet {
+        id: SubnetId(1),
+        meta: meta(102, "subnet"),
+        network: NetworkId(1),
+        zone: "a".into(),
+        cidr: "10.0.0.0/16".parse().unwrap(),
+        table: RouteTableId(1),
+        observed_generation: 0,
+    };
+    vec![Write::Put(network.into()), Write::Put(table.into()), Write::Put(subnet.into())]
+}
+
+/// Gateway `n`'s connection to gateway `other`.
+fn connection(n: u64, other: u64, psk: &str) -> [Write; 2] {
+    let [own_ip, other_ip] = [n, other].map(|n| gateway(n).instances[0].public_ip);
+    let peer = CustomerGateway {
+        id: CustomerGatewayId(n),
+        meta: meta(200 + n, "cgw"),
+        ip: other_ip,
+        asn: None,
+        bgp_key: None,
+    };
+    let connection = Connection {
+        id: ConnectionId(n),
+        meta: meta(300 + n, "conn"),
+        gateway: GatewayId(n),
+        selection: Selection::Routes,
+        local_subnets: vec![],
+        remote_subnets: vec![format!("192.168.{other}.0/24").parse().unwrap()],
+        tunnels: vec![Tunnel {
+            external: None,
+            customer_gateway: peer.id,
+            psk: Secret::new(psk),
+            local_id: own_ip.to_string(),
+            remote_id: other_ip.to_string(),
+            ike: IkeProposal {
+                version: IkeVersion::V2,
+                encryption: Encryption::Aes128Cbc,
+                integrity: Integrity::Sha1,
+                dh_group: DhGroup(14),
+                lifetime_s: 86_400,
+            },
+            esp: EspProposal {
+                encryption: Encryption::Aes128Cbc,
+                integrity: Integrity::Sha1,
+                pfs_group: None,
+                lifetime_s: 3_600,
+                lifetime_bytes: None,
+            },
+            dpd: None,
+            nat_traversal: true,
+            bgp: None,
+        }],
+        health_check: None,
+        initiate: true,
+        status: ConnectionStatus::default(),
+    };
+    [Write::Put(peer.into()), Write::Put(connection.into())]
+}
+
+async fn write(store: &Arc<dyn Store>, writes: impl IntoIterator<Item = Write>) {
+    let writes: Vec<Write> = writes.into_iter().collect();
+    transact(&**store, move |_| (writes.clone(), ())).await.unwrap();
+}
+
+async fn eventually(store: &Arc<dyn Store>, what: &str, test: impl Fn(&View) -> bool) {
+    let wait = async {
+        while !test(&store.view()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("it never came to this: {what}"));
+}
+
+fn is_active(view: &View, n: u64) -> bool {
+    view.gateway(GatewayId(n)).is_some_and(|gateway| gateway.state() == GatewayState::Active)
+}
+
+fn is_up(view: &View, n: u64) -> bool {
+    view.connection(ConnectionId(n)).is_some_and(|connection| connection.is_up())
+}
+
+#[tokio::test]
+async fn gateways_come_find_each_other_and_go() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::default());
+    let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
+    write(&store, ground()).await;
+    write(&store, [1, 2].map(|n| Write::Put(gateway(n).into()))).await;
+    eventually(&store, "both active", |view| is_active(view, 1) && is_active(view, 2)).await;
+    write(&store, connection(1, 2, "secret")).await;
+    eventually(&store, "one side waits", |view| {
+        view.connection(ConnectionId(1)).is_some_and(|it| it.status.was_active && !it.is_up())
+    })
+    .await;
+    write(&store, connection(2, 1, "secret")).await;
+    eventually(&store, "both up", |view| is_up(view, 1) && is_up(view, 2)).await;
+
+    // The controller dies; what is asked for meanwhile is done by the next one.
+    controller.abort();
+    let _ = controller.await;
+    let mut doomed = (**store.view().connection(ConnectionId(2)).unwrap()).clone();
+    doomed.meta.deleting = true;
+    doomed.meta.generation += 1;
+    write(&store, [Write::Put(doomed.into())]).await;
+    let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
+    eventually(&store, "gone and down", |view| view.connection(ConnectionId(2)).is_none() && !is_up(view, 1))
+        .await;
+
+    for n in [1, 2] {
+        let mut doomed: Gateway = (**store.view().gateway(GatewayId(n)).unwrap()).clone();
+        doomed.meta.deleting = true;
+        doomed.meta.generation += 1;
+        write(&store, [Write::Put(doomed.into())]).await;
+    }
+    eventually(&store, "no gateway", |view| {
+        !view.records().any(|record| matches!(record, Record::Gateway(_) | Record::Connection(_)))
+    })
+    .await;
+    let mut doomed = (**store.view().network(NetworkId(1)).unwrap()).clone();
+    doomed.meta.deleting = true;
+    let mut subnet = (**store.view().subnet(SubnetId(1)).unwrap()).clone();
+    subnet.meta.deleting = true;
+    write(&store, [Write::Put(doomed.into()), Write::Put(subnet.into())]).await;
+    eventually(&store, "no network", |view| view.network(NetworkId(1)).is_none()).await;
+    assert!(engine.list_scopes().await.unwrap().is_empty(), "nothing is left in the data plane");
+    controller.abort();
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_know_is_removed_at_start() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::default());
+    let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
+    write(&store, ground().into_iter().chain([Write::Put(gateway(1).into())])).await;
+    eventually(&store, "active", |view| is_active(view, 1)).await;
+    controller.abort();
+    let _ = controller.await;
+    let empty: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let controller = tokio::spawn(causeway_reconcile::run(empty, Arc::clone(&engine)));
+    let wait = async {
+        while !engine.list_scopes().await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("orphans are removed");
+    controller.abort();
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_not_carried_is_told_and_keeps_nothing_else_down() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::default());
+    let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), engine));
+    write(&store, ground().into_iter().chain([1, 2].map(|n| Write::Put(gateway(n).into())))).await;
+    let mut writes = connection(1, 2, "secret");
+    if let Write::Put(Record::Connection(it)) = &mut writes[1] {
+        Arc::make_mut(it).tunnels[0].esp.encryption = Encryption::Sm4Cbc;
+    }
+    write(&store, writes).await;
+    eventually(&store, "told", |view| {
+        is_active(view, 1)
+            && view
+                .connection(ConnectionId(1))
+                .is_some_and(|it| it.tunnel_status(0).trouble.contains("SM4") && !it.is_up())
+    })
+    .await;
+    controller.abort();
+}
+
+/// An engine that refuses every tunnel.
+struct NoTunnels(MemoryEngine);
+
+impl Engine for NoTunnels {
+    fn info(&self) -> EngineInfo {
+        self.0.info()
+    }
+
+    fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, EngineError>> {
+        self.0.observe(scope)
+    }
+
+    fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<(), EngineError>> {
+        match step.key() {
+            key @ ObjectKey::Tunnel(_) => Box::pin(async {
+                Err(EngineError::Unsupported { object: Box::new(key), what: "it refuses: this".to_owned() })
+            }),
+            _ => self.0.apply(step),
+        }
+    }
+
+    fn watch(&self) -> Receiver<Scope> {
+        self.0.watch()
+    }
+
+    fn list_scopes(&self) -> BoxFuture<'_, Result<Vec<Scope>, EngineError>> {
+        self.0.list_scopes()
+    }
+
+    fn remove_scope<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.0.remove_scope(scope)
+    }
+
+    fn cleanup_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.0.cleanup_all()
+    }
+}
+
+#[tokio::test]
+async fn a_refused_tunnel_is_told_and_keeps_the_gateway_open_for_its_removal() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine: Arc<dyn Engine> = Arc::new(NoTunnels(MemoryEngine::default()));
+    let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), engine));
+    write(&store, ground().into_iter().chain([Write::Put(gateway(1).into())])).await;
+    write(&store, connection(1, 2, "secret")).await;
+    let mut touched = (**store.view().gateway(GatewayId(1)).unwrap()).clone();
+    touched.meta.generation += 1;
+    write(&store, [Write::Put(touched.into())]).await;
+    eventually(&store, "active, with a trouble of the tunnel", |view| {
+        let told = view
+            .connection(ConnectionId(1))
+            .is_some_and(|it| !it.status.was_active && it.tunnel_status(0).trouble.contains("it refuses"));
+        is_active(view, 1) && told
+    })
+    .await;
+    controller.abort();
+}

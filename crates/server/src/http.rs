@@ -1,0 +1,151 @@
+//! Sockets: HTTP/1.1, plain and over TLS.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use causeway_dialect::{Request, Response};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::limits::{
+    BODY_BYTES_MAX, BODY_TIME_MAX, CONNECTIONS_MAX, DRAIN_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX,
+};
+use crate::service::Service;
+
+/// Serves until `stop` turns true, then lets open requests finish.
+///
+/// With `tls` every connection is one of TLS.
+pub async fn serve(
+    service: Arc<Service>,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        let socket = match accepted {
+            Ok((socket, _)) => socket,
+            Err(error) => {
+                // Out of file descriptors, most likely: existing connections may free some.
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let _ = socket.set_nodelay(true);
+        let (service, tls, stop) = (Arc::clone(&service), tls.clone(), stop.clone());
+        connections.spawn(async move {
+            match tls {
+                None => connection(service, socket, stop).await,
+                Some(tls) => match tokio::time::timeout(HEAD_TIME_MAX, tls.accept(socket)).await {
+                    Ok(Ok(socket)) => connection(service, socket, stop).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
+                },
+            }
+            drop(place);
+        });
+    }
+    let drain = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(DRAIN_TIME_MAX, drain).await;
+}
+
+async fn connection(
+    service: Arc<Service>,
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    mut stop: watch::Receiver<bool>,
+) {
+    let handler = service_fn(move |request| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, Infallible>(handle(&service, request).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(socket), handler);
+    tokio::pin!(connection);
+    // The guard that `wait_for` gives must not live on.
+    let told_to_stop = async move { stop.wait_for(|stop| *stop).await.map(|_| ()) };
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        _ = told_to_stop => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn handle(service: &Service, request: hyper::Request<Incoming>) -> hyper::Response<Full<Bytes>> {
+    if request.uri().path() == "/healthz" {
+        return plain(200, "ok\n");
+    }
+    let (head, body) = request.into_parts();
+    let mut read = Request {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head
+            .headers
+            .iter()
+            .filter_map(|(name, value)| {
+                let value = std::str::from_utf8(value.as_bytes()).ok()?;
+                Some((name.as_str().to_owned(), value.to_owned()))
+            })
+            .collect(),
+        body: Bytes::new(),
+    };
+    if read.header("host").is_none()
+        && let Some(authority) = head.uri.authority()
+    {
+        read.headers.push(("host".to_owned(), authority.to_string()));
+    }
+    match tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+        Ok(Ok(body)) => read.body = body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return finish(service.too_large(&read)),
+        Ok(Err(_)) => return plain(400, "the body could not be read\n"),
+        Err(_) => return plain(408, "the body took too long\n"),
+    }
+    finish(service.answer(&read).await)
+}
+
+fn plain(status: u16, text: &'static str) -> hyper::Response<Full<Bytes>> {
+    finish(Response {
+        status,
+        content_type: "text/plain; charset=utf-8",
+        headers: Vec::new(),
+        body: text.as_bytes().to_vec(),
+    })
+}
+
+fn finish(response: Response) -> hyper::Response<Full<Bytes>> {
+    let mut builder =
+        hyper::Response::builder().status(response.status).header("content-type", response.content_type);
+    for (name, value) in response.headers {
+        builder = builder.header(name, value);
+    }
+    builder.body(Full::new(Bytes::from(response.body))).unwrap_or_else(|error| {
+        tracing::error!(%error, "a response could not be written");
+        let mut broken = hyper::Response::new(Full::new(Bytes::new()));
+        *broken.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+        broken
+    })
+}

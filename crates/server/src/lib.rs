@@ -1,0 +1,12 @@
+//! Sockets, limits, authentication and the choice of the dialect. Knows no action.
+
+pub mod clock;
+pub mod http;
+pub mod keyring;
+pub mod limits;
+mod rate;
+mod replay;
+pub mod service;
+
+pub use keyring::{AccessKey, Keyring};
+pub use service::Service;

@@ -1,0 +1,57 @@
+//! Rate limits: calls of one action by one account within a window.
+//!
+//! Counted in fixed windows, because the refusal tells how many calls were counted.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use causeway_dialect::RateLimit;
+
+use crate::limits::RATE_COUNTERS_MAX;
+
+#[derive(Clone, Copy)]
+struct Counter {
+    window: i64,
+    calls: u32,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Rates {
+    counters: Mutex<HashMap<String, Counter>>,
+}
+
+impl Rates {
+    /// Counts a call. `Err` tells the calls counted in this window when they are more than allowed.
+    pub fn count(&self, who_and_what: &str, limit: RateLimit, now_s: i64) -> Result<(), u32> {
+        let window = now_s.div_euclid(i64::from(limit.per_s.max(1)));
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if counters.len() >= RATE_COUNTERS_MAX {
+            counters.retain(|_, counter| counter.window >= window);
+        }
+        if !counters.contains_key(who_and_what) {
+            counters.insert(who_and_what.to_owned(), Counter { window, calls: 0 });
+        }
+        let Some(counter) = counters.get_mut(who_and_what) else { return Ok(()) };
+        if counter.window != window {
+            *counter = Counter { window, calls: 0 };
+        }
+        counter.calls = counter.calls.saturating_add(1);
+        if counter.calls > limit.calls { Err(counter.calls) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_window_allows_its_calls() {
+        let rates = Rates::default();
+        let limit = RateLimit { calls: 2, per_s: 1 };
+        let counted: Vec<_> = (0..4).map(|_| rates.count("a", limit, 7)).collect();
+        assert_eq!(counted, [Ok(()), Ok(()), Err(3), Err(4)]);
+        assert_eq!(rates.count("b", limit, 7), Ok(()));
+        assert_eq!(rates.count("a", limit, 8), Ok(()));
+    }
+}

@@ -1,0 +1,86 @@
+//! What every store must do. A store's tests call [`run`] with a way to make an empty one.
+
+use std::sync::Arc;
+
+use causeway_model::{Key, Kind, Millis, Token, TokenId, View, Write};
+
+use crate::store::{Store, transact};
+
+fn counter(n: u64) -> Write {
+    let token = Token {
+        id: TokenId(1),
+        scope: "counter".to_owned(),
+        fingerprint: n,
+        subject: Key { kind: Kind::Token, id: 1 },
+        used: Millis(0),
+    };
+    Write::Put(token.into())
+}
+
+fn count(view: &View) -> u64 {
+    view.token(TokenId(1)).map_or(0, |token| token.fingerprint)
+}
+
+/// Runs every check. Panics where one fails.
+pub async fn run<S: Store>(make: impl Fn() -> S) {
+    serialises(Arc::new(make())).await;
+    snapshots_stand_still(&make()).await;
+    acknowledged_writes_are_visible(&make()).await;
+    watch_tells_the_keys(&make()).await;
+    nothing_to_write_is_fine(&make()).await;
+    a_panicking_decision_harms_nobody_else(&make()).await;
+}
+
+/// Many tasks that each read and add one lose no addition.
+async fn serialises<S: Store>(store: Arc<S>) {
+    const TASKS: u64 = 16;
+    const EACH: u64 = 50;
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for _ in 0..EACH {
+                    let add_one = |view: &View| (vec![counter(count(view) + 1)], ());
+                    transact(&*store, add_one).await.expect("the store commits");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("the task ends");
+    }
+    assert_eq!(count(&store.view()), TASKS * EACH);
+}
+
+async fn snapshots_stand_still(store: &dyn Store) {
+    let before = store.view();
+    transact(store, |_| (vec![counter(7)], ())).await.expect("the store commits");
+    assert_eq!((count(&before), count(&store.view())), (0, 7));
+}
+
+async fn acknowledged_writes_are_visible(store: &dyn Store) {
+    let (answer, view) =
+        transact(store, |view| (vec![counter(count(view) + 5)], "five")).await.expect("commits");
+    assert_eq!((answer, count(&view), count(&store.view())), ("five", 5, 5));
+    transact(store, |_| (vec![Write::Delete(TokenId(1).key())], ())).await.expect("the store commits");
+    assert!(store.view().is_empty());
+}
+
+async fn watch_tells_the_keys(store: &dyn Store) {
+    let mut watch = store.watch();
+    transact(store, |_| (vec![counter(1)], ())).await.expect("the store commits");
+    assert_eq!(watch.recv().await.expect("a change")[..], [TokenId(1).key()]);
+}
+
+async fn nothing_to_write_is_fine(store: &dyn Store) {
+    let (answer, view) = transact(store, |view| (Vec::new(), view.len())).await.expect("the store answers");
+    assert_eq!((answer, view.len()), (0, 0));
+}
+
+async fn a_panicking_decision_harms_nobody_else(store: &dyn Store) {
+    let broken =
+        transact(store, |_| -> (Vec<Write>, ()) { panic!("a fault in a decision, made by this test") });
+    assert!(broken.await.is_err());
+    transact(store, |_| (vec![counter(3)], ())).await.expect("the store goes on");
+    assert_eq!(count(&store.view()), 3);
+}

@@ -1,0 +1,213 @@
+//! The embedded store: one SQLite file, which `sqlite3` can inspect.
+//!
+//! Table `records` holds kind, id, revision and JSON of every record; secrets inside the JSON are sealed.
+//! Table `secrets` holds the service's own sealed texts by name.
+
+use std::fs::File;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use causeway_model::{Key, Kind, Record, View, Write};
+use futures_util::future::BoxFuture;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+use crate::store::{Decider, Store, StoreError};
+use crate::vault::Vault;
+use crate::writer::{Sink, Writer};
+
+/// The layout of the file. A file of another version is refused rather than misread.
+const SCHEMA_VERSION: i64 = 1;
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS records (
+        kind TEXT NOT NULL, id INTEGER NOT NULL, revision INTEGER NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (kind, id)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, sealed TEXT NOT NULL) WITHOUT ROWID;
+";
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        StoreError::Failed(error.to_string())
+    }
+}
+
+/// See the module.
+pub struct SqliteStore {
+    writer: Writer,
+    vault: Arc<Vault>,
+    /// A second connection for the table `secrets`, which the writer does not use.
+    secrets: Mutex<Connection>,
+    /// Locked as long as this store is open: two processes would each decide on a snapshot of their own.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store in a directory, or makes it. The directory holds `store.sqlite` and `key`.
+    ///
+    /// # Errors
+    /// When the files can't be read, made or opened with the key file.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
+        // Records name customers and addresses: they are the owner's alone, as the sealed secrets are.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        let lock =
+            File::options().append(true).create(true).mode(0o600).open(dir.join("lock")).map_err(failed)?;
+        lock.try_lock().map_err(|_| StoreError::InUse(dir.display().to_string()))?;
+        let vault = Arc::new(Vault::open(&dir.join("key")).map_err(failed)?);
+        let path = dir.join("store.sqlite");
+        // SQLite gives its journals the permissions of the file that it finds.
+        File::options().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+        let connection = connect(&path)?;
+        let view = load(&connection, &vault)?;
+        let secrets = Mutex::new(connect(&path)?);
+        let writer = Writer::start(view, Committer { connection, vault: Arc::clone(&vault) })?;
+        Ok(Self { writer, vault, secrets, _lock: lock })
+    }
+
+    /// A text of the service's own that is kept sealed, such as the development key.
+    ///
+    /// # Errors
+    /// When the store fails, or the text can't be opened.
+    pub fn secret(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let connection = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let sealed: Option<String> = connection
+            .query_row("SELECT sealed FROM secrets WHERE name = ?1", [name], |row| row.get(0))
+            .optional()?;
+        sealed
+            .map(|sealed| {
+                self.vault.open_text(name, &sealed).ok_or_else(|| StoreError::Sealed(name.to_owned()))
+            })
+            .transpose()
+    }
+
+    /// Keeps a text of the service's own.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn set_secret(&self, name: &str, text: &str) -> Result<(), StoreError> {
+        let sealed = self.vault.seal(name, text).ok_or_else(|| StoreError::Sealed(name.to_owned()))?;
+        let connection = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.execute("INSERT OR REPLACE INTO secrets VALUES (?1, ?2)", [name, &sealed])?;
+        Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    fn view(&self) -> Arc<View> {
+        self.writer.view()
+    }
+
+    fn transact(&self, decider: Decider) -> BoxFuture<'_, Result<Arc<View>, StoreError>> {
+        self.writer.transact(decider)
+    }
+
+    fn watch(&self) -> broadcast::Receiver<Arc<[Key]>> {
+        self.writer.watch()
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version != 0 && version != SCHEMA_VERSION {
+        let text = format!("{} has layout {version}, not {SCHEMA_VERSION}", path.display());
+        return Err(StoreError::Failed(text));
+    }
+    connection.execute_batch(SCHEMA)?;
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    Ok(connection)
+}
+
+fn load(connection: &Connection, vault: &Vault) -> Result<View, StoreError> {
+    let mut statement = connection.prepare("SELECT kind, id, value FROM records")?;
+    let mut rows = statement.query([])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (kind, id, value): (String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        records.push(read_record(vault, &kind, id.cast_unsigned(), &value)?);
+    }
+    // In order of creation, so that the lists grow at their ends.
+    records.sort_by_key(|record: &Record| record.meta().map_or(0, |meta| meta.seq));
+    let mut view = View::default();
+    view.apply(&records.into_iter().map(Write::Put).collect::<Vec<_>>());
+    Ok(view)
+}
+
+fn read_record(vault: &Vault, kind: &str, id: u64, value: &str) -> Result<Record, StoreError> {
+    let unreadable =
+        |what: &str| StoreError::Failed(format!("a record of kind {kind} can't be read: {what}"));
+    let known = Kind::from_word(kind).ok_or_else(|| unreadable("unknown kind"))?;
+    let json = if has_secrets(known) {
+        let mut tree: Value = serde_json::from_str(value).map_err(|error| unreadable(&error.to_string()))?;
+        let key = Key { kind: known, id };
+        vault.open_tree(&key.to_string(), &mut tree).ok_or_else(|| StoreError::Sealed(kind.to_owned()))?;
+        tree.to_string()
+    } else {
+        value.to_owned()
+    };
+    Record::from_json(known, json.as_bytes()).map_err(|error| unreadable(&error.to_string()))
+}
+
+/// Kinds whose records hold secrets.
+fn has_secrets(kind: Kind) -> bool {
+    matches!(kind, Kind::Connection | Kind::CustomerGateway)
+}
+
+struct Committer {
+    connection: Connection,
+    vault: Arc<Vault>,
+}
+
+impl Committer {
+    fn text(&self, record: &Record) -> Result<String, StoreError> {
+        let failed = |error: serde_json::Error| StoreError::Failed(error.to_string());
+        let key = record.key();
+        let json = record.to_json().map_err(failed)?;
+        if !has_secrets(key.kind) {
+            return String::from_utf8(json).map_err(|error| StoreError::Failed(error.to_string()));
+        }
+        let mut tree: Value = serde_json::from_slice(&json).map_err(failed)?;
+        self.vault
+            .seal_tree(&key.to_string(), &mut tree)
+            .ok_or_else(|| StoreError::Sealed(key.to_string()))?;
+        Ok(tree.to_string())
+    }
+}
+
+impl Sink for Committer {
+    fn commit(&mut self, revision: u64, writes: &[Write]) -> Result<(), StoreError> {
+        // Of several writes of one record in a group only the last counts.
+        let mut last = std::collections::HashMap::new();
+        for write in writes {
+            last.insert(write.key(), write);
+        }
+        let texts = last
+            .into_iter()
+            .map(|(key, write)| match write {
+                Write::Put(record) => Ok((key, Some(self.text(record)?))),
+                Write::Delete(_) => Ok((key, None)),
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let transaction = self.connection.transaction()?;
+        {
+            let mut put =
+                transaction.prepare_cached("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4)")?;
+            let mut delete = transaction.prepare_cached("DELETE FROM records WHERE kind = ?1 AND id = ?2")?;
+            for (key, text) in &texts {
+                // SQLite integers are signed; the bits are kept.
+                let id = key.id.cast_signed();
+                match text {
+                    Some(text) => put.execute(params![key.kind.word(), id, revision.cast_signed(), text])?,
+                    None => delete.execute(params![key.kind.word(), id])?,
+                };
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}

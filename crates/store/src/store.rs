@@ -1,0 +1,69 @@
+//! What a store is.
+
+use std::sync::{Arc, Mutex};
+
+use causeway_model::{Key, View, Write};
+use futures_util::future::BoxFuture;
+use tokio::sync::broadcast;
+
+/// How many commits a watcher may lag behind before it has to look at everything anew.
+pub const WATCH_QUEUE: usize = 4_096;
+
+/// Looks at the newest snapshot and says what is to be written. It may be called more than once: a store
+/// that shares its data with other processes calls it again when it lost against one of them.
+pub type Decider = Box<dyn FnMut(&View) -> Vec<Write> + Send>;
+
+/// Why a transaction failed. Nothing of it was written.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store's files can't be read or written.
+    #[error("the store failed: {0}")]
+    Failed(String),
+    /// A sealed value can't be opened: the key file is not the one that the store was written with.
+    #[error("a secret of {0} can't be opened with this key file")]
+    Sealed(String),
+    /// Another process has the store open.
+    #[error("{0} is in use by another process")]
+    InUse(String),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Snapshots, transactions and a watch.
+///
+/// Every store keeps these rules; [`contract`](crate::contract) tests them:
+/// - Transactions happen one after the other, each on the snapshot that the one before it led to.
+/// - A transaction is durable before it is acknowledged, and all of it or nothing is.
+/// - A snapshot holds only what is durable, and never changes.
+pub trait Store: Send + Sync + 'static {
+    /// The newest durable snapshot. Never waits.
+    fn view(&self) -> Arc<View>;
+
+    /// Decides and writes. Gives the snapshot that the transaction led to.
+    fn transact(&self, decider: Decider) -> BoxFuture<'_, Result<Arc<View>, StoreError>>;
+
+    /// The keys that each commit from now on changes.
+    fn watch(&self) -> broadcast::Receiver<Arc<[Key]>>;
+}
+
+/// Runs a transaction that also answers something: the answer of its last try.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn transact<T: Send + 'static>(
+    store: &dyn Store,
+    mut decide: impl FnMut(&View) -> (Vec<Write>, T) + Send + 'static,
+) -> Result<(T, Arc<View>), StoreError> {
+    let answer = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&answer);
+    let view = store
+        .transact(Box::new(move |view| {
+            let (writes, value) = decide(view);
+            *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
+            writes
+        }))
+        .await?;
+    let value = answer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    value.map(|value| (value, view)).ok_or(StoreError::Closed)
+}

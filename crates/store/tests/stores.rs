@@ -1,0 +1,66 @@
+//! Each store keeps the contract; the embedded one also survives being reopened and keeps secrets sealed.
+
+use std::os::unix::fs::PermissionsExt;
+
+use causeway_model::fixtures::{gateway, meta};
+use causeway_model::{CustomerGateway, CustomerGatewayId, GatewayId, Secret, Write};
+use causeway_store::{MemoryStore, SqliteStore, Store, StoreError, contract, transact};
+
+#[tokio::test]
+async fn memory_store_keeps_the_contract() {
+    contract::run(|| MemoryStore::new().unwrap()).await;
+}
+
+#[tokio::test]
+async fn sqlite_store_keeps_the_contract() {
+    let dirs = std::cell::RefCell::new(Vec::new());
+    contract::run(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path()).unwrap();
+        dirs.borrow_mut().push(dir);
+        store
+    })
+    .await;
+}
+
+fn peer(psk: &str) -> CustomerGateway {
+    CustomerGateway {
+        id: CustomerGatewayId(u64::MAX),
+        meta: meta(3, "cgw"),
+        ip: [203, 0, 113, 7].into(),
+        asn: Some(65_000),
+        bgp_key: Some(Secret::new(psk)),
+    }
+}
+
+#[tokio::test]
+async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    store.set_secret("development-key", "tops3cret").unwrap();
+    let writes = vec![Write::Put(gateway(1).into()), Write::Put(peer("hunter2").into())];
+    transact(&store, move |_| (writes.clone(), ())).await.unwrap();
+    transact(&store, |_| (vec![Write::Delete(GatewayId(1).key())], ())).await.unwrap();
+    transact(&store, |_| (vec![Write::Put(gateway(2).into())], ())).await.unwrap();
+    drop(store);
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let second = SqliteStore::open(dir.path());
+    assert!(matches!(second, Err(StoreError::InUse(_))), "one process at a time");
+    let view = store.view();
+    assert_eq!(view.len(), 2);
+    assert_eq!(**view.gateway(GatewayId(2)).unwrap(), gateway(2));
+    assert_eq!(**view.customer_gateway(CustomerGatewayId(u64::MAX)).unwrap(), peer("hunter2"));
+    assert_eq!(store.secret("development-key").unwrap().as_deref(), Some("tops3cret"));
+    assert_eq!(store.secret("another").unwrap(), None);
+    drop(store);
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+        let bytes = std::fs::read(entry.path()).unwrap();
+        for secret in ["hunter2", "tops3cret"] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+        }
+    }
+    std::fs::write(dir.path().join("key"), [0; 32]).unwrap();
+    assert!(SqliteStore::open(dir.path()).is_err(), "another key file opens nothing");
+}

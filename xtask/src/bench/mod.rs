@@ -1,0 +1,75 @@
+//! Benchmarks: ours and a peer's side by side in one run.
+
+mod api;
+mod gateways;
+mod load;
+mod moto;
+mod service;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// Requests per second of the API, beside moto_server on the same machine.
+    Api(Api),
+    /// Real gateways: how fast they come, what they weigh, what they carry. Needs root.
+    Gateways(Gateways),
+}
+
+/// `cargo xtask bench api`.
+#[derive(Debug, clap::Args)]
+pub struct Api {
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 3)]
+    pub seconds: u64,
+    /// Rounds; the medians are told.
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// Numbers of gateways to measure at, ascending.
+    #[arg(long, value_delimiter = ',', default_value = "100,10000,100000")]
+    pub sizes: Vec<usize>,
+    /// Connections of the load.
+    #[arg(long, default_value_t = 16)]
+    pub connections: usize,
+    /// The service's binary, built with `cargo build --release`.
+    #[arg(long, default_value = "target/release/causeway")]
+    pub causeway: PathBuf,
+    /// `moto_server` (`pip install 'moto[ec2,server]'`); without it only ours is measured.
+    #[arg(long)]
+    pub moto: Option<PathBuf>,
+}
+
+/// `cargo xtask bench gateways`.
+#[derive(Debug, clap::Args)]
+pub struct Gateways {
+    /// Gateways made one after the other.
+    #[arg(long, default_value_t = 20)]
+    pub one_by_one: usize,
+    /// Gateways made at once.
+    #[arg(long, default_value_t = 100)]
+    pub at_once: usize,
+    /// Pairs connected, one after the other.
+    #[arg(long, default_value_t = 10)]
+    pub connections: usize,
+    /// Bandwidths to buy and measure, in Mbit/s.
+    #[arg(long, value_delimiter = ',', default_value = "5,10,20,50,100,200,500,1000")]
+    pub bandwidths: Vec<u32>,
+    /// The service's binary, built with `cargo build --release`.
+    #[arg(long, default_value = "target/release/causeway")]
+    pub causeway: PathBuf,
+}
+
+/// Runs a benchmark and prints its table.
+///
+/// # Errors
+/// When a service can't be started or answers wrongly.
+pub fn run(what: &What) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match what {
+        What::Api(options) => runtime.block_on(api::run(options)),
+        What::Gateways(options) => runtime.block_on(gateways::run(options)),
+    }
+}
