@@ -5,11 +5,15 @@ use causeway_model::{
     AccountId, Charge, DhGroup, Encryption, EspProposal, Exposure, ExternalId, Features, GatewayState,
     IkeProposal, IkeVersion, Integrity, Kind, Record, Region, Selection,
 };
-use proptest::prelude::*;
 
 use super::*;
 use crate::operation::*;
 use crate::*;
+
+#[path = "decide_connection_tests.rs"]
+mod connections;
+#[path = "decide_property_tests.rs"]
+mod properties;
 
 fn mint(kind: Kind, _: &Region, random: u64) -> ExternalId {
     format!("{}-{random:016x}", kind.word()).into()
@@ -334,54 +338,6 @@ fn another_account_region_or_api_sees_nothing() {
 }
 
 #[test]
-fn a_connection_makes_its_gateway_busy_and_is_deleted_before_it() {
-    let (mut world, network, id) = with_gateway();
-    let one = world.make(peer([203, 0, 113, 1]));
-    let two = world.make(peer([203, 0, 113, 2]));
-    assert_eq!(world.act(peer([203, 0, 113, 2])).unwrap_err(), OpError::DuplicateCustomerIp);
-    let made = world.make(Operation::CreateConnection(connection(&id, &[&one], "192.168.0.0/16")));
-    assert_eq!(world.gateway(&id).state(), GatewayState::Updating);
-    let second = Operation::CreateConnection(connection(&id, &[&two], "172.16.0.0/16"));
-    let busy = OpError::Busy { kind: Kind::Gateway, id: id.clone() };
-    assert_eq!(world.act(second.clone()).unwrap_err(), busy);
-    world.settle();
-    world.act(second).unwrap();
-    world.settle();
-    for (operation, kind, subject, by) in [
-        (Operation::DeleteGateway(delete(&id)), Kind::Gateway, &id, Kind::Connection),
-        (Operation::DeleteCustomerGateway(delete(&one)), Kind::CustomerGateway, &one, Kind::Connection),
-        (Operation::DeleteNetwork(delete(&network)), Kind::Network, &network, Kind::Subnet),
-    ] {
-        let in_use = OpError::InUse { kind, id: subject.clone(), by };
-        assert_eq!(world.act(operation).unwrap_err(), in_use);
-    }
-    let routes = |world: &World| world.view.children(world.gateway(&id).id, Kind::Route).count();
-    assert_eq!(routes(&world), 2, "each remote range is routed to the gateway");
-    world.act(Operation::DeleteConnection(delete(&made))).unwrap();
-    assert_eq!(routes(&world), 1);
-    world.settle();
-    world.act(Operation::DeleteCustomerGateway(delete(&one))).unwrap();
-}
-
-#[test]
-fn connections_have_as_many_tunnels_as_the_gateway_has_instances() {
-    let (mut world, _, id) = with_gateway();
-    let one = world.make(peer([203, 0, 113, 1]));
-    let two_tunnels = connection(&id, &[&one, &one], "192.168.0.0/16");
-    let error = world.act(Operation::CreateConnection(two_tunnels)).unwrap_err();
-    assert_eq!(error, OpError::TunnelCount { expected: 1 });
-    let made = world.make(Operation::CreateConnection(connection(&id, &[&one], "192.168.0.0/16")));
-    let Some(Record::Connection(made)) = world.view.by_external(&"test".into(), Kind::Connection, &made)
-    else {
-        panic!("it was made")
-    };
-    let tunnel = &made.tunnels[0];
-    assert_eq!(tunnel.psk.expose().len(), 16);
-    assert_eq!(tunnel.remote_id, "203.0.113.1");
-    assert_eq!(tunnel.local_id, world.gateway(&id).instances[0].public_ip.to_string());
-}
-
-#[test]
 fn quotas_and_tag_limits_hold() {
     let (mut world, network, id) = with_gateway();
     world.make(Operation::CreateGateway(gateway(&network, &[])));
@@ -398,21 +354,6 @@ fn quotas_and_tag_limits_hold() {
     let cleared = SetTags { put: vec![], remove_all: true, ..tags(0) };
     world.act(Operation::SetTags(cleared)).unwrap();
     assert!(world.gateway(&id).meta.tags.is_empty());
-}
-
-#[test]
-fn a_resource_group_must_exist_and_connections_follow_their_gateway() {
-    let (mut world, _, id) = with_gateway();
-    let one = world.make(peer([203, 0, 113, 1]));
-    let made = world.make(Operation::CreateConnection(connection(&id, &[&one], "192.168.0.0/16")));
-    let go = |group: &str| {
-        let group = group.to_owned();
-        Operation::MoveResourceGroup(MoveResourceGroup { kind: Kind::Gateway, id: id.clone(), group })
-    };
-    assert_eq!(world.act(go("rg-9")).unwrap_err(), OpError::UnknownResourceGroup("rg-9".to_owned()));
-    world.act(go("rg-2")).unwrap();
-    let connection = world.view.by_external(&"test".into(), Kind::Connection, &made).unwrap();
-    assert_eq!(connection.meta().unwrap().resource_group, "rg-2");
 }
 
 #[test]
@@ -438,56 +379,4 @@ fn routes_may_not_shadow_subnets() {
     let system = RouteSelector { destination: "10.1.0.0/24".parse().ok(), ..RouteSelector::default() };
     let error = Operation::DeleteRoutes(DeleteRoutes { table: Some(table), routes: vec![system] });
     assert!(matches!(world.act(error), Err(OpError::SystemRoute(_))));
-}
-
-proptest! {
-    /// Pages of any size, put together, are the whole list in order of creation.
-    #[test]
-    fn pages_make_up_the_list(count in 0usize..40, limit in 1usize..15) {
-        let mut world = World::new();
-        let made: Vec<ExternalId> = (0..count).map(|_| world.network()).collect();
-        let mut seen = Vec::new();
-        loop {
-            let query = ListQuery { kind: Kind::Network, clauses: vec![], offset: seen.len(), limit };
-            let Outcome::Page { items, total } = world.act(Operation::Read(Query::List(query))).unwrap() else {
-                panic!("a page")
-            };
-            prop_assert_eq!(total, count);
-            if items.is_empty() {
-                break;
-            }
-            seen.extend(items.iter().map(|item| item.meta().unwrap().external.clone()));
-        }
-        prop_assert_eq!(seen, made);
-    }
-
-    /// No two instances ever share an address, whatever is made and deleted.
-    #[test]
-    fn addresses_are_unique(steps in prop::collection::vec(any::<bool>(), 1..40)) {
-        let mut world = World::new();
-        world.caller.rules.quota = |_| None;
-        let network = world.network();
-        let subnet = world.subnet(&network, "a", "10.1.0.0/26");
-        for make in steps {
-            if make {
-                let _ = world.act(Operation::CreateGateway(gateway(&network, &[&subnet])));
-            } else {
-                let oldest = world.view.records().find(|record| record.key().kind == Kind::Gateway).cloned();
-                if let Some(record) = oldest {
-                    world.view.apply(&[causeway_model::Write::Delete(record.key())]);
-                }
-            }
-            let mut addresses: Vec<IpAddr> = world
-                .view
-                .records()
-                .filter_map(|record| match record { Record::Gateway(it) => Some(it), _ => None })
-                .flat_map(|it| it.instances.iter())
-                .flat_map(|instance| [instance.public_ip].into_iter().chain(instance.private_ip))
-                .collect();
-            let count = addresses.len();
-            addresses.sort();
-            addresses.dedup();
-            prop_assert_eq!(addresses.len(), count);
-        }
-    }
 }
