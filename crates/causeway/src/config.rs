@@ -115,7 +115,12 @@ impl Config {
     pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+        toml::from_str(&text).map_err(|error| {
+            // The error's own text quotes the line, which may hold a secret.
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            anyhow::anyhow!("{}, line {line}: {}", path.display(), error.message())
+        })
     }
 
     /// The settings, with the defaults of the dialects.
@@ -200,5 +205,21 @@ impl AccountConfig {
             quotas: self.quotas.clone(),
             resource_groups,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_file_tells_where_it_is_and_no_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("causeway.toml");
+        let key = "access_keys = [{ id = \"k\", secret = \"hunter2\", typo = 1 }]";
+        std::fs::write(&path, format!("[[accounts]]\nid = \"1\"\n{key}\n")).unwrap();
+        let error = format!("{:#}", Config::read(Some(&path)).unwrap_err());
+        assert!(error.contains("line ") && error.contains("typo"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }

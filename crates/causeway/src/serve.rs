@@ -9,13 +9,14 @@ use anyhow::Context;
 use causeway_dialect::Dialect;
 use causeway_engine::{Engine, MemoryEngine};
 use causeway_engine_linux::LinuxEngine;
-use causeway_model::{AccountId, Secret};
+use causeway_model::AccountId;
 use causeway_ops::Settings;
 use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
 use clap::ValueEnum;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, DEVELOPMENT_ACCOUNT};
@@ -87,8 +88,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let store = SqliteStore::open(&arguments.data_dir).context("opening the store")?;
     let key = development_key(&store, arguments.dev_key.clone())?;
     let mut keyring = config.keyring()?;
-    let access =
-        AccessKey { secret: Secret::new(key.secret.as_str()), account: AccountId::from(DEVELOPMENT_ACCOUNT) };
+    let access = AccessKey { secret: key.secret.clone(), account: AccountId::from(DEVELOPMENT_ACCOUNT) };
     keyring.add(&key.id, access);
 
     let listener = listen(arguments.listen).await?;
@@ -108,7 +108,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let engine = engine(&arguments, &settings).await?;
     let info = engine.info();
     tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
-    let reconciler = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
+    let mut reconciler = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
     let rate_limits = config.rate_limits.unwrap_or(true);
     let service =
         Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
@@ -131,14 +131,27 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     fronts.spawn(control::serve(control, stopped));
     announce(address, tls_address, &info.name, &key)?;
 
-    wait_for_stop().await?;
+    let ended = run_until_stop(&mut reconciler).await;
     let _ = stop.send(true);
     while fronts.join_next().await.is_some() {}
-    reconciler.abort();
+    if !reconciler.is_finished() {
+        reconciler.abort();
+        // What it was doing must not go on beside the cleaning up.
+        let _ = reconciler.await;
+    }
     if arguments.cleanup {
         engine.cleanup_all().await.context("cleaning up")?;
     }
-    Ok(())
+    ended
+}
+
+/// Waits until the service is told to stop, or can't go on.
+async fn run_until_stop(reconciler: &mut JoinHandle<()>) -> anyhow::Result<()> {
+    tokio::select! {
+        result = wait_for_stop() => result,
+        // It runs for ever. Without it every answer would speak of a data plane that nobody looks at.
+        ended = reconciler => Err(anyhow::anyhow!("the reconciler ended: {ended:?}")),
+    }
 }
 
 async fn engine(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Arc<dyn Engine>> {
@@ -169,7 +182,12 @@ fn announce(
 ) -> anyhow::Result<()> {
     let tls = tls_address.map(|address| format!(" https://{address}")).unwrap_or_default();
     let mut out = std::io::stdout().lock();
-    writeln!(out, "causeway is ready: http://{address}{tls} engine={engine} key={}:{}", key.id, key.secret)?;
+    writeln!(
+        out,
+        "causeway is ready: http://{address}{tls} engine={engine} key={}:{}",
+        key.id,
+        key.secret.expose()
+    )?;
     out.flush()?;
     Ok(())
 }
