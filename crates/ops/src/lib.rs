@@ -31,3 +31,4 @@ pub use outcome::{Decision, Outcome};
 pub use query::{Clause, ListQuery, Query};
 pub use quota::Quota;
 pub use settings::{AccountSettings, RegionSettings, Settings};
+pub use token::expired_tokens;

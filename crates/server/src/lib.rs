@@ -2,6 +2,7 @@
 
 mod body;
 pub mod clock;
+pub mod housekeeping;
 pub mod http;
 pub mod keyring;
 pub mod limits;
