@@ -9,7 +9,7 @@ use causeway_plan::Scope;
 use causeway_store::Store;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Duration, Instant, interval_at, sleep_until};
+use tokio::time::{Duration, Instant, interval_at, sleep_until, timeout};
 
 use crate::keys::Item;
 use crate::queue::Queue;
@@ -17,6 +17,8 @@ use crate::reconciler::{Reconciler, Settled, Trouble};
 
 /// Runs side by side at most.
 const RUNS_MAX: usize = 32;
+/// How long one run may take: a step that hangs must not keep its item, and one of the places, for ever.
+const RUN_TIME_MAX: Duration = Duration::from_secs(120);
 /// How often everything is looked at, whatever the events said.
 const SAFETY_NET: Duration = Duration::from_secs(300);
 
@@ -111,7 +113,10 @@ impl Controller {
         while self.queue.running() < RUNS_MAX {
             let Some(item) = self.queue.start() else { return };
             let reconciler = self.reconciler.clone();
-            let run = self.runs.spawn(async move { reconciler.run(item).await });
+            let run = self.runs.spawn(async move {
+                // Any step may be broken off; the next run repairs.
+                timeout(RUN_TIME_MAX, reconciler.run(item)).await.unwrap_or(Err(Trouble::TooLong))
+            });
             self.items.insert(run.id(), item);
         }
     }
@@ -166,7 +171,12 @@ fn items(view: &View, key: Key) -> Vec<Item> {
     match record {
         Record::Network(network) => vec![Item::Network(network.id)],
         Record::Subnet(subnet) => vec![Item::Network(subnet.network)],
-        Record::Gateway(gateway) => vec![Item::Gateway(gateway.id)],
+        Record::Gateway(gateway) => {
+            // The link to the router is the network's, and goes with the last gateway on it.
+            let hangs_on_router = gateway.instances.iter().any(|instance| instance.subnet.is_none());
+            let network = gateway.network.filter(|_| hangs_on_router && gateway.meta.deleting);
+            network.map(Item::Network).into_iter().chain([Item::Gateway(gateway.id)]).collect()
+        }
         Record::Connection(connection) => vec![Item::Gateway(connection.gateway)],
         Record::Route(_) | Record::CustomerGateway(_) => record
             .parents()
