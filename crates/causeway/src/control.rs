@@ -89,10 +89,15 @@ pub async fn serve(state: State, mut stop: watch::Receiver<bool>) {
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
             },
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
         }
     }
     let _ = std::fs::remove_file(&path);
+}
+
+/// Waits until `stop` turns true. The guard that `wait_for` gives must not live on.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 async fn converse(state: &State, socket: UnixStream) {

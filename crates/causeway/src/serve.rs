@@ -108,12 +108,13 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let engine = engine(&arguments, &settings).await?;
     let info = engine.info();
     tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
-    let mut reconciler = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
     let rate_limits = config.rate_limits.unwrap_or(true);
     let service =
         Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
 
     let (stop, stopped) = watch::channel(false);
+    let reconciling = causeway_reconcile::run_until(Arc::clone(&store), Arc::clone(&engine), stopped.clone());
+    let mut reconciler = tokio::spawn(reconciling);
     let mut fronts = tokio::task::JoinSet::new();
     fronts.spawn(http::serve(Arc::clone(&service), listener, None, stopped.clone()));
     if let Some((listener, acceptor)) = tls {
@@ -135,10 +136,11 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let ended = run_until_stop(&mut reconciler).await;
     let _ = stop.send(true);
     while fronts.join_next().await.is_some() {}
-    if !reconciler.is_finished() {
-        reconciler.abort();
+    if ended.is_ok() {
         // What it was doing must not go on beside the cleaning up.
-        let _ = reconciler.await;
+        if let Err(error) = reconciler.await {
+            tracing::error!(%error, "the reconciler");
+        }
     }
     if arguments.cleanup {
         engine.cleanup_all().await.context("cleaning up")?;
@@ -150,7 +152,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
 async fn run_until_stop(reconciler: &mut JoinHandle<()>) -> anyhow::Result<()> {
     tokio::select! {
         result = wait_for_stop() => result,
-        // It runs for ever. Without it every answer would speak of a data plane that nobody looks at.
+        // It runs until it is told to stop. Without it every answer would speak of a data plane that nobody looks at.
         ended = reconciler => Err(anyhow::anyhow!("the reconciler ended: {ended:?}")),
     }
 }

@@ -8,6 +8,7 @@ use causeway_model::{Key, Kind, NetworkId, Record, View};
 use causeway_plan::Scope;
 use causeway_store::Store;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Duration, Instant, interval_at, sleep_until, timeout};
 
@@ -23,8 +24,14 @@ const RUN_TIME_MAX: Duration = Duration::from_secs(120);
 const SAFETY_NET: Duration = Duration::from_secs(300);
 
 /// Makes the data plane follow the store, and the store's status follow the data plane, until the future is
-/// dropped. Dropping it at any point is safe.
+/// dropped. Dropping it at any point is safe, but what was under way may go on for a moment.
 pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
+    let (_never, stop) = watch::channel(false);
+    run_until(store, engine, stop).await;
+}
+
+/// Like [`run`], until `stop` turns true: then what is under way is broken off, and is over when this returns.
+pub async fn run_until(store: Arc<dyn Store>, engine: Arc<dyn Engine>, mut stop: watch::Receiver<bool>) {
     let mut store_changes = store.watch();
     let mut engine_changes = engine.watch();
     let mut controller = Controller {
@@ -58,9 +65,15 @@ pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
             },
             Some(ended) = controller.runs.join_next_with_id() => controller.run_joined(ended),
             () = pause => {}
+            () = stopped(&mut stop) => return controller.runs.shutdown().await,
             _ = safety_net.tick() => controller.wake_everything().await,
         }
     }
+}
+
+/// Waits until `stop` turns true. The guard that `wait_for` gives must not live on.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 struct Controller {
