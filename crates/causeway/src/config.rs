@@ -162,7 +162,7 @@ impl Config {
     /// The access keys of the file.
     ///
     /// # Errors
-    /// When a key has no secret, or its file can't be read.
+    /// When a key has no secret or stands twice, or its file can't be read.
     pub fn keyring(&self) -> anyhow::Result<Keyring> {
         let mut keyring = Keyring::default();
         for account in &self.accounts {
@@ -176,6 +176,13 @@ impl Config {
                     }
                     _ => bail!("access key {} needs either `secret` or `secret_file`", key.id),
                 };
+                if key.id.is_empty() || secret.expose().is_empty() {
+                    // Anybody could sign with it.
+                    bail!("an access key of account {} has an empty id or secret", account.id);
+                }
+                if keyring.get(&key.id).is_some() {
+                    bail!("access key {} stands twice", key.id);
+                }
                 keyring.add(&key.id, AccessKey { secret, account: AccountId::from(account.id.as_str()) });
             }
         }
@@ -211,6 +218,24 @@ impl AccountConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_key_has_a_secret_and_one_account() {
+        let keyring = |keys: &str| {
+            let text = format!("[[accounts]]\nid = \"1\"\naccess_keys = [{keys}]\n");
+            toml::from_str::<Config>(&text).unwrap().keyring()
+        };
+        assert!(keyring("{ id = \"a\", secret = \"s\" }").unwrap().get("a").is_some());
+        for wrong in [
+            "{ id = \"a\" }",
+            "{ id = \"a\", secret = \"\" }",
+            "{ id = \"\", secret = \"s\" }",
+            "{ id = \"a\", secret = \"s\", secret_file = \"f\" }",
+            "{ id = \"a\", secret = \"s\" }, { id = \"a\", secret = \"t\" }",
+        ] {
+            assert!(keyring(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_error_of_the_file_tells_where_it_is_and_no_secret() {

@@ -1,5 +1,6 @@
 //! The demo's own service.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -85,7 +86,8 @@ impl Child {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let mut lab_removed = Ok(());
         if self.engine == EngineChoice::Linux {
-            eprintln!("\nCleaning up.");
+            // A terminal that is gone must not end this with a panic.
+            let _ = writeln!(std::io::stderr(), "\nCleaning up.");
             // Whatever stays of the lab, the service has to be told to clean up as well.
             lab_removed = self.remove_lab().await.context("removing the lab");
         }
