@@ -4,7 +4,7 @@ import itertools
 import json
 import uuid
 
-from alibaba_probes import statuses
+from alibaba_probes import DUAL, statuses
 from harness.alibaba_sdk import REGION
 from harness.alibaba_world import peer_ip
 from harness.sign_alibaba import v1_send
@@ -45,6 +45,7 @@ class Ground:
         self.customer = self.do("CreateCustomerGateway", IpAddress=peer_ip(), Asn="65530")["CustomerGatewayId"]
         # Without a connection: a second one to the same device would have to have the same IKE settings.
         self.idle_customer = self.do("CreateCustomerGateway", IpAddress=peer_ip(), Asn="65531")["CustomerGatewayId"]
+        self.second_customer = self.do("CreateCustomerGateway", IpAddress=peer_ip(), Asn="65532")["CustomerGatewayId"]
         self.connection = self.do(
             "CreateVpnConnection", VpnGatewayId=self.gateway, CustomerGatewayId=self.customer,
             LocalSubnet="10.0.0.0/8", RemoteSubnet="192.168.1.0/24",
@@ -64,6 +65,7 @@ class Ground:
 
     def code(self, action: str, params: dict) -> str | None:
         """The code of the refusal; None for success."""
+        action = action.split("#")[0]
         reply = v1_send(self.server, action, params)
         try:
             body = reply.json()
@@ -79,7 +81,7 @@ class Ground:
         """Waits where a change under way would answer for the action."""
         if action in ("ModifyVpnGatewayAttribute", "CreateVpnConnection"):
             self.wait(self.gateway)
-        if action == "UpdateEnhancedVpnGateway":
+        if action in ("UpdateEnhancedVpnGateway", DUAL):
             self.wait(self.enhanced)
 
     def sound(self, action: str) -> dict | None:
@@ -102,6 +104,14 @@ class Ground:
                 "VpnGatewayId": self.gateway, "CustomerGatewayId": self.idle_customer, "LocalSubnet": "10.0.0.0/8",
                 "RemoteSubnet": "192.168.9.0/24", "DryRun": True,
             },
+            DUAL: {
+                "VpnGatewayId": self.enhanced, "LocalSubnet": "10.0.0.0/8", "RemoteSubnet": "192.168.9.0/24",
+                "DryRun": True,
+                "TunnelOptionsSpecification": [
+                    {"CustomerGatewayId": self.idle_customer, "Role": "master", "TunnelIkeConfig": {"Psk": "one"}},
+                    {"CustomerGatewayId": self.second_customer, "Role": "slave", "TunnelIkeConfig": {"Psk": "two"}},
+                ],
+            },
             "DescribeVpnConnection": {"VpnConnectionId": self.connection},
             "DownloadVpnConnectionConfig": {"VpnConnectionId": self.connection},
             "CreateVpc": {"CidrBlock": "172.16.0.0/12"},
@@ -118,13 +128,16 @@ class Ground:
             "DeleteRouteEntry": {
                 "RouteTableId": self.table, "DestinationCidrBlock": "203.0.113.0/24", "NextHopId": self.gateway,
             },
-            "TagResources": {"ResourceType": "VPNGATEWAY", "ResourceId": [self.gateway], "Tag": [{"Key": "a", "Value": "b"}]},
             "UnTagResources": {"ResourceType": "VPNGATEWAY", "ResourceId": [self.gateway], "TagKey": ["a"]},
             "ListTagResources": {"ResourceType": "VPNGATEWAY", "ResourceId": [self.gateway]},
             "MoveVpnResourceGroup": {
                 "InstanceId": self.gateway, "ResourceType": "VpnGateway", "NewResourceGroupId": self.group,
             },
         }
+        if action == "TagResources":
+            fresh = self.do("CreateCustomerGateway", IpAddress=peer_ip())["CustomerGatewayId"]
+            tags = [{"Key": "a", "Value": "b"}]
+            known[action] = {"ResourceType": "CUSTOMERGATEWAY", "ResourceId": [fresh], "Tag": tags}
         if action.startswith("Delete") and action not in known:
             name = {"DeleteVpc": "VpcId", "DeleteVSwitch": "VSwitchId", "DeleteVpnConnection": "VpnConnectionId",
                     "DeleteCustomerGateway": "CustomerGatewayId"}.get(action, "VpnGatewayId")

@@ -23,11 +23,26 @@ SKIPPED = {
     ("CreateVpnConnection", "IPsecExtendInfo"), ("CreateVpnConnection", "RemoteCaCertificate"),
     # IPv6 answers the documented OperationUnsupported.Ipv6Feature; a language that nobody has is not refused.
     ("CreateVpc", "EnableIpv6"), ("DescribeVpnGatewayAvailableZones", "AcceptLanguage"),
+    # Each value needs an instance of its kind.
+    ("MoveVpnResourceGroup", "ResourceType"),
 }
 # Marked required, but the older edition of the document leaves them out.
 OPTIONAL = {("CreateVpnGateway", "InstanceChargeType")}
 # Refusals that stand in the action's table, but not in the parameter's rule.
-MORE_CODES = {"SslConnections": {"InvalidSpec.NotFound"}, "AuthKey": {"InvalidAuthkey.Malformed"}}
+MORE_CODES = {
+    "SslConnections": {"InvalidSpec.NotFound"},
+    "AuthKey": {"InvalidAuthkey.Malformed"},
+    "Name": {"InvalidParameter.VpnConnectionName"},
+    "IpsecAuthAlg": {"NotSupportVpnConnectionParameter.IpsecAuthAlg"},
+    "IpsecPfs": {"NotSupportVpnConnectionParameter.IpsecPfs"},
+}
+# Members of a text are looked at only when the whole is sound and switched on.
+GROUND = {
+    "BgpConfig": {"EnableBgp": True, "LocalAsn": 45104, "TunnelCidr": "169.254.30.0/30", "LocalBgpIp": "169.254.30.1"},
+    "HealthCheckConfig": {"enable": True, "dip": "192.168.9.1", "sip": "10.1.0.9", "interval": 3, "retry": 3},
+}
+# The same action in its form with two tunnels, which has parameters of its own.
+DUAL = "CreateVpnConnection#dual"
 GHOSTS = {"vpc-": "vpc-bp1doesnotexist00000", "vsw-": "vsw-bp1doesnotexist00000", "vpn-": "vpn-bp1doesnotexist00000",
           "cgw-": "cgw-bp1doesnotexist00000", "vco-": "vco-bp1doesnotexist00000"}
 
@@ -55,11 +70,13 @@ def statuses(action: str, code: str) -> set[int]:
 
 def refusals(name: str, rule: dict) -> frozenset:
     """Codes by which a bad value may be refused: the documented ones, and the gateway's general form."""
-    codes = set(rule.get("errors", [])) | MORE_CODES.get(name, set())
+    codes = set(rule.get("errors", []))
     for member in ("error", "not_found"):
         if rule.get(member):
             codes.add(rule[member])
-    if not codes or rule.get("type") in ("boolean", "integer", "int32"):
+    general = not codes
+    codes |= MORE_CODES.get(name, set())
+    if general or rule.get("type") in ("boolean", "integer", "int32"):
         codes |= {
             f"Invalid{name}", f"Invalid{name}.Malformed", "InvalidParameter", f"InvalidParameter.{name}",
             f"IllegalParam.{name}", f"Invalid{name}.ValueNotSupported",
@@ -77,6 +94,8 @@ def missing(name: str) -> frozenset:
 
 def generate(action: str, sound: dict) -> list[Probe]:
     """Every probe of an action; `sound` are parameters that work."""
+    if action == DUAL:
+        return generate_dual()
     rules = rule_of(action)
     found: list[Probe] = []
     for field in alibaba_catalog()[action]["request"]:
@@ -95,6 +114,37 @@ def generate(action: str, sound: dict) -> list[Probe]:
             found += list(value_probes(action, (name,), name, rule, companions))
         if name in ("Tag", "Tags") and action.startswith(("Create", "Tag")):
             found += tag_probes(action, name)
+    return found
+
+
+def generate_dual() -> list[Probe]:
+    """Probes of the members of the first tunnel of a connection with two."""
+    name = "TunnelOptionsSpecification"
+    items = rule_of("CreateVpnConnection")[name]["items"]
+    found = []
+    for member, rule in items.items():
+        if member == "RemoteCaCertificate":
+            continue
+        nested = {inner: each for inner, each in rule.items() if isinstance(each, dict)}
+        bgp = tuple(
+            ((name, index, "TunnelBgpConfig"), {"LocalAsn": 45104, "TunnelCidr": f"169.254.3{index}.0/30", "LocalBgpIp": f"169.254.3{index}.1"})
+            for index in (0, 1)
+        )
+        companions = ((("EnableTunnelsBgp",), True), *bgp) if member == "TunnelBgpConfig" else ()
+        for inner, each in nested.items() or {"": rule}.items():
+            path = (name, 0, member, inner) if inner else (name, 0, member)
+            if member == "Role":
+                # Both tunnels master, or both slave, is no pair; each value is one of the sound request's.
+                each = {**each, "enum": ["master"]}
+            for probe in value_probes("CreateVpnConnection", path, inner or member, each, companions):
+                codes = probe.codes
+                if codes:
+                    codes = codes | {f"IllegalParam.{member}", f"Invalid{name}", f"IllegalParam.{name}", f"InvalidParameter.{name}"}
+                found.append(Probe(SERVICE, DUAL, probe.name, probe.path, probe.value, codes, companions))
+    for count, word in ((1, "one tunnel"), (3, "three tunnels")):
+        tunnels = [{"CustomerGatewayId": GHOSTS["cgw-"], "Role": "master"}] * count
+        codes = frozenset({f"MissingParameter.{name}", f"IllegalParam.{name}", f"Invalid{name}", "InvalidParameter"})
+        found.append(Probe(SERVICE, DUAL, word, (name,), tunnels, codes))
     return found
 
 
@@ -149,9 +199,7 @@ def json_probes(action: str, name: str, members: dict, sound: dict) -> list[Prob
         Probe(SERVICE, action, f"{name} is no object", (name,), text, frozenset({f"IllegalParam.{name}", f"Invalid{name}", f"Invalid{name}.Malformed", "InvalidParameter", f"InvalidParameter.{name}"}))
         for text in ("nonsense", "[1]")
     ]
-    # A member of BGP is looked at only when BGP is on.
-    ground = {"EnableBgp": True, "LocalAsn": 45104, "TunnelCidr": "169.254.30.0/30", "LocalBgpIp": "169.254.30.1"}
-    base = ground if name == "BgpConfig" else {}
+    base = GROUND.get(name, {})
     for member, rule in members.items():
         for each in value_probes(action, (name, member), member, rule, ()):
             value = json.dumps({**base, member: each.value})

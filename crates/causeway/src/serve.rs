@@ -11,7 +11,7 @@ use causeway_engine::{Engine, MemoryEngine};
 use causeway_engine_linux::LinuxEngine;
 use causeway_model::AccountId;
 use causeway_ops::Settings;
-use causeway_server::{AccessKey, Service, housekeeping, http};
+use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
 use clap::ValueEnum;
 use tokio::net::TcpListener;
@@ -120,7 +120,6 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     if let Some((listener, acceptor)) = tls {
         fronts.spawn(http::serve(Arc::clone(&service), listener, Some(acceptor), stopped.clone()));
     }
-    fronts.spawn(housekeeping::run(Arc::clone(&store), stopped.clone()));
     let control = control::State {
         store: Arc::clone(&store),
         engine: Arc::clone(&engine),
@@ -131,7 +130,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         data_dir: arguments.data_dir.clone(),
     };
     fronts.spawn(control::serve(control, stopped));
-    announce(address, tls_address, &info.name, &key)?;
+    announce(address, tls_address, info.name, &key)?;
 
     let ended = run_until_stop(&mut reconciler).await;
     let _ = stop.send(true);

@@ -68,6 +68,8 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::DuplicateConnection(_) => {
             bad("InvalidVpnConnection.AlreadyExists", "Vpn connection already exists.")
         }
+        // This API asks for none of these checks (see the rules).
+        OpError::Conflict(conflict) => bad("OperationFailed.Conflict", &conflict.to_string()),
         OpError::RouteExists(_) => route_exists(action),
         OpError::RouteConflictsWithSubnet(_) => {
             bad("RouteConflict.AlreadyExist", "Route conflict exists in routing table.")

@@ -1,7 +1,7 @@
 //! Refusals by operations in the API's words: one exhaustive match.
 
 use causeway_model::{ExternalId, Kind};
-use causeway_ops::OpError;
+use causeway_ops::{Conflict, OpError};
 
 use crate::refusal::Refusal;
 
@@ -28,7 +28,7 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
             format!("包年包月VPN网关`{id}`未到期，不支持删除。"),
         ),
         OpError::TokenMismatch => Refusal::plain("InvalidParameter", "The client token was used before."),
-        OpError::UnknownRegion(region) => unknown_region(region),
+        OpError::UnknownRegion(_) => unknown_region("X-TC-Region"),
         OpError::UnknownZone(zone) => Refusal::value("Zone", zone),
         OpError::UnknownResourceGroup(group) => Refusal::value("ResourceGroupId", group),
         OpError::CidrOutsideNetwork(cidr) => Refusal::new(
@@ -63,6 +63,7 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
             format!("The VPN tunnel `{id}` has the same gateways and CIDR blocks."),
             format!("已存在相同网关和网段的VPN通道`{id}`。"),
         ),
+        OpError::Conflict(conflict) => conflicts(conflict),
         OpError::RouteExists(cidr) => Refusal::new(
             "InvalidParameterValue.Duplicate",
             format!("A route to `{cidr}` exists already."),
@@ -153,6 +154,36 @@ fn overlap(action: &str, cidr: &str, other: &str) -> Refusal {
     )
 }
 
+fn conflicts(conflict: &Conflict) -> Refusal {
+    match conflict {
+        Conflict::BandwidthForBgp { min_mbps } => Refusal::new(
+            "UnsupportedOperation.VpnUnsupportedBgp",
+            format!("BGP needs a VPN gateway of at least `{min_mbps}` Mbps."),
+            format!("带宽低于`{min_mbps}`Mbps的VPN网关不支持BGP。"),
+        ),
+        Conflict::MixedWithBgp => Refusal::new(
+            "UnsupportedOperation.VpnConnRouteTypeMixed",
+            "A VPN gateway can't have BGP tunnels and others at the same time.",
+            "同一VPN网关不支持同时存在BGP通道和非BGP通道。",
+        ),
+        Conflict::SameAsn(asn) => Refusal::new(
+            "UnsupportedOperation.VpnUnsupportedBgpAsnEqual",
+            format!("The BGP ASN `{asn}` of the customer gateway is in use on the VPN gateway."),
+            format!("对端网关的BGP ASN`{asn}`与VPN网关或其他对端网关相同。"),
+        ),
+        Conflict::Link { link, other } => Refusal::new(
+            "InvalidParameterValue.VpnConnBgpTunnelCidrConflict",
+            format!("The BGP tunnel range `{link}` overlaps the existing range `{other}`."),
+            format!("当前BGP隧道网段：`{link}`和已有BGP隧道网段：`{other}`重叠。"),
+        ),
+        Conflict::ProbeAddress(ip) => Refusal::new(
+            "InvalidParameterValue.VpnConnHealthCheckIpConflict",
+            format!("The health check address `{ip}` is used by another VPN tunnel."),
+            format!("健康检查IP`{ip}`已被其他VPN通道使用。"),
+        ),
+    }
+}
+
 fn insufficient(en: &str, zh: &str) -> Refusal {
     Refusal::new(
         "ResourceInsufficient",
@@ -175,13 +206,9 @@ fn too_many_tags(service: &str, limit: u32) -> Refusal {
 }
 
 /// A region that is none of the API's. The first scheme calls the parameter `Region`.
-pub fn unknown_region_as(parameter: &str) -> Refusal {
+pub fn unknown_region(parameter: &str) -> Refusal {
     let text = format!("A value specified in `{parameter}` is not valid, is unsupported, or cannot be used.");
     Refusal::plain("InvalidParameterValue", text)
-}
-
-fn unknown_region(_: &str) -> Refusal {
-    unknown_region_as("X-TC-Region")
 }
 
 #[cfg(test)]

@@ -72,9 +72,9 @@ pub fn is_well_formed(text: &str, prefix: &str) -> bool {
 /// The number that a route shows as its `RouteId`: the suffix of its id, read to base 36.
 pub fn route_number(id: &str) -> u64 {
     let digits = id.strip_prefix("rti-").unwrap_or_default();
-    digits.bytes().fold(0, |number, byte| {
+    digits.bytes().fold(0_u64, |number, byte| {
         let digit = ALPHABET.iter().position(|known| *known == byte).unwrap_or_default();
-        number * 36 + u64::try_from(digit).unwrap_or_default()
+        number.wrapping_mul(36).wrapping_add(u64::try_from(digit).unwrap_or_default())
     }) % SUFFIXES
 }
 

@@ -23,6 +23,7 @@ pub mod respond;
 pub mod shapes;
 pub mod signature;
 pub mod tagging;
+pub mod task;
 #[cfg(test)]
 mod testing;
 
@@ -112,6 +113,8 @@ impl Dialect for Tencent {
             gateway_name_defaults_to_id: false,
             has_resource_groups: false,
             gateways_live_in_subnets: false,
+            connections_are_apart: true,
+            bgp_mbps_min: 200,
         }
     }
 
@@ -139,9 +142,9 @@ fn decode(envelope: &Envelope, context: DecodeContext<'_>) -> Result<Call, Refus
     let action = actions::find(&envelope.service, &envelope.action)
         .ok_or_else(|| Refusal::unsupported(&format!("the action `{}`", envelope.action)))?;
     let decoded = (action.decode)(&Input { envelope, context, region: &region })?;
-    // No action here has a client token.
+    // No action here has a client token or can be asked for a check only.
     let region = decoded.region.unwrap_or(region);
-    Ok(Call { operation: decoded.operation, region, token: None })
+    Ok(Call { operation: decoded.operation, region, token: None, dry_run: false })
 }
 
 /// The region asked for; the first of the settings when none was.
@@ -153,20 +156,9 @@ fn region(envelope: &Envelope, context: DecodeContext<'_>) -> Result<Region, Ref
     };
     let is_tc3 = envelope.nonce.is_none();
     let parameter = if is_tc3 { "X-TC-Region" } else { "Region" };
-    found.map(|region| region.id.clone()).ok_or_else(|| errors::unknown_region_as(parameter))
+    found.map(|region| region.id.clone()).ok_or_else(|| errors::unknown_region(parameter))
 }
 
 #[cfg(test)]
-mod tests {
-    use causeway_dialect::Dialect;
-
-    use super::Tencent;
-
-    #[test]
-    fn every_action_that_is_carried_out_is_in_the_catalogue() {
-        let catalogue = Tencent.catalogue();
-        for action in Tencent.actions() {
-            assert!(catalogue.contains(&action), "{action:?}");
-        }
-    }
-}
+#[path = "lib_tests.rs"]
+mod tests;

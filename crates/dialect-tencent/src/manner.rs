@@ -2,6 +2,8 @@
 
 use causeway_dialect::{Manner, Request, encoding};
 
+use crate::task;
+
 /// The action, language and host as far as they can be read, and a fresh request id.
 pub fn read(request: &Request, random: u128) -> Manner {
     let host = bare_host(request.header("host").unwrap_or_default()).to_owned();
@@ -9,19 +11,28 @@ pub fn read(request: &Request, random: u128) -> Manner {
         Some(value) => value.to_owned(),
         None => parameter_of(request, parameter).unwrap_or_default(),
     };
-    Manner {
-        request_id: uuid(random),
-        wants_xml: false,
-        action: common("x-tc-action", "Action"),
-        host,
-        language: common("x-tc-language", "Language"),
-    }
+    let action = common("x-tc-action", "Action");
+    let request_id = match action.as_str() {
+        "DeleteVpnConnection" => task::deletion_id(&deleted(request).unwrap_or_default(), random),
+        _ => task::request_id(random),
+    };
+    Manner { request_id, wants_xml: false, action, host, language: common("x-tc-language", "Language") }
 }
 
 /// A host without the scheme that some clients put before it.
 pub fn bare_host(host: &str) -> &str {
     let host = host.strip_prefix("http://").or_else(|| host.strip_prefix("https://")).unwrap_or(host);
     host.trim_end_matches('/')
+}
+
+/// The connection that a request deletes; its id becomes a part of the request's id.
+fn deleted(request: &Request) -> Option<String> {
+    const NAME: &str = "VpnConnectionId";
+    let from_json = || {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
+        Some(body.get(NAME)?.as_str()?.to_owned())
+    };
+    parameter_of(request, NAME).or_else(from_json)
 }
 
 fn parameter_of(request: &Request, name: &str) -> Option<String> {
@@ -35,24 +46,9 @@ fn parameter_of(request: &Request, name: &str) -> Option<String> {
     encoding::form_decode(raw)
 }
 
-/// A random UUID (RFC 9562 version 4) of a random number.
-fn uuid(random: u128) -> String {
-    let version = (random & !(0xf << 76)) | (0x4 << 76);
-    let number = (version & !(0x3 << 62)) | (0x2 << 62);
-    let hex = format!("{number:032x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn request_ids_are_random_uuids() {
-        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
-    }
 
     #[test]
     fn hosts_lose_their_scheme() {

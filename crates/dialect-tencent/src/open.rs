@@ -60,7 +60,7 @@ fn open_tc3(request: &Request, authorization: &str) -> Result<Envelope, Refusal>
         }
     }
     let (action, version, timestamp) = (header("action"), header("version"), header("timestamp"));
-    let timestamp_s = timestamp.parse::<i64>().map_err(|_| type_error("Timestamp"))?;
+    let timestamp_s = seconds(&timestamp)?;
     let host = bare_host(request.header("host").unwrap_or_default());
     let (secret_id, service, signing) = if authorization == signature::SKIP {
         if !UNSIGNED_ACTIONS.contains(&action.as_str()) {
@@ -139,6 +139,11 @@ fn type_error(name: &str) -> Refusal {
     Refusal::plain("InvalidParameter", format!("Parameter `{name}` type error."))
 }
 
+/// Seconds since 1970 as clients write them; numbers that no clock shows are none.
+fn seconds(text: &str) -> Result<i64, Refusal> {
+    text.parse::<u32>().map(i64::from).map_err(|_| type_error("Timestamp"))
+}
+
 fn body_params(request: &Request, service: &Service, spec: &ActionSpec) -> Result<Params, Refusal> {
     match request.media_type().as_str() {
         "application/x-www-form-urlencoded" => {
@@ -195,7 +200,7 @@ fn open_v1(request: &Request) -> Result<Envelope, Refusal> {
             return Err(Refusal::missing(name));
         }
     }
-    let timestamp_s = value("Timestamp").parse::<i64>().map_err(|_| type_error("Timestamp"))?;
+    let timestamp_s = seconds(&value("Timestamp"))?;
     let nonce = value("Nonce").parse::<u64>().map_err(|_| type_error("Nonce"))?;
     let raw_host = request.header("host").unwrap_or_default();
     let host = bare_host(raw_host);

@@ -14,6 +14,9 @@ use crate::{Tencent, actions, catalog, check};
 /// 2023-11-15 06:13:20 in China.
 pub const NOW: Millis = Millis(1_700_000_000_000);
 
+/// The id of every request.
+pub const REQUEST_ID: &str = "481e9b6e-81d1-4859-b8cf-a673e010b388";
+
 /// Settings with the cloud's regions and one account.
 pub fn settings() -> Settings {
     let account = AccountSettings {
@@ -74,8 +77,7 @@ pub fn decode_in(service: &str, action: &str, params: Value) -> Result<Decoded, 
     let region = Region::from("ap-guangzhou");
     let spec = catalog::service(service).unwrap();
     check::check(spec, spec.action(action).unwrap(), &envelope.params)?;
-    let context =
-        DecodeContext { settings: &settings, account: &account, now: NOW, request_id: "481e9b6e-81d1-4859" };
+    let context = DecodeContext { settings: &settings, account: &account, now: NOW, request_id: REQUEST_ID };
     let input = Input { envelope: &envelope, context, region: &region };
     (actions::find(service, action).unwrap().decode)(&input)
 }

@@ -42,6 +42,82 @@ async fn create(engine: &LinuxEngine, number: u32) -> Duration {
     }
 }
 
+fn tunnel(number: u32, peer: u32) -> Tunnel {
+    let any: Vec<ipnet::IpNet> = vec!["0.0.0.0/0".parse().unwrap()];
+    Tunnel {
+        key: TunnelKey { instance: instance(number).key, connection: ConnectionKey::new("c").unwrap() },
+        if_id: 1,
+        remote: Some(instance(peer).public_ip),
+        local_id: instance(number).public_ip.to_string(),
+        remote_id: instance(peer).public_ip.to_string(),
+        psk: causeway_model::Secret::new("measured"),
+        ike: IkePolicy {
+            version: IkeVersion::V2,
+            encryption: Encryption::Aes128,
+            integrity: Some(Integrity::Sha256),
+            prf: None,
+            dh: DhGroup::Modp2048,
+            lifetime_s: 86_400,
+        },
+        esp: EspPolicy {
+            encryption: Encryption::Aes128,
+            integrity: Some(Integrity::Sha256),
+            pfs: Some(DhGroup::Modp2048),
+            lifetime_s: 86_400,
+            lifetime_bytes: None,
+        },
+        local_ts: any.clone(),
+        remote_ts: any,
+        dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
+        nat_traversal: true,
+        initiate: number > peer,
+        routes: vec!["172.16.0.0/16".parse().unwrap()],
+        inner_address: None,
+    }
+}
+
+/// Makes both ends of a tunnel and waits until both have it.
+async fn connect(engine: &LinuxEngine, a: u32, b: u32) -> Duration {
+    let started = Instant::now();
+    let mut wake_ups = engine.watch();
+    for (number, peer) in [(a, b), (b, a)] {
+        let object = Object::Tunnel(Box::new(tunnel(number, peer)));
+        engine.apply(&Step::Create(object)).await.expect("tunnel");
+    }
+    loop {
+        let mut up = 0;
+        for number in [a, b] {
+            let seen = engine.observe(&Scope::Gateway(instance(number).key.gateway)).await.expect("observe");
+            up += seen.tunnels.values().filter(|status| status.child == ChildState::Installed).count();
+        }
+        if up == 2 {
+            return started.elapsed();
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(500), wake_ups.recv()).await;
+    }
+}
+
+async fn connect_pairs(engine: &Arc<LinuxEngine>, count: u32) {
+    let mut alone: Vec<u128> = Vec::new();
+    for number in [0, 2] {
+        alone.push(connect(engine, number, number + 1).await.as_millis());
+    }
+    println!("one tunnel, both ends made until both have it: {alone:?} ms");
+    let started = Instant::now();
+    let pairs = (0..count / 2).map(|pair| (5 + 2 * pair, 6 + 2 * pair));
+    let tasks: Vec<_> = pairs
+        .map(|(a, b)| {
+            let engine = engine.clone();
+            tokio::spawn(async move { connect(&engine, a, b).await })
+        })
+        .collect();
+    let pairs = tasks.len();
+    for task in tasks {
+        task.await.expect("task");
+    }
+    println!("{pairs} tunnels between them at once: {} ms", started.elapsed().as_millis());
+}
+
 /// MiB of memory that is in use on the machine.
 fn used_mib() -> f64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -91,6 +167,9 @@ async fn main() {
     println!("{count} instances at once: {} ms", started.elapsed().as_millis());
     tokio::time::sleep(Duration::from_secs(1)).await;
     println!("memory for each: {:.2} MiB", (used_mib() - before) / f64::from(count));
+    connect_pairs(&engine, count).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    println!("memory for each with a tunnel: {:.2} MiB", (used_mib() - before) / f64::from(count));
     let started = Instant::now();
     engine.cleanup_all().await.expect("cleanup");
     println!("cleanup: {} ms", started.elapsed().as_millis());

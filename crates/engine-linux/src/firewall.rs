@@ -1,7 +1,12 @@
 //! What a gateway instance lets through (nftables).
 
+use std::collections::BTreeMap;
+
 use causeway_plan::MssClamp;
-use nlink::netlink::nftables::types::{BaseChain, Chain, Family, FilterHook, Policy, Priority, Rule};
+use nlink::netlink::nftables::Expr;
+use nlink::netlink::nftables::types::{
+    BaseChain, Chain, CmpOp, Family, FilterHook, PayloadBase, Policy, Priority, Register, Rule,
+};
 
 use crate::error::{Doing, LinuxError};
 use crate::names::{PRIVATE, PUBLIC, TUNNEL_PREFIX};
@@ -10,7 +15,8 @@ use crate::netns::Namespace;
 /// The instance's one table.
 pub(crate) const TABLE: &str = "causeway";
 const FAMILY: Family = Family::Inet;
-const IKE_PORTS: [u16; 2] = [500, 4_500];
+const IKE_PORT: u16 = 500;
+const NAT_T_PORT: u16 = 4_500;
 const ICMP: u8 = 1;
 const ESP: u8 = 50;
 const ICMPV6: u8 = 58;
@@ -47,16 +53,42 @@ pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) ->
     transaction.commit(&socket).await.doing(what)
 }
 
+/// Packets and bytes that an instance's firewall counted since its rules were last set. A packet that
+/// segmentation offload carries through the node in one piece counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// The counters of an instance, by name: `in-` and `out-` are the public leg's, `to-tunnels` and
+/// `from-tunnels` what was forwarded, `*-dropped` what was not let through.
+///
+/// # Errors
+/// [`LinuxError`] when the namespace is not there.
+pub async fn counters(namespace: &Namespace) -> Result<BTreeMap<String, Count>, LinuxError> {
+    let rules = namespace.nft()?.list_rules(TABLE, FAMILY).await;
+    let rules = rules.doing(|| format!("counters of {}", namespace.name()))?;
+    let named = rules.iter().filter_map(|rule| {
+        let (packets, bytes) = rule.counter()?;
+        Some((rule.comment_text.clone()?, Count { packets, bytes }))
+    });
+    Ok(named.collect())
+}
+
 fn rules(inner_mtu: u16, mss: MssClamp) -> Vec<Rule> {
     let rule = |chain: &str| Rule::new(TABLE, chain).family(FAMILY);
+    let counted = |rule: Rule, name: &str| rule.counter().comment(name);
+    let (input, output) = (|| rule("input").match_iif(PUBLIC), || rule("output").match_oif(PUBLIC));
     let mut rules = vec![
         rule("input").match_iif("lo").accept(),
-        rule("input").match_iif(PUBLIC).match_l4proto(ESP).counter().accept(),
-        rule("input").match_iif(PUBLIC).match_udp_dport(IKE_PORTS[0]).counter().accept(),
-        rule("input").match_iif(PUBLIC).match_udp_dport(IKE_PORTS[1]).counter().accept(),
+        counted(input().match_l4proto(ESP), "in-esp").accept(),
+        counted(in_udp(input().match_udp_dport(NAT_T_PORT)), "in-esp-udp").accept(),
+        counted(input().match_udp_dport(NAT_T_PORT), "in-ike-nat-t").accept(),
+        counted(input().match_udp_dport(IKE_PORT), "in-ike").accept(),
         rule("input").match_l4proto(ICMP).accept(),
         rule("input").match_l4proto(ICMPV6).accept(),
-        rule("input").counter().drop(),
+        counted(rule("input"), "input-dropped").drop(),
     ];
     let clamp = match mss {
         MssClamp::Off => None,
@@ -66,19 +98,29 @@ fn rules(inner_mtu: u16, mss: MssClamp) -> Vec<Rule> {
     if let Some(bytes) = clamp {
         rules.push(rule("forward").clamp_tcp_mss(bytes));
     }
+    let inward = rule("forward").match_iif_prefix(TUNNEL_PREFIX).match_oif(PRIVATE);
+    let outward = rule("forward").match_iif(PRIVATE).match_oif_prefix(TUNNEL_PREFIX);
     rules.extend([
-        rule("forward").match_iif(PRIVATE).match_oif_prefix(TUNNEL_PREFIX).counter().accept(),
-        rule("forward").match_iif_prefix(TUNNEL_PREFIX).match_oif(PRIVATE).counter().accept(),
-        rule("forward").counter().drop(),
+        counted(outward, "to-tunnels").accept(),
+        counted(inward, "from-tunnels").accept(),
+        counted(rule("forward"), "forward-dropped").drop(),
         rule("output").match_oif("lo").accept(),
         rule("output").match_oif(PRIVATE).accept(),
         rule("output").match_oif_prefix(TUNNEL_PREFIX).accept(),
-        rule("output").match_oif(PUBLIC).match_l4proto(ESP).counter().accept(),
-        rule("output").match_oif(PUBLIC).match_udp_sport(IKE_PORTS[0]).counter().accept(),
-        rule("output").match_oif(PUBLIC).match_udp_sport(IKE_PORTS[1]).counter().accept(),
-        rule("output").match_oif(PUBLIC).match_l4proto(ICMP).accept(),
-        rule("output").match_oif(PUBLIC).match_l4proto(ICMPV6).accept(),
-        rule("output").counter().drop(),
+        counted(output().match_l4proto(ESP), "out-esp").accept(),
+        counted(in_udp(output().match_udp_sport(NAT_T_PORT)), "out-esp-udp").accept(),
+        counted(output().match_udp_sport(NAT_T_PORT), "out-ike-nat-t").accept(),
+        counted(output().match_udp_sport(IKE_PORT), "out-ike").accept(),
+        output().match_l4proto(ICMP).accept(),
+        output().match_l4proto(ICMPV6).accept(),
+        counted(rule("output"), "output-dropped").drop(),
     ]);
     rules
+}
+
+/// ESP in UDP starts with its SPI, which is not zero; IKE on the same port with four zero bytes (RFC 3948
+/// section 2).
+fn in_udp(rule: Rule) -> Rule {
+    let load = Expr::Payload { dreg: Register::R0, base: PayloadBase::Transport, offset: 8, len: 4 };
+    rule.expr(load).expr(Expr::Cmp { sreg: Register::R0, op: CmpOp::Neq, data: vec![0; 4] })
 }

@@ -1,6 +1,6 @@
 //! The namespace of a gateway instance: its legs, rules, firewall and bandwidth.
 
-use causeway_plan::Instance;
+use causeway_plan::{Instance, InstanceKey};
 use ipnet::IpNet;
 
 use crate::error::LinuxError;
@@ -66,19 +66,8 @@ async fn attach_private(
     Ok(())
 }
 
-/// Removes an instance's namespace and what it has elsewhere.
-pub(crate) async fn remove(names: &Names, key: &causeway_plan::InstanceKey) -> Result<(), LinuxError> {
-    // The far ends go with the namespace, but the kernel takes its time; a successor needs their names.
-    let port = names::port(key);
-    let here = Namespace::named(names.instance(key));
-    if here.exists() {
-        let socket = here.route()?;
-        links::remove(&socket, PUBLIC).await?;
-        links::remove(&socket, PRIVATE).await?;
-    }
-    let fabric = Namespace::named(names.fabric());
-    if fabric.exists() {
-        links::remove(&fabric.route()?, &port).await?;
-    }
-    here.remove().await
+/// Removes an instance's namespace. The kernel removes its links, with their far ends and the routes to
+/// them, a moment later and many at once; asking for each would wait for it each time.
+pub(crate) async fn remove(names: &Names, key: &InstanceKey) -> Result<(), LinuxError> {
+    Namespace::named(names.instance(key)).remove().await
 }

@@ -32,3 +32,4 @@ pub use config::{LinuxConfig, ShimCommand};
 pub use dataplane::{Choice, Kind};
 pub use engine::LinuxEngine;
 pub use error::LinuxError;
+pub use firewall::Count;

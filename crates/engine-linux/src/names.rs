@@ -20,6 +20,11 @@ pub fn bridge(subnet: &SubnetKey) -> String {
     format!("b-{subnet}")
 }
 
+/// The subnet that a bridge is for.
+pub fn subnet_of(bridge: &str) -> Option<SubnetKey> {
+    SubnetKey::new(bridge.strip_prefix("b-")?).ok()
+}
+
 /// The far end of an instance's public leg in the fabric, and of its private leg in the network.
 pub fn port(instance: &InstanceKey) -> String {
     format!("g{}{}", instance.index, instance.gateway)

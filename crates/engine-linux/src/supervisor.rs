@@ -19,6 +19,8 @@ use crate::shim::protocol::{Answer, MAX_LINE_BYTES, Request, Status, socket};
 /// How long a fresh keeper may take to open its socket.
 const START_LIMIT: Duration = Duration::from_secs(20);
 const START_LOOK: Duration = Duration::from_millis(2);
+/// How much longer a keeper that was started by somebody else may take.
+const RIVAL_LIMIT: Duration = Duration::from_secs(1);
 /// How long a keeper may take to answer. Loading a tunnel may wait for a charon that is being restarted.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
@@ -40,18 +42,17 @@ impl Keeper {
             return Ok(());
         }
         let started = spawn(shim, args, &self.dir).map_err(|source| self.failed(source))?;
-        let opened = async {
-            while self.connect().await.is_err() {
-                sleep(START_LOOK).await;
-            }
-        };
         let mut started = started;
         tokio::select! {
-            opened = timeout(START_LIMIT, opened) => opened.map_err(|_| LinuxError::ShimSilent {
+            opened = timeout(START_LIMIT, self.opened()) => opened.map_err(|_| LinuxError::ShimSilent {
                 instance: self.instance.clone(),
                 seconds: START_LIMIT.as_secs(),
             })?,
             status = started.wait() => {
+                // Somebody else may have started one at the same time; the lock lets one of them live.
+                if timeout(RIVAL_LIMIT, self.opened()).await.is_ok() {
+                    return Ok(());
+                }
                 let log = std::fs::read_to_string(self.dir.join("keeper.log")).unwrap_or_default();
                 let last = log.lines().last().unwrap_or("it said nothing").to_owned();
                 let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
@@ -60,6 +61,12 @@ impl Keeper {
         }
         // From here on the runtime's own reaper waits for it, if this process lives longer than it.
         Ok(())
+    }
+
+    async fn opened(&self) {
+        while self.connect().await.is_err() {
+            sleep(START_LOOK).await;
+        }
     }
 
     pub(crate) async fn status(&self) -> Result<Status, LinuxError> {

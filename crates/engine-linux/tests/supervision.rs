@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use causeway_engine::Engine;
-use causeway_plan::{InstanceHealth, ObjectKey, Step};
+use causeway_plan::*;
 use common::gateway::{Place, until};
 
 fn kill(pid: u32) {
@@ -29,9 +29,7 @@ async fn a_killed_charon_and_a_killed_keeper_come_back() {
     let engine = node.engine();
     let first = engine.charon_pid(&place.instance()).await.unwrap().expect("a charon");
     kill(first);
-    let active = |seen: &causeway_plan::Observed| {
-        seen.instances.get(&place.instance()) == Some(&InstanceHealth::Active)
-    };
+    let active = |seen: &Observed| seen.instances.get(&place.instance()) == Some(&InstanceHealth::Active);
     let second = loop {
         until(engine, &place.scope(), "active again", active).await;
         match engine.charon_pid(&place.instance()).await.unwrap() {
@@ -68,6 +66,43 @@ async fn a_restarted_engine_finds_what_is_there() {
     assert_eq!(before.objects, after.objects);
     assert_eq!(before.instances, after.instances);
     assert_eq!(node.engine().charon_pid(&place.instance()).await.unwrap(), pid, "charon was restarted");
+    node.end().await;
+}
+
+/// A process that died between two steps leaves parts; the next plan removes or completes them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_broken_off_step_left_is_repaired_or_removed() {
+    let Some(mut node) = common::Node::start("sb").await else { return };
+    let place = Place(1);
+    place.make(node.engine(), Some(100)).await;
+    let namespace = |name: &str| format!("cw{}-{name}", node.config.node_tag);
+    let ip = |args: &[&str]| {
+        let done = std::process::Command::new("ip").args(args).status().unwrap();
+        assert!(done.success(), "ip {args:?}");
+    };
+    // Half made: a namespace and nothing else. Half removed: an instance without a leg.
+    ip(&["netns", "add", &namespace("gw-half-0")]);
+    ip(&["netns", "add", &namespace("net-half")]);
+    ip(&["-n", &namespace("gw-g1-0"), "link", "del", "private"]);
+    node.restart().await;
+
+    let engine = node.engine();
+    let half =
+        [Scope::Gateway(GatewayKey::new("half").unwrap()), Scope::Network(NetworkKey::new("half").unwrap())];
+    for scope in half {
+        let desired = Desired { scope: scope.clone(), objects: vec![] };
+        let steps = plan(&desired, &engine.observe(&scope).await.unwrap()).steps;
+        assert!(matches!(steps[..], [Step::Delete(_)]), "{steps:?}");
+        engine.apply(&steps[0]).await.unwrap();
+        assert!(engine.observe(&scope).await.unwrap().objects.is_empty());
+    }
+    let objects = vec![Object::Instance(place.object(Some(100)))];
+    let desired = Desired { scope: place.scope(), objects };
+    let steps = plan(&desired, &engine.observe(&place.scope()).await.unwrap()).steps;
+    assert!(matches!(steps[..], [Step::Update(_)]), "{steps:?}");
+    engine.apply(&steps[0]).await.unwrap();
+    let seen = engine.observe(&place.scope()).await.unwrap();
+    assert!(plan(&desired, &seen).is_empty());
     node.end().await;
 }
 

@@ -27,7 +27,9 @@ pub struct EngineInfo {
 /// - An `Update` keeps what hangs on the object: a new bandwidth or address of an instance removes none
 ///   of its tunnels, and a change of one tunnel does not disturb another one.
 /// - `observe` tells what is there, never what was asked for. After a step succeeded, `observe` shows its
-///   object with the fingerprint of what was applied, or no longer shows it.
+///   object with the fingerprint of what was applied, or no longer shows it. What a broken-off step left is
+///   shown with [`Fingerprint::UNKNOWN`](causeway_plan::Fingerprint::UNKNOWN), so that it is repaired or
+///   removed like everything else.
 /// - Steps of different scopes may run at once; steps of one scope are the caller's to put in order.
 /// - Any step may be broken off (error, dropped future, dead process); doing it again repairs.
 pub trait Engine: Send + Sync + 'static {

@@ -8,8 +8,6 @@ pub const SUBNET_RESERVED_TAIL: u32 = 3;
 pub const ID_TRIES_MAX: u32 = 32;
 /// How long a client token is remembered, in milliseconds (24 hours).
 pub const CLIENT_TOKEN_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
-/// Client tokens that one transaction forgets at most.
-pub const TOKENS_FORGOTTEN_MAX: usize = 10_000;
 /// Items of one page of any list.
 pub const PAGE_ITEMS_MAX: usize = 1000;
 /// Addresses at the start of a pool of public addresses that are kept back: the network's own and the

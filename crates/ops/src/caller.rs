@@ -37,6 +37,11 @@ pub struct Rules {
     pub has_resource_groups: bool,
     /// A gateway takes an address in a subnet of its network; otherwise it hangs on the network's router.
     pub gateways_live_in_subnets: bool,
+    /// Connections of a gateway share no pairs of ranges, links or numbers of BGP and addresses of probes, reach no
+    /// range of the gateway's network, and either all use BGP or none does.
+    pub connections_are_apart: bool,
+    /// The smallest bandwidth of a gateway with BGP, in Mbit/s; looked at where connections are apart.
+    pub bgp_mbps_min: u32,
 }
 
 /// Who asks.

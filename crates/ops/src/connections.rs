@@ -9,7 +9,7 @@ use causeway_model::{
 
 use crate::context::{Context, check_parent};
 use crate::operation::{CreateConnection, Label, NewTunnel, NewTunnelBgp, Target};
-use crate::{Decision, OpError, Outcome, Quota};
+use crate::{Decision, OpError, Outcome, Quota, apart};
 
 pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<Decision, OpError> {
     let gateway = context.gateway(&it.gateway)?;
@@ -30,6 +30,7 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
         .collect::<Result<Vec<_>, _>>()?;
     check_quotas(&context, &gateway, &peers)?;
     check_duplicate(&context, &gateway, &peers, it)?;
+    apart::check(&context, &gateway, &peers, it)?;
     let id = ConnectionId(context.fresh_id(Kind::Connection)?);
     let mut meta = context.fresh_meta(Kind::Connection, &it.label)?;
     if context.caller.rules.has_resource_groups {

@@ -36,6 +36,8 @@ const STRICT: Rules = Rules {
     gateway_name_defaults_to_id: true,
     has_resource_groups: true,
     gateways_live_in_subnets: true,
+    connections_are_apart: false,
+    bgp_mbps_min: 0,
 };
 
 fn settings() -> Settings {

@@ -3,6 +3,7 @@
 use causeway_model::{ExternalId, Kind};
 use ipnet::IpNet;
 
+use crate::apart::Conflict;
 use crate::quota::Quota;
 
 /// Why an operation was refused. Nothing was changed.
@@ -131,6 +132,9 @@ pub enum OpError {
     /// The gateway and the customer gateway are connected with the same ranges already.
     #[error("connection {0} has the same gateway, customer gateway and ranges")]
     DuplicateConnection(ExternalId),
+    /// It can't be on the gateway beside the other connections.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
     /// The table has a route to this destination.
     #[error("the table has a route to {0}")]
     RouteExists(IpNet),

@@ -1,6 +1,7 @@
 //! Operations and what each of them decides. Pure: time, ids and the snapshot are arguments.
 
 pub mod addresses;
+mod apart;
 pub mod caller;
 mod connections;
 mod context;
@@ -23,6 +24,7 @@ mod subnets;
 mod tags;
 mod token;
 
+pub use apart::Conflict;
 pub use caller::{Caller, ClientToken, Rules};
 pub use decide::decide;
 pub use error::OpError;
@@ -31,4 +33,3 @@ pub use outcome::{Decision, Outcome};
 pub use query::{Clause, ListQuery, Query};
 pub use quota::Quota;
 pub use settings::{AccountSettings, RegionSettings, Settings};
-pub use token::expired_tokens;

@@ -1,6 +1,6 @@
 //! Client tokens: the same token with the same request gives the same result.
 
-use causeway_model::{Millis, Record, Token, TokenId, View, Write, limits};
+use causeway_model::{Millis, Token, TokenId, View, Write, limits};
 
 use crate::{Caller, ClientToken, Decision, OpError, Outcome};
 
@@ -28,27 +28,11 @@ fn look_up(view: &View, scope: &str) -> (TokenId, Option<std::sync::Arc<Token>>)
     }
 }
 
-fn is_over(token: &Token, now: Millis) -> bool {
-    now.0.saturating_sub(token.used.0) > limits::CLIENT_TOKEN_LIFE_MS
-}
-
-/// The deletions of client tokens whose life is over, as many as one transaction should hold.
-///
-/// A token with another one behind it (their scopes have the same hash) stays: the other is found through it.
-pub fn expired_tokens(view: &View, now: Millis) -> Vec<Write> {
-    let is_last = |token: &Token| view.token(TokenId(token.id.0.wrapping_add(1))).is_none();
-    let expired = view.records().filter_map(|record| match record {
-        Record::Token(token) if is_over(token, now) && is_last(token) => Some(Write::Delete(token.id.key())),
-        _ => None,
-    });
-    expired.take(limits::TOKENS_FORGOTTEN_MAX).collect()
-}
-
 /// The outcome of the request that used the caller's token before, if it did.
 pub(crate) fn recall(view: &View, caller: &Caller, now: Millis) -> Result<Option<Outcome>, OpError> {
     let Some(token) = &caller.token else { return Ok(None) };
     let (_, Some(known)) = look_up(view, &scope(caller, token)) else { return Ok(None) };
-    let is_over = is_over(&known, now);
+    let is_over = now.0 - known.used.0 > limits::CLIENT_TOKEN_LIFE_MS;
     // What it made is gone: the token speaks of nothing any more.
     if is_over || view.record(known.subject).is_none() {
         return Ok(None);

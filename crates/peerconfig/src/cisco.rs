@@ -98,6 +98,7 @@ fn ikev1(text: &mut Text, tunnel: &PeerTunnel, number: usize) -> Result<(), NoWo
     text.line(format!(" lifetime {}", tunnel.ike.lifetime_s));
     text.line(" exit");
     text.line(format!("crypto keyring keyring-{name}"));
+    text.line(format!(" local-address {}", tunnel.local));
     text.line(format!(" pre-shared-key address {} key {}", tunnel.remote, tunnel.psk.expose()));
     text.line(" exit");
     text.line(format!("crypto isakmp profile isakmp-{name}"));
@@ -114,6 +115,7 @@ fn ikev1(text: &mut Text, tunnel: &PeerTunnel, number: usize) -> Result<(), NoWo
         text.line(" initiate mode aggressive");
     }
     text.line(" keepalive 10 retry 3");
+    text.line(format!(" local-address {}", tunnel.local));
     text.line(" exit");
     Ok(())
 }

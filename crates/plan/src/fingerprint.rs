@@ -15,6 +15,12 @@ use crate::object::Object;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint([u8; 32]);
 
+impl Fingerprint {
+    /// Of something that is there but is not, or is not known to be, as it was asked for: half made, half
+    /// removed, or of an unknown past. It agrees with no object, so a plan repairs or removes it.
+    pub const UNKNOWN: Self = Self([0; 32]);
+}
+
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for byte in &self.0[..6] {

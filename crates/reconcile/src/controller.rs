@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use causeway_engine::Engine;
-use causeway_model::{Key, Kind, NetworkId, Record, View};
+use causeway_model::{Key, Kind, Millis, NetworkId, Record, View, Write, limits};
 use causeway_plan::Scope;
-use causeway_store::Store;
+use causeway_store::{Store, transact};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -66,7 +67,10 @@ pub async fn run_until(store: Arc<dyn Store>, engine: Arc<dyn Engine>, mut stop:
             Some(ended) = controller.runs.join_next_with_id() => controller.run_joined(ended),
             () = pause => {}
             () = stopped(&mut stop) => return controller.runs.shutdown().await,
-            _ = safety_net.tick() => controller.wake_everything().await,
+            _ = safety_net.tick() => {
+                controller.wake_everything().await;
+                controller.forget_tokens().await;
+            }
         }
     }
 }
@@ -101,6 +105,19 @@ impl Controller {
         match self.reconciler.engine.list_scopes().await {
             Ok(scopes) => scopes.iter().for_each(|scope| self.engine_changed(scope)),
             Err(error) => tracing::warn!(%error, "the data plane can't be listed"),
+        }
+    }
+
+    /// Removes client tokens that are past their life, so that the store does not grow with every creation.
+    async fn forget_tokens(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+        let forget = move |view: &View| (over_tokens(view, now), ());
+        if over_tokens(&self.known, now).is_empty() {
+            return;
+        }
+        if let Err(error) = transact(&*self.reconciler.store, forget).await {
+            tracing::warn!(%error, "old client tokens were not removed");
         }
     }
 
@@ -176,6 +193,15 @@ impl Controller {
             }
         }
     }
+}
+
+/// The removal of every client token that is past its life.
+fn over_tokens(view: &View, now: Millis) -> Vec<Write> {
+    let tokens = view.records().filter_map(|record| match record {
+        Record::Token(token) if now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS => Some(token.id.key()),
+        _ => None,
+    });
+    tokens.map(Write::Delete).collect()
 }
 
 /// The items that a change of a record concerns.

@@ -2,7 +2,6 @@
 
 mod body;
 pub mod clock;
-pub mod housekeeping;
 pub mod http;
 pub mod keyring;
 pub mod limits;

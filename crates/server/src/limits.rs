@@ -9,7 +9,8 @@ pub const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Larger bodies in memory at the same time at most; others wait. With [`CONNECTIONS_MAX`] this bounds what clients
 /// without a key can make the service hold: a body is read before its signature can be checked.
 pub const LARGE_BODIES_MAX: usize = 16;
-/// Octets of a request's line and headers at most: the clouds take queries of 32 KiB.
+/// Octets of a request's line and headers: the clouds take queries of 32 KiB. The parser's buffer may grow to twice
+/// this before it refuses.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// A client that is slower than this with its headers is cut off.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(30);

@@ -120,7 +120,7 @@ impl Service {
             request_id: &manner.request_id,
             now,
         };
-        let Call { operation, region, token } = dialect.decode(&envelope, context)?;
+        let Call { operation, region, token, dry_run } = dialect.decode(&envelope, context)?;
         let caller = Caller {
             account,
             dialect: dialect.id(),
@@ -129,6 +129,10 @@ impl Service {
             token,
             settings: Arc::clone(&self.settings),
         };
+        if dry_run {
+            self.check(&caller, &operation).map_err(|error| dialect.refuse(&envelope, &error))?;
+            return Err(dialect.gate(&Gate::DryRun, manner));
+        }
         let (outcome, view) = self
             .execute(&caller, operation)
             .await
@@ -136,7 +140,7 @@ impl Service {
                 tracing::error!(request = %manner.request_id, %error, "the store failed");
                 let gate = match error {
                     StoreError::Busy | StoreError::Closed => Gate::Unavailable,
-                    StoreError::Failed(_) | StoreError::Sealed(_) => Gate::Internal,
+                    StoreError::Failed(_) | StoreError::Sealed(_) | StoreError::InUse(_) => Gate::Internal,
                 };
                 dialect.gate(&gate, manner)
             })?
@@ -179,6 +183,11 @@ impl Service {
             }
         }
         Ok(key.account.clone())
+    }
+
+    /// Decides on the newest snapshot and writes nothing.
+    fn check(&self, caller: &Caller, operation: &Operation) -> Result<(), OpError> {
+        decide(&self.store.view(), caller, operation, clock::now(), &mut clock::random_u64).map(drop)
     }
 
     /// Reads are answered from the newest snapshot; everything else is a transaction.

@@ -28,7 +28,7 @@ pub async fn run<S: Store>(make: impl Fn() -> S) {
     acknowledged_writes_are_visible(&make()).await;
     watch_tells_the_keys(&make()).await;
     nothing_to_write_is_fine(&make()).await;
-    a_panic_harms_only_its_own_transaction(&make()).await;
+    a_panicking_decision_harms_nobody_else(&make()).await;
 }
 
 /// Many tasks that each read and add one lose no addition.
@@ -77,8 +77,9 @@ async fn nothing_to_write_is_fine(store: &dyn Store) {
     assert_eq!((answer, view.len()), (0, 0));
 }
 
-async fn a_panic_harms_only_its_own_transaction(store: &dyn Store) {
-    let broken = transact(store, |_| -> (Vec<Write>, ()) { panic!("a decision that panics, on purpose") });
+async fn a_panicking_decision_harms_nobody_else(store: &dyn Store) {
+    let broken =
+        transact(store, |_| -> (Vec<Write>, ()) { panic!("a fault in a decision, made by this test") });
     assert!(broken.await.is_err());
     transact(store, |_| (vec![counter(3)], ())).await.expect("the store goes on");
     assert_eq!(count(&store.view()), 3);

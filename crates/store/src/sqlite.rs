@@ -3,8 +3,7 @@
 //! Table `records` holds kind, id, revision and JSON of every record; secrets inside the JSON are sealed.
 //! Table `secrets` holds the service's own sealed texts by name.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,20 +39,22 @@ pub struct SqliteStore {
     vault: Arc<Vault>,
     /// A second connection for the table `secrets`, which the writer does not use.
     secrets: Mutex<Connection>,
-    /// Held until the writer is gone: fields are dropped in this order.
+    /// Locked as long as this store is open: two processes would each decide on a snapshot of their own.
     _lock: File,
 }
 
 impl SqliteStore {
-    /// Opens the store in a directory, or makes it. The directory holds `store.sqlite`, `key` and `lock`; where it
-    /// is made here, it is for its owner only.
+    /// Opens the store in a directory, or makes it. The directory holds `store.sqlite`, `key` and `lock`.
     ///
     /// # Errors
-    /// When another service has the directory, or the files can't be read, made or opened with the key file.
+    /// [`StoreError::InUse`] when another process has it open; when the files can't be read, made or opened with the key file.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let failed = |error: io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
-        let lock = lock(dir).map_err(failed)?;
+        let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
+        // Records name customers and addresses: they are the owner's alone, as the sealed secrets are.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        let lock =
+            File::options().append(true).create(true).mode(0o600).open(dir.join("lock")).map_err(failed)?;
+        lock.try_lock().map_err(|_| StoreError::InUse(dir.display().to_string()))?;
         let (path, key) = (dir.join("store.sqlite"), dir.join("key"));
         if path.exists() && !key.exists() {
             // A new key would open nothing of what is there.
@@ -61,8 +62,8 @@ impl SqliteStore {
             return Err(StoreError::Failed(text));
         }
         let vault = Arc::new(Vault::open(&key).map_err(failed)?);
-        // SQLite gives its other files the permissions of this one.
-        OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+        // SQLite gives its journals the permissions of the file that it finds.
+        File::options().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
         let connection = connect(&path)?;
         let view = load(&connection, &vault)?;
         let secrets = Mutex::new(connect(&path)?);
@@ -110,16 +111,6 @@ impl Store for SqliteStore {
     fn watch(&self) -> broadcast::Receiver<Arc<[Key]>> {
         self.writer.watch()
     }
-}
-
-/// Takes the directory for this process. The system gives it free when the process ends, however it ends.
-fn lock(dir: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(dir.join("lock"))?;
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => io::Error::other("another service runs with this data directory"),
-        TryLockError::Error(error) => error,
-    })?;
-    Ok(file)
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {

@@ -22,6 +22,9 @@ pub enum StoreError {
     /// A sealed value can't be opened: the key file is not the one that the store was written with.
     #[error("a secret of {0} can't be opened with this key file")]
     Sealed(String),
+    /// Another process has the store open.
+    #[error("{0} is in use by another process")]
+    InUse(String),
     /// Too many transactions wait already.
     #[error("too many transactions wait")]
     Busy,

@@ -1,8 +1,10 @@
 //! Each store keeps the contract; the embedded one also survives being reopened and keeps secrets sealed.
 
+use std::os::unix::fs::PermissionsExt;
+
 use causeway_model::fixtures::{gateway, meta};
 use causeway_model::{CustomerGateway, CustomerGatewayId, GatewayId, Secret, Write};
-use causeway_store::{MemoryStore, SqliteStore, Store, contract, transact};
+use causeway_store::{MemoryStore, SqliteStore, Store, StoreError, contract, transact};
 
 #[tokio::test]
 async fn memory_store_keeps_the_contract() {
@@ -42,6 +44,8 @@ async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
     transact(&store, |_| (vec![Write::Put(gateway(2).into())], ())).await.unwrap();
     drop(store);
     let store = SqliteStore::open(dir.path()).unwrap();
+    let second = SqliteStore::open(dir.path());
+    assert!(matches!(second, Err(StoreError::InUse(_))), "one process at a time");
     let view = store.view();
     assert_eq!(view.len(), 2);
     assert_eq!(**view.gateway(GatewayId(2)).unwrap(), gateway(2));
@@ -50,7 +54,9 @@ async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
     assert_eq!(store.secret("another").unwrap(), None);
     drop(store);
     for entry in std::fs::read_dir(dir.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+        let bytes = std::fs::read(entry.path()).unwrap();
         for secret in ["hunter2", "tops3cret"] {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
         }
@@ -60,18 +66,7 @@ async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn one_store_at_a_time_has_a_directory() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(dir.path()).unwrap();
-    let error = SqliteStore::open(dir.path()).err().expect("it is taken").to_string();
-    assert!(error.contains("another service"), "{error}");
-    drop(store);
-    SqliteStore::open(dir.path()).unwrap();
-}
-
-#[tokio::test]
 async fn what_a_store_makes_is_for_its_owner_only() {
-    use std::os::unix::fs::PermissionsExt;
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("data");
     let store = SqliteStore::open(&dir).unwrap();

@@ -96,7 +96,12 @@ fn interoperates_with_libipsec() {
         let lab = Lab::new(name, options);
         for (i, proposal) in proposals.iter().enumerate() {
             lab.initiate(&format!("c{i}"));
-            for (from, to) in [("ha", "10.2.0.2"), ("hb", "10.1.0.2"), ("ha", "fd02::2"), ("hb", "fd01::2")] {
+            // The peer installs its routes after it has answered.
+            let ways = [("ha", "10.2.0.2"), ("hb", "10.1.0.2"), ("ha", "fd02::2"), ("hb", "fd01::2")];
+            for (from, to) in ways {
+                until("the peer's routes", Duration::from_secs(5), || lab.ping(from, to, 1) == 1);
+            }
+            for (from, to) in ways {
                 assert_eq!(lab.ping(from, to, 3), 3, "{proposal}, {from} to {to}");
             }
             no_errors(&lab, "a");
@@ -112,7 +117,7 @@ fn rekeys_under_load() {
     let lab = Lab::new("rk", Options::default());
     lab.initiate("c0");
     lab.exec("hb", "iperf3 -s -1 -D");
-    let client = lab.in_namespace("ha", "iperf3 -J -c 10.2.0.2 -t 6 -b 300M");
+    let client = lab.in_namespace("ha", "iperf3 -J -c 10.2.0.2 -t 6");
     let client =
         Command::new("sh").args(["-c", &client]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     for side in ["a", "b", "a", "b"] {
@@ -121,7 +126,14 @@ fn rekeys_under_load() {
     }
     let output = client.wait_with_output().unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["end"]["sum_sent"]["retransmits"], 0, "retransmissions during rekeys");
+    // A segment that TCP sent twice without need (a tail loss probe) is reported by the receiver as a duplicate.
+    let retransmitted = report["end"]["sum_sent"]["retransmits"].as_u64().unwrap();
+    let counters = lab.exec("ha", "nstat -az TcpExtTCPDSACKRecvSegs");
+    let duplicates = counters.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or(0);
+    assert!(retransmitted <= duplicates, "{retransmitted} retransmissions, {duplicates} of them needless");
+    let path = |side: &str, counter: &str| lab.stats(side)["path"][counter].as_u64().unwrap();
+    assert_eq!(path("a", "sent"), path("b", "received"), "packets lost between the engines");
+    assert_eq!(path("b", "unknown_spi") + path("b", "interface_full"), 0);
     assert!(report["end"]["sum_received"]["bits_per_second"].as_f64().unwrap() > 200e6);
     no_errors(&lab, "a");
     no_errors(&lab, "b");
@@ -134,14 +146,18 @@ fn engine_is_replaced_when_killed() {
     let lab = Lab::new("kl", Options::default());
     lab.initiate("c0");
     let charon = lab.child_pid("a", "charon-systemd");
-    for _ in 0..3 {
+    let mut killers = Vec::new();
+    for i in 1..=3 {
         let engine = lab.child_pid("a", "uxfrm-engine");
-        run(&format!("kill -9 {engine}"));
-        until("traffic after the engine was killed", Duration::from_secs(1), || {
-            lab.ping("ha", "10.2.0.2", 1) == 1
-        });
+        let killer =
+            Command::new("sh").args(["-c", &format!("sleep 0.5; kill -9 {engine}")]).spawn().unwrap();
+        killers.push(killer);
+        let received = lab.ping("ha", "10.2.0.2", 100);
+        // Fifty pings are a second.
+        assert!((50..=100).contains(&received), "kill {i}: {received} of 100");
         assert_ne!(lab.child_pid("a", "uxfrm-engine"), engine);
     }
+    killers.iter_mut().for_each(|killer| drop(killer.wait()));
     pings_pass(&lab);
     assert!(lab.swanctl("a", "--list-sas").contains("t: #1, ESTABLISHED"));
     assert_eq!(lab.child_pid("a", "charon-systemd"), charon);
@@ -203,8 +219,11 @@ fn address_change_keeps_sequence_numbers() {
     run(&format!(
         "ip -n {name}ga addr add 198.51.100.11/24 dev wan; ip -n {name}ga addr del 198.51.100.1/24 dev wan"
     ));
+    // charon takes whichever path answers first, the other address or IPv6.
+    until("the move", Duration::from_secs(10), || {
+        !lab.swanctl("b", "--list-sas").contains("@ 198.51.100.1[")
+    });
     until("traffic after the move", Duration::from_secs(10), || lab.ping("ha", "10.2.0.2", 1) == 1);
-    assert!(lab.swanctl("b", "--list-sas").contains("198.51.100.11"));
     assert!(sent("b") > before, "sequence numbers started again");
     no_errors(&lab, "b");
 }

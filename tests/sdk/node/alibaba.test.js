@@ -136,7 +136,12 @@ async function teardown(api, ids) {
   );
   await until(() => gone(call(api, "DescribeVpnGateway", { vpnGatewayId: ids.gateway })), "end of gateway");
   await call(api, "DeleteVSwitch", { vSwitchId: ids.vSwitch });
+  await until(
+    async () => !(await call(api, "DescribeVSwitchAttributes", { vSwitchId: ids.vSwitch })).vSwitchId,
+    "end of vSwitch",
+  );
   await call(api, "DeleteVpc", { vpcId: ids.vpc });
+  await until(() => gone(call(api, "DescribeVpcAttribute", { vpcId: ids.vpc })), "end of VPC");
   await refused(call(api, "DescribeVpcAttribute", { vpcId: ids.vpc }), "InvalidVpcId.NotFound", 404);
 }
 

@@ -94,6 +94,8 @@ async function teardown(api, ids) {
     "end of gateway",
   );
   await api.DeleteSubnet({ SubnetId: ids.subnet });
+  const mine = [{ Name: "subnet-id", Values: [ids.subnet] }];
+  await until(async () => (await api.DescribeSubnets({ Filters: mine })).SubnetSet.length === 0, "end of subnet");
   await api.DeleteVpc({ VpcId: ids.vpc });
 }
 

@@ -1,5 +1,6 @@
 """`causeway ctl endpoints` prints lines to copy: they are run as they stand."""
 
+import ast
 import os
 import re
 import shlex
@@ -22,14 +23,22 @@ def section(sections: dict[str, str], *words: str) -> str:
     return found[0]
 
 
+def run(text: str, **names):
+    """Runs Python lines; gives their names, and the value of a closing expression as `value`."""
+    tree = ast.parse(text)
+    if isinstance(tree.body[-1], ast.Expr):
+        closing = ast.Assign([ast.Name("value", ast.Store())], tree.body[-1].value)
+        tree.body[-1] = closing
+    exec(compile(ast.fix_missing_locations(tree), "endpoints", "exec"), names)  # noqa: S102
+    return names
+
+
 def test_alibaba_python(sections):
-    from alibabacloud_tea_openapi.utils_models import Config
     from alibabacloud_vpc20160428 import models
     from alibabacloud_vpc20160428.client import Client
 
-    names = {"Config": Config}
-    exec("config = " + section(sections, "alibabacloud_vpc20160428", "Python"), names)  # noqa: S102
-    answer = Client(names["config"]).describe_vpn_gateways(models.DescribeVpnGatewaysRequest(region_id="cn-hangzhou"))
+    config = run(section(sections, "alibabacloud_vpc20160428", "Python"))["value"]
+    answer = Client(config).describe_vpn_gateways(models.DescribeVpnGatewaysRequest(region_id="cn-hangzhou"))
     assert answer.body.total_count == 0
 
 
@@ -37,8 +46,8 @@ def test_alibaba_python_core(sections):
     from aliyunsdkcore.client import AcsClient
     from aliyunsdkvpc.request.v20160428.DescribeVpnGatewaysRequest import DescribeVpnGatewaysRequest
 
-    names = {"AcsClient": AcsClient, "request": DescribeVpnGatewaysRequest()}
-    exec(section(sections, "aliyun-python-sdk-vpc"), names)  # noqa: S102
+    text = section(sections, "aliyun-python-sdk-vpc")
+    names = run(text, AcsClient=AcsClient, request=DescribeVpnGatewaysRequest())
     assert b'"TotalCount":0' in names["client"].do_action_with_exception(names["request"])
 
 
@@ -49,10 +58,10 @@ def test_tencent_python(sections):
     from tencentcloud.vpc.v20170312.models import DescribeVpnGatewaysRequest
     from tencentcloud.vpc.v20170312.vpc_client import VpcClient
 
-    names = {
-        "Credential": Credential, "ClientProfile": ClientProfile, "HttpProfile": HttpProfile, "VpcClient": VpcClient,
-    }
-    exec(section(sections, "tencentcloud-sdk-python-vpc"), names)  # noqa: S102
+    names = run(
+        section(sections, "tencentcloud-sdk-python-vpc"), Credential=Credential, ClientProfile=ClientProfile,
+        HttpProfile=HttpProfile, VpcClient=VpcClient,
+    )
     assert names["client"].DescribeVpnGateways(DescribeVpnGatewaysRequest()).TotalCount == 0
 
 

@@ -148,11 +148,7 @@ def delete_in_order(api, world: World, vpc: str, gateway: str, customer: str, co
     with Refused("ResourceNotFound", "UnsupportedOperation.RecordNotExists"):
         api("DeleteCustomerGateway", CustomerGatewayId=customer)
     world.delete_gateway(gateway)
-    for step in list(reversed(world.undo)):
-        step()
-        world.undo.remove(step)
-        if not world.undo:
-            break
+    world.clean()
     until(
         lambda: not api("DescribeVpcs", Filters=[{"Name": "vpc-id", "Values": [vpc]}])["VpcSet"], what="end of the VPC"
     )

@@ -109,3 +109,13 @@ def test_tag_and_untag(ten_world, tencent):
     tencent("UnTagResources", service="tag", ResourceList=[name], TagKeys=["a"])
     seen = tencent("DescribeCustomerGateways", CustomerGatewayIds=[customer])["CustomerGatewaySet"][0]
     assert seen.get("TagSet") == []
+
+
+def test_a_vpc_goes_right_after_its_subnet(tencent):
+    """Terraform's provider waits for neither: what is itself on its way out holds nothing back."""
+    zone = tencent("DescribeZones", service="cvm")["ZoneSet"][0]["Zone"]
+    for _ in range(10):
+        vpc = tencent("CreateVpc", VpcName="brief", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        made = tencent("CreateSubnet", VpcId=vpc, SubnetName="brief", CidrBlock="10.0.1.0/24", Zone=zone)["Subnet"]
+        tencent("DeleteSubnet", SubnetId=made["SubnetId"])
+        tencent("DeleteVpc", VpcId=vpc)

@@ -70,12 +70,20 @@ class World:
         """A vSwitch that is Available."""
         zone = zone or self.zones()[0]
         vswitch = self.api("CreateVSwitch", VpcId=vpc, CidrBlock=cidr, ZoneId=zone, **more)["VSwitchId"]
-        self.undo.append(lambda: self.api("DeleteVSwitch", VSwitchId=vswitch))
+        self.undo.append(lambda: self.delete_vswitch(vswitch))
         until(
             lambda: self.api("DescribeVSwitchAttributes", VSwitchId=vswitch)["Status"] == "Available",
             what="the vSwitch",
         )
         return vswitch
+
+    def delete_vswitch(self, vswitch: str) -> None:
+        """Deletes a vSwitch and waits until it is gone; a VPC with one can't be deleted."""
+        self.api("DeleteVSwitch", VSwitchId=vswitch)
+        until(
+            lambda: not self.api("DescribeVSwitchAttributes", VSwitchId=vswitch).get("VSwitchId"),
+            what=f"end of {vswitch}",
+        )
 
     def site(self) -> tuple[str, str]:
         """A VPC with one vSwitch."""

@@ -58,8 +58,14 @@ class World:
             "CreateSubnet", VpcId=vpc, SubnetName=unique("subnet"), CidrBlock=cidr, Zone=zone or self.zones()[0], **more
         )
         subnet = made["Subnet"]["SubnetId"]
-        self.undo.append(lambda: self.api("DeleteSubnet", SubnetId=subnet))
+        self.undo.append(lambda: self.delete_subnet(subnet))
         return subnet
+
+    def delete_subnet(self, subnet: str) -> None:
+        """Deletes a subnet and waits until it is gone."""
+        self.api("DeleteSubnet", SubnetId=subnet)
+        mine = [{"Name": "subnet-id", "Values": [subnet]}]
+        until(lambda: not self.api("DescribeSubnets", Filters=mine)["SubnetSet"], what=f"end of {subnet}")
 
     def site(self) -> str:
         """A VPC with one subnet."""

@@ -24,15 +24,15 @@ const MOTO_SIZE_MAX: usize = 2_000;
 
 /// Measures and prints a table.
 pub async fn run(options: &Api) -> anyhow::Result<()> {
-    let ours = Server::causeway(&options.causeway)?;
+    let ours = Server::causeway(&options.causeway, "memory")?;
     let idle = ours.memory_mib().context("the service's memory")?;
     println!(
         "start to ready line: {:.1} ms; idle memory: {idle:.1} MiB\n",
         ours.started_in.as_secs_f64() * 1e3
     );
-    let moto = options.moto.as_deref().map(|binary| Moto::start(binary)).transpose()?;
+    let moto = options.moto.as_deref().map(Moto::start).transpose()?;
     let bench = Bench::new(ours, options);
-    println!("| gateways | call | {} | p50 | p99 |\n|---|---|---|---|---|", "calls/s");
+    println!("| gateways | call | calls/s | p50 | p99 |\n|---|---|---|---|---|");
     let mut present = 0;
     for &size in &options.sizes {
         bench.grow(&mut present, size).await?;

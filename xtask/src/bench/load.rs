@@ -70,9 +70,12 @@ pub async fn drive(
     Ok(Figures { per_second: times.len() as f64 / elapsed.as_secs_f64(), p50: at(0.50), p99: at(0.99) })
 }
 
+type Make = Box<dyn Fn(usize) -> SignedRequest>;
+type Check = Box<dyn Fn(&[u8]) -> bool>;
+
 struct Shared {
-    make: Box<dyn Fn(usize) -> SignedRequest>,
-    check: Box<dyn Fn(&[u8]) -> bool>,
+    make: Make,
+    check: Check,
     next: RefCell<usize>,
     times: RefCell<Vec<Duration>>,
 }

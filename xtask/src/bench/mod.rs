@@ -1,6 +1,7 @@
 //! Benchmarks: ours and a peer's side by side in one run.
 
 mod api;
+mod gateways;
 mod load;
 mod moto;
 mod service;
@@ -14,6 +15,8 @@ use clap::Subcommand;
 pub enum What {
     /// Requests per second of the API, beside moto_server on the same machine.
     Api(Api),
+    /// Real gateways: how fast they come, what they weigh, what they carry. Needs root.
+    Gateways(Gateways),
 }
 
 /// `cargo xtask bench api`.
@@ -39,6 +42,26 @@ pub struct Api {
     pub moto: Option<PathBuf>,
 }
 
+/// `cargo xtask bench gateways`.
+#[derive(Debug, clap::Args)]
+pub struct Gateways {
+    /// Gateways made one after the other.
+    #[arg(long, default_value_t = 20)]
+    pub one_by_one: usize,
+    /// Gateways made at once.
+    #[arg(long, default_value_t = 100)]
+    pub at_once: usize,
+    /// Pairs connected, one after the other.
+    #[arg(long, default_value_t = 10)]
+    pub connections: usize,
+    /// Bandwidths to buy and measure, in Mbit/s.
+    #[arg(long, value_delimiter = ',', default_value = "5,10,20,50,100,200,500,1000")]
+    pub bandwidths: Vec<u32>,
+    /// The service's binary, built with `cargo build --release`.
+    #[arg(long, default_value = "target/release/causeway")]
+    pub causeway: PathBuf,
+}
+
 /// Runs a benchmark and prints its table.
 ///
 /// # Errors
@@ -47,5 +70,6 @@ pub fn run(what: &What) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match what {
         What::Api(options) => runtime.block_on(api::run(options)),
+        What::Gateways(options) => runtime.block_on(gateways::run(options)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ networks_per_region = 1000000
 subnets_per_network = 1000000
 gateways_per_region = 10000000
 gateways_per_network = 10000000
+customer_gateways_per_region = 10000000
+connections_per_gateway = 1000
 "#;
 
 /// A running server.
@@ -30,12 +32,17 @@ pub struct Server {
     pub address: SocketAddr,
     /// How long it took from its start to its ready line.
     pub started_in: Duration,
+    /// Where the service keeps its state.
+    pub data_dir: PathBuf,
     _dir: Option<tempfile::TempDir>,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // SIGTERM, so that the service can clean up.
+        if let Some(pid) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
         let _ = self.child.wait();
     }
 }
@@ -45,13 +52,13 @@ impl Server {
     ///
     /// # Errors
     /// When it does not become ready.
-    pub fn causeway(binary: &Path) -> anyhow::Result<Self> {
+    pub fn causeway(binary: &Path, engine: &str) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir_in("target")?;
         let config = dir.path().join("causeway.toml");
         std::fs::write(&config, CONFIG)?;
         let began = Instant::now();
         let mut child = Command::new(binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--engine", "memory"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--cleanup", "--engine", engine])
             .arg("--data-dir")
             .arg(dir.path().join("data"))
             .arg("--config")
@@ -66,7 +73,8 @@ impl Server {
         let started_in = began.elapsed();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next());
         let address = address.and_then(|text| text.parse().ok()).context("the service did not get ready")?;
-        Ok(Self { child, address, started_in, _dir: Some(dir) })
+        let data_dir = dir.path().join("data");
+        Ok(Self { child, address, started_in, data_dir, _dir: Some(dir) })
     }
 
     /// Starts moto_server on a free port.
@@ -82,7 +90,8 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;
-        let mut server = Self { child, address, started_in: Duration::ZERO, _dir: None };
+        let mut server =
+            Self { child, address, started_in: Duration::ZERO, data_dir: PathBuf::new(), _dir: None };
         while std::net::TcpStream::connect(address).is_err() {
             if began.elapsed() > Duration::from_secs(60) {
                 bail!("{} does not answer", binary.display());

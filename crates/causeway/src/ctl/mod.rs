@@ -35,6 +35,11 @@ enum Command {
     },
     /// Print the certificate of the service's own authority (PEM), for clients to trust.
     Ca,
+    /// Print where a vSwitch or subnet is in the data plane, as JSON.
+    Subnet {
+        /// Its id, in either API.
+        id: String,
+    },
     /// Remove from the data plane what the store does not know.
     Gc,
 }
@@ -72,6 +77,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
                 .with_context(|| format!("{}: start the service with --tls-listen first", file.display()))?;
             print!("{text}");
         }
+        Command::Subnet { id } => println!("{:#}", ask(dir, &Ask::Subnet { id })?),
         Command::Gc => println!("{:#}", ask(dir, &Ask::Gc)?),
     }
     Ok(())

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
 use crate::facet::{self, ConnectionFacet};
-use crate::params::{Fields, dry_run_passed, illegal};
+use crate::params::{Fields, illegal};
 use crate::tags::Codes;
 use crate::{cidr, labels, selects, tunnel_options};
 
@@ -112,9 +112,6 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         initiate,
         auto_routes: fields.boolean("AutoConfigRoute")?.unwrap_or(true),
     };
-    if fields.boolean("DryRun")? == Some(true) {
-        return Err(dry_run_passed());
-    }
     Ok(Operation::CreateConnection(operation))
 }
 

@@ -54,7 +54,6 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::World;
 
     #[test]

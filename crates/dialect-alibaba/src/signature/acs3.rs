@@ -76,8 +76,7 @@ pub fn string_to_sign(request: &Request, authorization: &Authorization) -> Resul
     let canonical = canonical_request(request, &authorization.signed_headers).unwrap_or_default();
     let text = format!("{SCHEME}\n{}", sha256_hex(canonical.as_bytes()));
     let covers = |name: &&str| authorization.signed_headers.iter().any(|signed| signed == name);
-    let is_covered =
-        MUST_BE_SIGNED.iter().filter(|name| request.header(name).is_some()).all(|name| covers(&name));
+    let is_covered = MUST_BE_SIGNED.iter().filter(|name| request.header(name).is_some()).all(covers);
     if is_covered { Ok(text) } else { Err(super::incomplete(&text)) }
 }
 

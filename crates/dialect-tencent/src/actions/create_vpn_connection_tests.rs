@@ -1,5 +1,6 @@
 use causeway_model::{
-    DhGroup, DpdAction, Encryption, GatewayStatus, IkeVersion, Integrity, Record, Selection, View, Write,
+    DhGroup, DpdAction, Encryption, Gateway, GatewayStatus, IkeVersion, Integrity, Record, Selection, View,
+    Write,
 };
 use serde_json::{Value, json};
 
@@ -124,7 +125,8 @@ fn probe_addresses_are_chosen_when_none_are_given() {
 pub fn with_gateways(view: &mut View) -> (Value, Value) {
     let vpc = json!({"VpcName": "v", "CidrBlock": "10.0.0.0/16"});
     let vpc = testing::call(view, "vpc", "CreateVpc", vpc).unwrap();
-    let gateway = json!({"VpcId": vpc["Vpc"]["VpcId"], "VpnGatewayName": "g", "InternetMaxBandwidthOut": 5});
+    let gateway =
+        json!({"VpcId": vpc["Vpc"]["VpcId"], "VpnGatewayName": "g", "InternetMaxBandwidthOut": 200});
     let gateway = testing::call(view, "vpc", "CreateVpnGateway", gateway).unwrap();
     let peer = json!({"CustomerGatewayName": "p", "IpAddress": "58.211.1.12", "BgpAsn": 65_010});
     let peer = testing::call(view, "vpc", "CreateCustomerGateway", peer).unwrap();
@@ -179,10 +181,22 @@ fn the_answer_holds_what_terraform_reads_without_a_check() {
         assert_eq!(found["TotalCount"], 1);
         assert_eq!(found["VpnConnectionSet"][0], it);
     }
+    let task =
+        testing::call(&mut view, "vpc", "DescribeVpcTaskResult", json!({"TaskId": testing::REQUEST_ID}));
+    assert_eq!(task.unwrap()["Status"], "RUNNING");
     let used = testing::call(&mut view, "vpc", "DeleteVpnGateway", json!({"VpnGatewayId": gateway}));
     assert_eq!(used.expect_err("is used").code, "UnsupportedOperation");
     let used = testing::call(&mut view, "vpc", "DeleteCustomerGateway", json!({"CustomerGatewayId": peer}));
     assert_eq!(used.expect_err("is used").code, "ResourceInUse");
+    let deletion = json!({"VpnGatewayId": gateway, "VpnConnectionId": it["VpnConnectionId"]});
+    testing::call(&mut view, "vpc", "DeleteVpnConnection", deletion.clone()).unwrap();
+    let again = testing::call(&mut view, "vpc", "DeleteVpnConnection", deletion);
+    assert_eq!(again.expect_err("is busy").code, "UnsupportedOperation.InvalidState");
+    let found = testing::call(&mut view, "vpc", "DescribeVpnConnections", json!({})).unwrap();
+    assert_eq!(found["VpnConnectionSet"][0]["State"], "DELETING");
+    let task = crate::task::deletion_id(it["VpnConnectionId"].as_str().unwrap(), 1);
+    let task = testing::call(&mut view, "vpc", "DescribeVpcTaskResult", json!({"TaskId": task})).unwrap();
+    assert_eq!(task["Status"], "RUNNING");
 }
 
 #[test]
@@ -195,4 +209,91 @@ fn bgp_takes_both_numbers_from_the_gateways() {
     let answer = testing::call(&mut view, "vpc", "CreateVpnConnection", given).unwrap();
     let config = &answer["VpnConnection"]["BgpConfig"];
     assert_eq!((&config["LocalBgpAsn"], &config["RemoteBgpAsn"]), (&json!("64551"), &json!("65010")));
+}
+
+#[test]
+fn remote_ranges_are_apart_from_the_vpc_and_from_other_connections() {
+    let mut view = View::default();
+    let (gateway, peer) = with_gateways(&mut view);
+    let second = json!({"CustomerGatewayName": "q", "IpAddress": "58.211.1.13"});
+    let second = testing::call(&mut view, "vpc", "CreateCustomerGateway", second).unwrap();
+    let second = second["CustomerGateway"]["CustomerGatewayId"].clone();
+    let given = |peer: &Value, remote: &str| {
+        json!({"VpnGatewayId": gateway, "CustomerGatewayId": peer, "VpnConnectionName": "c", "PreShareKey": "k",
+            "RouteType": "Policy", "SecurityPolicyDatabases":
+            [{"LocalCidrBlock": "10.0.1.0/24", "RemoteCidrBlock": [remote]}]})
+    };
+    let inside = testing::call(&mut view, "vpc", "CreateVpnConnection", given(&peer, "10.0.2.0/24"));
+    assert_eq!(inside.expect_err("is inside").code, "InvalidParameterValue.VpcCidrConflict");
+    testing::call(&mut view, "vpc", "CreateVpnConnection", given(&peer, "192.168.0.0/16")).unwrap();
+    let taken = testing::call(&mut view, "vpc", "CreateVpnConnection", given(&second, "192.168.7.0/24"));
+    assert_eq!(taken.expect_err("is taken").code, "InvalidParameterValue.VpnConnCidrConflict");
+    testing::call(&mut view, "vpc", "CreateVpnConnection", given(&second, "172.20.0.0/16")).unwrap();
+}
+
+#[test]
+fn connections_of_one_gateway_are_apart() {
+    let mut view = View::default();
+    let (gateway, peer) = with_gateways(&mut view);
+    let device = |view: &mut View, ip: &str, asn: u32| {
+        let given = json!({"CustomerGatewayName": "d", "IpAddress": ip, "BgpAsn": asn});
+        let made = testing::call(view, "vpc", "CreateCustomerGateway", given).unwrap();
+        made["CustomerGateway"]["CustomerGatewayId"].clone()
+    };
+    let own_number = device(&mut view, "58.211.1.13", 64_551);
+    let same_number = device(&mut view, "58.211.1.14", 65_010);
+    let other = device(&mut view, "58.211.1.15", 65_011);
+    let bgp = |peer: &Value, link: &str| {
+        json!({"VpnGatewayId": gateway, "CustomerGatewayId": peer, "VpnConnectionName": "c", "PreShareKey": "k",
+            "RouteType": "Bgp", "BgpConfig": {"TunnelCidr": format!("169.254.128.{link}/30"),
+            "LocalBgpIp": format!("169.254.128.{}", link.parse::<u8>().unwrap() + 1),
+            "RemoteBgpIp": format!("169.254.128.{}", link.parse::<u8>().unwrap() + 2)}})
+    };
+    let mut code = |given: Value| {
+        testing::call(&mut view, "vpc", "CreateVpnConnection", given).err().map(|refusal| refusal.code)
+    };
+    assert_eq!(code(bgp(&own_number, "0")), Some("UnsupportedOperation.VpnUnsupportedBgpAsnEqual"));
+    assert_eq!(code(bgp(&peer, "0")), None);
+    assert_eq!(code(bgp(&same_number, "4")), Some("UnsupportedOperation.VpnUnsupportedBgpAsnEqual"));
+    assert_eq!(code(bgp(&other, "0")), Some("InvalidParameterValue.VpnConnBgpTunnelCidrConflict"));
+    let without = json!({"VpnGatewayId": gateway, "CustomerGatewayId": other, "VpnConnectionName": "c",
+        "PreShareKey": "k", "RouteType": "StaticRoute"});
+    assert_eq!(code(without), Some("UnsupportedOperation.VpnConnRouteTypeMixed"));
+    assert_eq!(code(bgp(&other, "4")), None);
+}
+
+#[test]
+fn probes_have_addresses_of_their_own() {
+    let mut view = View::default();
+    let (gateway, peer) = with_gateways(&mut view);
+    let second = json!({"CustomerGatewayName": "q", "IpAddress": "58.211.1.13"});
+    let second = testing::call(&mut view, "vpc", "CreateCustomerGateway", second).unwrap();
+    let second = second["CustomerGateway"]["CustomerGatewayId"].clone();
+    let given = |peer: &Value| {
+        json!({"VpnGatewayId": gateway, "CustomerGatewayId": peer, "VpnConnectionName": "c", "PreShareKey": "k",
+            "RouteType": "StaticRoute", "EnableHealthCheck": true, "HealthCheckLocalIp": "169.254.128.1",
+            "HealthCheckRemoteIp": "169.254.128.2"})
+    };
+    testing::call(&mut view, "vpc", "CreateVpnConnection", given(&peer)).unwrap();
+    let taken = testing::call(&mut view, "vpc", "CreateVpnConnection", given(&second));
+    assert_eq!(taken.expect_err("is taken").code, "InvalidParameterValue.VpnConnHealthCheckIpConflict");
+}
+
+#[test]
+fn bgp_needs_a_large_gateway() {
+    let mut view = View::default();
+    let (gateway, peer) = with_gateways(&mut view);
+    let id = gateway.as_str().unwrap().to_owned();
+    let small = view.records().find_map(|record| match record {
+        Record::Gateway(it) if it.meta.external.as_str() == id => {
+            Some(Write::Put(Gateway { bandwidth_mbps: 100, ..(**it).clone() }.into()))
+        }
+        _ => None,
+    });
+    view.apply(&[small.unwrap()]);
+    let given = json!({"VpnGatewayId": gateway, "CustomerGatewayId": peer, "VpnConnectionName": "c",
+        "PreShareKey": "k", "RouteType": "Bgp", "BgpConfig": {"TunnelCidr": "169.254.128.0/30",
+        "LocalBgpIp": "169.254.128.1", "RemoteBgpIp": "169.254.128.2"}});
+    let refusal = testing::call(&mut view, "vpc", "CreateVpnConnection", given).expect_err("is too small");
+    assert_eq!(refusal.code, "UnsupportedOperation.VpnUnsupportedBgp");
 }

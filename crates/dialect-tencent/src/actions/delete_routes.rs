@@ -12,6 +12,7 @@ use crate::errors;
 use crate::ids;
 use crate::params::{MALFORMED, Members};
 use crate::refusal::Refusal;
+use crate::shapes::NO_TIME;
 
 /// See the module.
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteRoutes", decode, encode };
@@ -73,6 +74,7 @@ fn deleted(it: &Members<'_>, table: &str) -> Value {
         "RouteTableId": table,
         "RouteItemId": item,
         "PublishedToVbc": false,
+        "CreatedTime": NO_TIME,
     })
 }
 

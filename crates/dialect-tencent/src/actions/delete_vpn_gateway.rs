@@ -19,7 +19,6 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::testing;
 
     #[test]

@@ -64,8 +64,15 @@ fn encode_tags(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refus
         .filter(|(known, _)| key.as_ref().is_none_or(|key| key == *known))
         .filter(|(_, known)| value.as_ref().is_none_or(|value| value == *known))
         .collect();
-    // A tag that a resource has can't be deleted.
-    let item = |(key, value): (&String, &String)| json!({"TagKey": key, "TagValue": value, "CanDelete": 0, "Category": "Custom"});
+    let shows_deletion = context.envelope.action == TAGS.name;
+    let item = |(key, value): (&String, &String)| {
+        let mut item = json!({"TagKey": key, "TagValue": value, "Category": "Custom"});
+        if let (true, Some(members)) = (shows_deletion, item.as_object_mut()) {
+            // A tag that a resource has can't be deleted.
+            members.insert("CanDelete".to_owned(), Value::from(0));
+        }
+        item
+    };
     answer(context, &members, "Tags", pairs.into_iter().map(item).collect())
 }
 

@@ -10,6 +10,7 @@ use crate::errors;
 use crate::facet::{self, ConnectionFacet};
 use crate::params::Members;
 use crate::refusal::Refusal;
+use crate::task;
 
 /// See the module.
 pub const ACTION: Action = Action { service: "vpc", name: "DescribeVpcTaskResult", decode, encode };
@@ -21,17 +22,37 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
 
 fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
     let task = Members::new(&context.envelope.params).required("TaskId")?;
-    let made =
-        find(context, &task).ok_or_else(|| errors::missing_resource(&ExternalId::from(task.clone())))?;
-    let status = match made.state() {
-        ConnectionState::Provisioning => "RUNNING",
-        ConnectionState::Active | ConnectionState::Updating | ConnectionState::Deleting => "SUCCESS",
+    let (status, resource) = match find(context, &task) {
+        Some(made) => (state_of_creation(made.state()), made.meta.external.clone()),
+        None => deletion(context, &task)
+            .ok_or_else(|| errors::missing_resource(&ExternalId::from(task.clone())))?,
     };
-    let result = json!([{"ResourceId": made.meta.external.as_str(), "Status": status}]);
+    let result = json!([{"ResourceId": resource.as_str(), "Status": status}]);
     let mut answer = action::one("Status", Value::from(status));
     answer.insert("Output".to_owned(), Value::from(status));
     answer.insert("Result".to_owned(), result);
     Ok(answer)
+}
+
+fn state_of_creation(state: ConnectionState) -> &'static str {
+    match state {
+        ConnectionState::Provisioning => "RUNNING",
+        ConnectionState::Active | ConnectionState::Updating | ConnectionState::Deleting => "SUCCESS",
+    }
+}
+
+/// How the deletion of a connection stands: it is over when the connection is gone, and failed when the
+/// connection stayed.
+fn deletion(context: &EncodeContext<'_>, task: &str) -> Option<(&'static str, ExternalId)> {
+    let id = task::deletion_of(task)?;
+    let record = context.view.by_external(&context.caller.dialect, Kind::Connection, &id);
+    let status = match record.and_then(Record::meta) {
+        None => "SUCCESS",
+        Some(meta) if meta.owner != context.caller.account => return None,
+        Some(meta) if meta.deleting => "RUNNING",
+        Some(_) => "FAILED",
+    };
+    Some((status, id))
 }
 
 /// The caller's connection that a task made.
@@ -60,6 +81,16 @@ mod tests {
     use serde_json::json;
 
     use crate::testing;
+
+    #[test]
+    fn the_deletion_of_a_connection_is_a_task() {
+        let mut view = View::default();
+        let id = crate::task::deletion_id("vpnx-f49l6u0z", 5);
+        let found = testing::call(&mut view, "vpc", "DescribeVpcTaskResult", json!({"TaskId": id})).unwrap();
+        // The connection is not there any more.
+        assert_eq!(found["Status"], "SUCCESS");
+        assert_eq!(found["Result"], json!([{"ResourceId": "vpnx-f49l6u0z", "Status": "SUCCESS"}]));
+    }
 
     #[test]
     fn an_unknown_task_is_not_found() {

@@ -23,9 +23,8 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         None => None,
     };
     let broadcast = members.flag_text("EnableBroadcast")?;
-    let facet = broadcast.map(|broadcast| {
-        FacetChange::new(move |old| facet::write(&SubnetFacet { broadcast, ..facet::read(old) }))
-    });
+    let facet =
+        broadcast.map(|broadcast| FacetChange::new(move |_| facet::write(&SubnetFacet { broadcast })));
     Ok(Operation::Relabel(Relabel { kind: Kind::Subnet, id, name, description: None, facet }).into())
 }
 

@@ -137,8 +137,8 @@ mod tests {
 
     fn shape_of(field: &Value) -> Shape {
         // Leaked on purpose: shapes hold static names, and this is a test.
-        let of = field["of"].as_str().unwrap_or_default().to_owned().leak();
-        match (field["type"].as_str().unwrap_or_default(), &*of) {
+        let of: &'static str = field["of"].as_str().unwrap_or_default().to_owned().leak();
+        match (field["type"].as_str().unwrap_or_default(), of) {
             ("string", _) => Shape::Text,
             ("integer", _) => Shape::Integer,
             ("number", _) => Shape::Number,

@@ -30,11 +30,16 @@ pub(super) async fn instance(
     inner.need(object, ObjectKey::Subnet(wanted.network.clone(), wanted.subnet.clone()))?;
     inner.check_addresses(wanted)?;
     let old = inner.state().instance(&wanted.key).cloned();
+    let keeper = inner.keeper(&wanted.key);
+    if !inner.instance_namespace(&wanted.key).exists() {
+        // A keeper that lost its namespace's name would go on in one that nobody can reach.
+        inner.state().unwatch(&wanted.key);
+        keeper.stop().await?;
+    }
     fabric::ensure(&Namespace::named(inner.names.fabric())).await?;
     instance::ensure(&inner.names, wanted, old.as_ref()).await?;
     // The keeper reads the record, so that comes first.
     inner.remember(object)?;
-    let keeper = inner.keeper(&wanted.key);
     keeper.ensure(&inner.config.shim, &inner.shim_args(&wanted.key)).await?;
     if old.is_some() {
         keeper.order(&Request::Reload).await?;

@@ -7,6 +7,7 @@ mod remove;
 mod state;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,6 +21,7 @@ use tokio::sync::broadcast;
 use crate::config::{LinuxConfig, MAX_TAG_CHARS};
 use crate::dataplane::{self, Choice};
 use crate::error::LinuxError;
+use crate::firewall::{self, Count};
 use crate::names::Names;
 use crate::netns::Namespace;
 use crate::records::{self, Records};
@@ -85,6 +87,15 @@ impl LinuxEngine {
     /// The names of everything this engine makes.
     pub fn names(&self) -> &Names {
         &self.inner.names
+    }
+
+    /// What an instance's firewall counted, by name: `in-` and `out-` on the public leg (`esp`,
+    /// `esp-udp`, `ike`, `ike-nat-t`), `to-tunnels`, `from-tunnels`, and `…-dropped`.
+    ///
+    /// # Errors
+    /// [`LinuxError`] when the instance is not there.
+    pub async fn counters(&self, instance: &InstanceKey) -> Result<BTreeMap<String, Count>, LinuxError> {
+        firewall::counters(&self.inner.instance_namespace(instance)).await
     }
 
     /// The last lines that charon of an instance logged.
@@ -183,7 +194,7 @@ impl Engine for LinuxEngine {
     }
 
     fn cleanup_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        Box::pin(async move { Ok(remove::everything(&self.inner).await?) })
+        Box::pin(remove::everything(&self.inner))
     }
 }
 

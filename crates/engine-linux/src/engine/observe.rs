@@ -1,9 +1,11 @@
-//! What is there: records are only reported when the thing itself answers for them.
+//! What is there: a record only counts when the thing itself answers for it, and a thing without its
+//! record is reported as unknown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use causeway_plan::{
-    ConnectionKey, InstanceHealth, InstanceKey, Object, ObjectKey, Observed, Scope, TunnelKey,
+    ConnectionKey, Fingerprint, GatewayKey, InstanceHealth, InstanceKey, NetworkKey, ObjectKey, Observed,
+    Scope, TunnelKey,
 };
 use futures_util::future::join_all;
 
@@ -14,51 +16,104 @@ use crate::netns::Namespace;
 use crate::network::links_in;
 use crate::shim::protocol::Status;
 
+/// How many instances a gateway has at most.
+const MAX_INSTANCES: u8 = 2;
+
 pub(super) async fn observe(inner: &Inner, scope: &Scope) -> Result<Observed, LinuxError> {
     let mut observed = Observed::empty(scope.clone(), inner.key.clone());
-    let records = inner.state().records(scope);
-    if let Scope::Network(key) = scope {
-        let links = links_in(&Namespace::named(inner.names.network(key))).await?;
-        for record in records {
-            let there = match &record.object {
-                Object::Network(_) => !links.is_empty(),
-                Object::Subnet(subnet) => links.contains(&names::bridge(&subnet.key)),
-                Object::Instance(_) | Object::Tunnel(_) | Object::Route(_) => false,
-            };
-            if there {
-                observed.objects.insert(record.object.key(), record.fingerprint);
-            }
-        }
-        return Ok(observed);
-    }
-    let instances = records.iter().filter_map(|record| match &record.object {
-        Object::Instance(instance) => Some((instance.key.clone(), record.fingerprint)),
-        _ => None,
-    });
-    let instances: Vec<_> = instances.collect();
-    let seen = join_all(instances.iter().map(|(key, _)| look(inner, key))).await;
-    for ((key, fingerprint), seen) in instances.into_iter().zip(seen) {
-        let Some(seen) = seen? else { continue };
-        observed.objects.insert(ObjectKey::Instance(key.clone()), fingerprint);
-        take_in(&mut observed, key, seen);
-    }
-    for record in &records {
-        let ObjectKey::Route(route) = record.object.key() else { continue };
-        if let Some(instance) = inner.state().routes.get(&route) {
-            observed.objects.insert(record.object.key(), record.fingerprint);
-            observed.routes.insert(route, instance.clone());
-        }
+    match scope {
+        Scope::Network(key) => network(inner, key, &mut observed).await?,
+        Scope::Gateway(key) => gateway(inner, key, &mut observed).await?,
     }
     Ok(observed)
 }
 
-/// An instance with its keeper's status; `None` when its namespace or a leg is missing.
-async fn look(inner: &Inner, key: &InstanceKey) -> Result<Option<Result<Status, LinuxError>>, LinuxError> {
-    let links = links_in(&inner.instance_namespace(key)).await?;
-    if ![PUBLIC, PRIVATE].iter().all(|leg| links.iter().any(|link| link == leg)) {
-        return Ok(None);
+async fn network(inner: &Inner, key: &NetworkKey, observed: &mut Observed) -> Result<(), LinuxError> {
+    let links = links_in(&Namespace::named(inner.names.network(key))).await?;
+    if links.is_empty() {
+        return Ok(());
     }
-    Ok(Some(inner.keeper(key).status().await))
+    let records = fingerprints(inner, &observed.scope);
+    let bridges = links.iter().filter_map(|link| names::subnet_of(link));
+    let there = bridges.map(|subnet| ObjectKey::Subnet(key.clone(), subnet));
+    for object in there.chain([ObjectKey::Network(key.clone())]) {
+        let fingerprint = records.get(&object).copied().unwrap_or(Fingerprint::UNKNOWN);
+        observed.objects.insert(object, fingerprint);
+    }
+    Ok(())
+}
+
+async fn gateway(inner: &Inner, key: &GatewayKey, observed: &mut Observed) -> Result<(), LinuxError> {
+    let records = fingerprints(inner, &observed.scope);
+    // Tunnels and routes that have a record and nothing else: a step was broken off, and the record would
+    // bring them back one day.
+    for object in records.keys() {
+        match object {
+            ObjectKey::Tunnel(_) => drop(observed.objects.insert(object.clone(), Fingerprint::UNKNOWN)),
+            ObjectKey::Route(route) => {
+                let set = inner.state().routes.get(route).cloned();
+                let fingerprint = if set.is_some() { records[object] } else { Fingerprint::UNKNOWN };
+                observed.objects.insert(object.clone(), fingerprint);
+                observed.routes.extend(set.map(|instance| (route.clone(), instance)));
+            }
+            ObjectKey::Instance(_) | ObjectKey::Network(_) | ObjectKey::Subnet(..) => {}
+        }
+    }
+    let instances: Vec<InstanceKey> = instances(inner, key, &records);
+    let seen = join_all(instances.iter().map(|key| look(inner, key))).await;
+    for (key, seen) in instances.into_iter().zip(seen) {
+        let object = ObjectKey::Instance(key.clone());
+        let recorded = records.get(&object).copied();
+        match (seen?, recorded) {
+            (Seen::Whole(status), Some(fingerprint)) => {
+                observed.objects.insert(object, fingerprint);
+                take_in(observed, key, status);
+            }
+            (Seen::Nothing, None) => {}
+            (Seen::Whole(_) | Seen::Part | Seen::Nothing, _) => {
+                observed.objects.insert(object, Fingerprint::UNKNOWN);
+                let reason = "the instance is not complete".to_owned();
+                observed.instances.insert(key, InstanceHealth::Failed(reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn fingerprints(inner: &Inner, scope: &Scope) -> BTreeMap<ObjectKey, Fingerprint> {
+    let records = inner.state().records(scope);
+    records.into_iter().map(|record| (record.object.key(), record.fingerprint)).collect()
+}
+
+/// The instances that a gateway has a record of, and those it may have left without one.
+fn instances(
+    inner: &Inner,
+    gateway: &GatewayKey,
+    records: &BTreeMap<ObjectKey, Fingerprint>,
+) -> Vec<InstanceKey> {
+    let recorded = records.keys().filter_map(|key| match key {
+        ObjectKey::Instance(instance) => Some(instance.clone()),
+        _ => None,
+    });
+    let possible = (0..MAX_INSTANCES).map(|index| InstanceKey { gateway: gateway.clone(), index });
+    let unrecorded = possible.filter(|key| inner.instance_namespace(key).exists());
+    recorded.chain(unrecorded).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// How much of an instance there is.
+enum Seen {
+    Nothing,
+    Part,
+    Whole(Result<Status, LinuxError>),
+}
+
+async fn look(inner: &Inner, key: &InstanceKey) -> Result<Seen, LinuxError> {
+    let links = links_in(&inner.instance_namespace(key)).await?;
+    if links.is_empty() {
+        return Ok(Seen::Nothing);
+    }
+    let legs = [PUBLIC, PRIVATE].iter().all(|leg| links.iter().any(|link| link == leg));
+    Ok(if legs { Seen::Whole(inner.keeper(key).status().await) } else { Seen::Part })
 }
 
 fn take_in(observed: &mut Observed, key: InstanceKey, seen: Result<Status, LinuxError>) {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use causeway_engine::EngineError;
 use causeway_plan::{InstanceKey, NetworkKey, ObjectKey, RouteKey, Scope, SubnetKey, TunnelKey};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use super::Inner;
 use crate::error::LinuxError;
 use crate::names::Role;
@@ -12,6 +14,9 @@ use crate::netns::{self, Namespace};
 use crate::routes::{self, TABLE_MAIN};
 use crate::shim::protocol::Request;
 use crate::{instance, network, records, tmpfs};
+
+/// How many scopes are removed at once when all are.
+const AT_ONCE: usize = 16;
 
 pub(super) async fn object(inner: &Inner, key: &ObjectKey) -> Result<(), EngineError> {
     match key {
@@ -130,11 +135,13 @@ fn forget(inner: &Inner, key: &ObjectKey) -> Result<(), LinuxError> {
 
 /// Removes every scope, labs, the fabric and the run directory.
 pub(super) async fn everything(inner: &Inner) -> Result<(), EngineError> {
-    let mut all = scopes(inner)?;
+    let all = scopes(inner)?;
     // Gateways before the networks that they are in.
-    all.sort_by_key(|scope| matches!(scope, Scope::Network(_)));
-    for one in &all {
-        scope(inner, one).await?;
+    let (networks, gateways): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|scope| matches!(scope, Scope::Network(_)));
+    for group in [gateways, networks] {
+        let removing = group.into_iter().map(|one: Scope| async move { scope(inner, &one).await });
+        stream::iter(removing).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
     }
     for name in netns::list()? {
         if inner.names.role(&name).is_some() {

@@ -2,7 +2,7 @@
 //! when it ends.
 
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,13 @@ use std::time::Duration;
 use causeway_plan::InstanceHealth;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::keeper::{Keeper, vici_socket};
 use super::protocol::Refusal;
 use crate::records;
-use crate::strongswan::client::{Client, ViciError};
+use crate::strongswan::client::{Client, Event, ViciError};
 use crate::strongswan::message::Section;
 use crate::strongswan::{connection, log, settings};
 
@@ -30,6 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 /// Events come in bursts; one look at the end of a burst is enough.
 const BURST: Duration = Duration::from_millis(5);
+
+type Events = mpsc::Receiver<Result<Event, ViciError>>;
 
 const EVENTS: [&str; 6] = ["log", "ike-updown", "ike-rekey", "ike-update", "child-updown", "child-rekey"];
 
@@ -96,7 +99,7 @@ async fn run_once(keeper: &Arc<Keeper>) -> Ended {
     }
 }
 
-async fn start(keeper: &Arc<Keeper>) -> Result<(Child, Client), Ended> {
+async fn start(keeper: &Arc<Keeper>) -> Result<(Child, Events), Ended> {
     let dir = &keeper.args.instance_dir;
     let (vici, settings_path) = (vici_socket(dir), dir.join("strongswan.conf"));
     records::remove_file(&vici)?;
@@ -125,7 +128,7 @@ async fn start(keeper: &Arc<Keeper>) -> Result<(Child, Client), Ended> {
     take_in_all(keeper, client).await?;
     keeper.changed();
     keeper.calls_changed.notify_one();
-    Ok((child, events))
+    Ok((child, events.into_events()))
 }
 
 /// A killed keeper takes charon with it, so that its successor finds the ports free.
@@ -144,7 +147,7 @@ fn die_with_keeper(command: &mut std::process::Command) {
 }
 
 /// Two connections to a charon that is starting.
-async fn connect(vici: &PathBuf) -> (Client, Client) {
+async fn connect(vici: &Path) -> (Client, Client) {
     loop {
         if let (Ok(client), Ok(events)) = (Client::connect(vici).await, Client::connect(vici).await) {
             return (client, events);
@@ -178,12 +181,12 @@ async fn keep_log(keeper: Arc<Keeper>, stderr: ChildStderr) {
 }
 
 /// Follows charon's events and calls peers, until the socket breaks.
-async fn listen(keeper: &Keeper, events: &mut Client) -> ViciError {
+async fn listen(keeper: &Keeper, events: &mut Events) -> ViciError {
     loop {
         let next_call = keeper.core.lock().await.tunnels.next_call();
         let call_time = next_call.map_or_else(|| Instant::now() + HEALTHY_AFTER, Instant::from_std);
         let event = tokio::select! {
-            event = events.event() => Some(event),
+            event = events.recv() => Some(event.unwrap_or(Err(ViciError::Closed))),
             () = sleep_until(call_time), if next_call.is_some() => None,
             () = keeper.calls_changed.notified() => None,
         };
@@ -204,12 +207,12 @@ async fn listen(keeper: &Keeper, events: &mut Client) -> ViciError {
 /// Takes in an event and those right behind it, then looks once if any of them was about an SA.
 async fn digest(
     keeper: &Keeper,
-    events: &mut Client,
+    events: &mut Events,
     name: &str,
     section: &Section,
 ) -> Result<(), ViciError> {
     let (mut about_sa, mut news) = note(keeper, name, section).await;
-    while let Ok(next) = timeout(BURST, events.event()).await {
+    while let Ok(Some(next)) = timeout(BURST, events.recv()).await {
         let (name, section) = next?;
         let (sa, new) = note(keeper, &name, &section).await;
         about_sa |= sa;

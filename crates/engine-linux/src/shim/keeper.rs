@@ -134,7 +134,10 @@ impl Keeper {
 
     pub(super) async fn status(&self) -> Status {
         let mut core = self.core.lock().await;
-        core.look().await;
+        // Whoever sees a change first tells the others: the event may come later and bring no news.
+        if core.look().await {
+            self.changed();
+        }
         Status {
             health: core.health.clone(),
             data_plane: core.plane.name().to_owned(),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use super::message::{Encoder, Malformed, Section};
@@ -20,6 +21,12 @@ const EVENT: u8 = 7;
 /// The plugin's own limit (VICI_MESSAGE_SIZE_MAX).
 const MAX_PACKET_BYTES: usize = 512 * 1024;
 
+/// How many events may wait to be taken in. charon waits with the next ones, so none is lost.
+const EVENT_QUEUE: usize = 64;
+
+/// An event's name and message.
+pub(crate) type Event = (String, Section);
+
 /// Why a VICI exchange failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ViciError {
@@ -31,6 +38,8 @@ pub enum ViciError {
     Unknown(String),
     #[error("charon sent a packet of type {0} out of turn")]
     Unexpected(u8),
+    #[error("charon closed its control socket")]
+    Closed,
     #[error("charon refused {command}: {reason}")]
     Refused { command: String, reason: String },
 }
@@ -111,12 +120,24 @@ impl Client {
         }
     }
 
-    /// The next event: its name and message.
-    pub(crate) async fn event(&mut self) -> Result<(String, Section), ViciError> {
-        match self.receive().await? {
-            (EVENT, body) => split_event(&body),
-            (other, _) => Err(ViciError::Unexpected(other)),
-        }
+    /// Turns the connection into a stream of events. A task reads them, because reading may not be broken
+    /// off in the middle of a packet; it ends with the connection or the receiver.
+    pub(crate) fn into_events(mut self) -> mpsc::Receiver<Result<Event, ViciError>> {
+        let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
+        tokio::spawn(async move {
+            loop {
+                let event = match self.receive().await {
+                    Ok((EVENT, body)) => split_event(&body),
+                    Ok((other, _)) => Err(ViciError::Unexpected(other)),
+                    Err(error) => Err(error),
+                };
+                let broken = event.is_err();
+                if sender.send(event).await.is_err() || broken {
+                    return;
+                }
+            }
+        });
+        receiver
     }
 
     async fn send(&mut self, kind: u8, name: &str, message: &[u8]) -> Result<(), ViciError> {
@@ -145,7 +166,7 @@ impl Client {
     }
 }
 
-fn split_event(body: &[u8]) -> Result<(String, Section), ViciError> {
+fn split_event(body: &[u8]) -> Result<Event, ViciError> {
     let (length, rest) = body.split_first().ok_or(Malformed)?;
     let (name, message) = rest.split_at_checked(usize::from(*length)).ok_or(Malformed)?;
     let name = String::from_utf8(name.to_vec()).map_err(|_| Malformed)?;

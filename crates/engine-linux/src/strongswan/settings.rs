@@ -37,6 +37,7 @@ pub(crate) fn text(vici_socket: &Path) -> String {
     stderr {{
       default = 1
       time_format = %FT%T
+      time_add_ms = yes
       flush_line = yes
     }}
   }}

@@ -45,6 +45,21 @@ impl Place {
         format!("10.{}.1.10", self.0).parse().unwrap()
     }
 
+    pub fn object(self, bandwidth_mbps: Option<u32>) -> Instance {
+        Instance {
+            key: self.instance(),
+            network: self.network(),
+            subnet: self.subnet(),
+            private_ip: format!("10.{}.1.252", self.0).parse().unwrap(),
+            subnet_cidr: format!("10.{}.1.0/24", self.0).parse().unwrap(),
+            router_ip: format!("10.{}.1.253", self.0).parse().unwrap(),
+            public_ip: self.public_ip().parse().unwrap(),
+            bandwidth_mbps,
+            inner_mtu: 1400,
+            mss: MssClamp::Mtu,
+        }
+    }
+
     pub async fn make(self, engine: &LinuxEngine, bandwidth_mbps: Option<u32>) {
         let cidrs = vec![self.cidr().parse().unwrap()];
         let router_ip = format!("10.{}.1.253", self.0).parse().unwrap();
@@ -57,18 +72,7 @@ impl Place {
                 cidr: subnet_cidr,
                 router_ip,
             }),
-            Object::Instance(Instance {
-                key: self.instance(),
-                network: self.network(),
-                subnet: self.subnet(),
-                private_ip: format!("10.{}.1.252", self.0).parse().unwrap(),
-                subnet_cidr,
-                router_ip,
-                public_ip: self.public_ip().parse().unwrap(),
-                bandwidth_mbps,
-                inner_mtu: 1400,
-                mss: MssClamp::Mtu,
-            }),
+            Object::Instance(self.object(bandwidth_mbps)),
         ];
         for object in objects {
             engine.apply(&Step::Create(object)).await.expect("create");

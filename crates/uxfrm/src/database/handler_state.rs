@@ -93,7 +93,7 @@ impl Database {
         let span = u64::from(maximum - minimum) + 1;
         for _ in 0..SPI_ATTEMPTS {
             let mut random = [0; 8];
-            aws_lc_rs::rand::fill(&mut random).map_err(|_| Errno(libc::EIO))?;
+            crate::sys::random::fill(&mut random).map_err(|_| Errno(libc::EIO))?;
             let spi = minimum + (u64::from_ne_bytes(random) % span) as u32;
             if spi != 0 && free(spi) {
                 return Ok(spi);

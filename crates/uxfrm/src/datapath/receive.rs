@@ -12,8 +12,8 @@ use crate::inner::coalesce::{Coalescer, Sink};
 use crate::inner::ecn::{decapsulated_tos, set_tos};
 use crate::inner::ip::Packet;
 use crate::sys;
-use crate::sys::epoll::Epoll;
 use crate::sys::receive::{Received, Receiver};
+use crate::sys::wait::Waiter;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
@@ -36,16 +36,20 @@ pub struct ReceiveWorker {
 }
 
 /// What a worker needs to take a datagram apart, apart from the buffers.
-struct Opener {
-    coalescer: Coalescer,
-    now: u64,
+pub struct Opener {
+    pub coalescer: Coalescer,
+    /// Unix seconds.
+    pub now: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+/// What an outer socket delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// ESP in UDP.
     Udp,
     /// With the IP header before ESP.
     RawV4,
+    /// ESP alone.
     RawV6,
 }
 
@@ -70,22 +74,22 @@ impl ReceiveWorker {
             (&sockets.raw_v4, Kind::RawV4),
             (&sockets.raw_v6, Kind::RawV6),
         ];
-        let epoll = Epoll::new()?;
-        epoll.add(shared.wake(thread).as_fd(), WAKE)?;
+        let mut waiter = Waiter::new();
+        waiter.add(shared.wake(thread).as_fd(), WAKE)?;
         for (index, (socket, _)) in sources.iter().enumerate() {
             if let Some(socket) = socket {
-                epoll.add(socket.as_fd(), index as u64)?;
+                waiter.add(socket.as_fd(), index as u64)?;
             }
         }
         let mut dirty = false;
         loop {
             let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
             let mut idle = true;
-            for event in epoll.wait(timeout)? {
+            for token in waiter.wait(timeout)? {
                 idle = false;
-                if event.token == WAKE {
+                if *token == WAKE {
                     sys::clear(shared.wake(thread));
-                } else if let Some((Some(socket), kind)) = sources.get(event.token as usize) {
+                } else if let Some((Some(socket), kind)) = sources.get(*token as usize) {
                     dirty = true;
                     self.drain(socket, *kind);
                 }
@@ -127,8 +131,8 @@ impl ReceiveWorker {
 }
 
 impl Opener {
-    /// Opens every ESP packet of a datagram.
-    fn datagram(
+    /// Opens every ESP packet of a datagram that lies in `region`.
+    pub fn datagram(
         &mut self,
         shared: &Shared,
         view: &crate::database::View,

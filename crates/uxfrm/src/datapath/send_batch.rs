@@ -99,7 +99,7 @@ impl SendBatch {
         let (source, destination) = (state.outer.source, state.outer.destination);
         let v6 = destination.is_ipv6();
         let (socket, port) = match state.outer.ports {
-            Some((_, port)) => (if v6 { &sockets.udp_v6 } else { &sockets.udp_v4 }, port),
+            Some((_, port)) => (if v6 { &sockets.send_v6 } else { &sockets.send_v4 }, port),
             None => (if v6 { &shared.sockets[0].raw_v6 } else { &shared.sockets[0].raw_v4 }, 0),
         };
         let Some(socket) = socket else { return self.count as u64 };

@@ -36,6 +36,9 @@ pub struct Shared {
 pub struct WorkerSockets {
     pub udp_v4: Option<OwnedFd>,
     pub udp_v6: Option<OwnedFd>,
+    /// For sending: never waited on, so that the kernel wakes nobody when it frees a sent packet.
+    pub send_v4: Option<OwnedFd>,
+    pub send_v6: Option<OwnedFd>,
     /// Worker 0 only: the kernel gives every raw socket a copy of each packet.
     pub raw_v4: Option<OwnedFd>,
     pub raw_v6: Option<OwnedFd>,

@@ -18,9 +18,9 @@ use crate::inner::ip::Packet;
 use crate::inner::segment::Segments;
 use crate::inner::virtio::VirtioHeader;
 use crate::sys;
-use crate::sys::epoll::Epoll;
 use crate::sys::region::Region;
 use crate::sys::tun::VNET_HEADER_LEN;
+use crate::sys::wait::Waiter;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -58,35 +58,35 @@ impl Transmitter {
 
     /// Works for ever; `thread` is this thread's number among the workers.
     pub fn run(mut self, thread: usize) -> std::io::Result<()> {
-        let epoll = Epoll::new()?;
-        epoll.add(self.shared.wake(thread).as_fd(), WAKE)?;
+        let mut waiter = Waiter::new();
+        waiter.add(self.shared.wake(thread).as_fd(), WAKE)?;
         let mut watched = std::collections::HashSet::new();
         let mut dirty = false;
         loop {
             let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
-            let ready: Vec<_> = epoll.wait(timeout)?.collect();
+            let ready = waiter.wait(timeout)?.to_vec();
             if ready.is_empty() && dirty {
                 self.batch.release();
                 self.buffer.release()?;
                 dirty = false;
             }
             self.shared.refresh(&mut self.cached);
-            for event in ready {
-                if event.token == WAKE {
+            for token in ready {
+                if token == WAKE {
                     sys::clear(self.shared.wake(thread));
                     for (if_id, interface) in &self.cached.picture.interfaces {
                         if watched.insert(*if_id) {
-                            epoll.add(interface.queues[self.worker].fd.as_fd(), u64::from(*if_id))?;
+                            waiter.add(interface.queues[self.worker].fd.as_fd(), u64::from(*if_id))?;
                         }
                     }
                     continue;
                 }
-                let if_id = event.token as u32;
+                let if_id = token as u32;
                 let Some(interface) = self.cached.picture.interfaces.get(&if_id).cloned() else { continue };
                 dirty = true;
                 if self.drain(&interface).is_err() {
                     // The interface was deleted: its queue is dead, and would be reported as ready for ever.
-                    epoll.remove(interface.queues[self.worker].fd.as_fd());
+                    waiter.remove(interface.queues[self.worker].fd.as_fd());
                     watched.remove(&if_id);
                 }
             }
@@ -213,6 +213,10 @@ impl Transmitter {
         };
         let whole = 0..message.len();
         // Lost like any packet where the interface is full; the sender tries again.
-        let _ = interface.queues[self.worker].write(VirtioHeader::default(), &message, &[whole]);
+        let _ = interface.queues[self.worker].write(
+            VirtioHeader::default(),
+            &message,
+            std::slice::from_ref(&whole),
+        );
     }
 }

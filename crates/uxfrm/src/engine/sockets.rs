@@ -27,12 +27,13 @@ impl Kept<'_> {
         Ok(opened)
     }
 
-    /// The group of UDP sockets of one family: one per CPU, the first of them the workers'. `None` without the family.
+    /// The group of UDP sockets of one family: at least one per CPU, the first for the workers to receive from, the next
+    /// for them to send from. `None` without the family.
     fn udp_group(&mut self, v6: bool, config: &EngineConfig) -> io::Result<Option<Vec<OwnedFd>>> {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = config.worker_count();
         let mut sockets = Vec::new();
-        for index in 0..cpus.max(workers) {
+        for index in 0..cpus.max(workers * 2) {
             let name = format!("udp{}-{index}", if v6 { 6 } else { 4 });
             let open = || socket::udp_socket(v6, config.port, (index % cpus) as i32);
             match self.take_or(&name, open) {
@@ -52,8 +53,13 @@ impl Kept<'_> {
     /// # Errors
     /// The port is taken by a socket that does not share it, or a privilege is missing.
     pub fn worker_sockets(&mut self, config: &EngineConfig) -> io::Result<Vec<WorkerSockets>> {
-        let mut v4 = self.udp_group(false, config)?.unwrap_or_default().into_iter();
-        let mut v6 = self.udp_group(true, config)?.unwrap_or_default().into_iter();
+        let workers = config.worker_count();
+        let mut split = |v6| -> io::Result<_> {
+            let mut receive = self.udp_group(v6, config)?.unwrap_or_default();
+            let send = if receive.is_empty() { Vec::new() } else { receive.split_off(workers) };
+            Ok((receive.into_iter(), send.into_iter()))
+        };
+        let ((mut v4, mut send_v4), (mut v6, mut send_v6)) = (split(false)?, split(true)?);
         let raw = |v6: bool| match socket::raw_socket(v6) {
             _ if !config.plain_esp => Ok(None),
             Ok(socket) => Ok(Some(socket)),
@@ -61,9 +67,11 @@ impl Kept<'_> {
             Err(e) => Err(e),
         };
         let (mut raw_v4, mut raw_v6) = (raw(false)?, raw(true)?);
-        let sockets = (0..config.worker_count()).map(|_| WorkerSockets {
+        let sockets = (0..workers).map(|_| WorkerSockets {
             udp_v4: v4.next(),
             udp_v6: v6.next(),
+            send_v4: send_v4.next(),
+            send_v6: send_v6.next(),
             raw_v4: raw_v4.take(),
             raw_v6: raw_v6.take(),
         });

@@ -114,7 +114,7 @@ impl Cipher {
 
 impl Hash {
     /// Length of the whole HMAC in bytes; also of its key in ESP (RFC 2403, 2404, 4868).
-    pub fn len(self) -> usize {
+    pub fn output_len(self) -> usize {
         match self {
             Self::Md5 => 16,
             Self::Sha1 => 20,
@@ -153,7 +153,7 @@ impl Algorithm {
     pub fn key_lens(self) -> (usize, usize) {
         match self {
             Self::Aead { cipher, .. } => (cipher.key_len() + SALT_LEN, 0),
-            Self::CipherAndMac { cipher, hash, .. } => (cipher.key_len(), hash.len()),
+            Self::CipherAndMac { cipher, hash, .. } => (cipher.key_len(), hash.output_len()),
         }
     }
 

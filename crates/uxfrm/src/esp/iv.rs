@@ -76,7 +76,7 @@ impl RandomIvs {
     /// Where the system's random generator fails.
     pub fn next(&mut self, len: usize) -> Result<&[u8], super::EspError> {
         if self.used + len > Self::POOL {
-            aws_lc_rs::rand::fill(&mut self.pool[..]).map_err(|_| super::EspError::Exhausted)?;
+            crate::sys::random::fill(&mut self.pool[..]).map_err(|_| super::EspError::Exhausted)?;
             self.used = 0;
         }
         self.used += len;

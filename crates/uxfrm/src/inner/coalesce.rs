@@ -112,7 +112,8 @@ impl Coalescer {
             self.finish(flow, region, sink);
         }
         let Some(candidate) = candidate else {
-            sink.write(interface, VirtioHeader::default(), region, &[range.start..range.start + packet.len]);
+            let whole = range.start..range.start + packet.len;
+            sink.write(interface, VirtioHeader::default(), region, std::slice::from_ref(&whole));
             return;
         };
         if self.open.len() == MAX_FLOWS {

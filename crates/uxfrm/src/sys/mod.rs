@@ -3,11 +3,13 @@
 pub mod epoll;
 pub mod message;
 pub mod netns;
+pub mod random;
 pub mod receive;
 pub mod region;
 pub mod seccomp;
 pub mod socket;
 pub mod tun;
+pub mod wait;
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};

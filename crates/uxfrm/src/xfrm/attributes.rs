@@ -75,7 +75,7 @@ impl Algorithms {
                     None | Some(0) => hash.default_icv(),
                     Some(bits) => bits as usize / 8,
                 };
-                if icv > hash.len() {
+                if icv > hash.output_len() {
                     return Err(invalid);
                 }
                 Ok(Algorithm::CipherAndMac { cipher, hash, icv })

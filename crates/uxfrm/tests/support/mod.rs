@@ -12,11 +12,23 @@ use std::time::{Duration, Instant};
 
 pub const IF_ID: u32 = 42;
 
-/// Who serves gateway `b`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Who serves the gateways.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Peer {
+    /// uxfrm on both.
     Uxfrm,
+    /// uxfrm at `a`, kernel-libipsec at `b`.
     LibIpsec,
+    /// kernel-libipsec on both (benchmarks).
+    BothLibIpsec,
+    /// Nobody: plain routing (benchmarks).
+    Plain,
+}
+
+impl Peer {
+    fn is_uxfrm(self, side: &str) -> bool {
+        self == Peer::Uxfrm || self == Peer::LibIpsec && side == "a"
+    }
 }
 
 pub struct Options {
@@ -28,6 +40,8 @@ pub struct Options {
     /// Lines for each child.
     pub child: String,
     pub run_arguments: Vec<String>,
+    /// MTU of the hosts' links; where it is larger than the tunnel's, path MTU discovery has to work.
+    pub host_mtu: u16,
 }
 
 impl Default for Options {
@@ -39,6 +53,7 @@ impl Default for Options {
             encapsulate: true,
             child: String::new(),
             run_arguments: Vec::new(),
+            host_mtu: 1400,
         }
     }
 }
@@ -104,6 +119,10 @@ impl Lab {
         let directory = tempfile::Builder::new().prefix("uxfrm-lab-").tempdir().unwrap();
         let mut lab = Self { name, directory, options, daemons: Vec::new() };
         lab.build_network();
+        if lab.options.peer == Peer::Plain {
+            lab.route();
+            return lab;
+        }
         for side in ["a", "b"] {
             lab.write_configuration(side);
             let daemon = lab.start_daemon(side);
@@ -169,6 +188,12 @@ impl Lab {
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
+    /// Process id of what moves a gateway's packets: the engine, or charon itself.
+    pub fn data_path_pid(&self, side: &str, name: &str) -> u32 {
+        let daemon = self.daemons[usize::from(side == "b")].id();
+        if name == "charon-systemd" { daemon } else { self.child_pid(side, name) }
+    }
+
     pub fn log(&self, side: &str) -> String {
         let text = |file| fs::read_to_string(self.path(side, file)).unwrap_or_default();
         text("out") + &text("log")
@@ -182,23 +207,28 @@ impl Lab {
         let name = &self.name;
         let mut script = String::from("set -e\n");
         for node in ["ha", "ga", "gb", "hb"] {
-            script += &format!("ip netns add {name}{node}; ip -n {name}{node} link set lo up\n");
+            // No duplicate address detection: it would keep IPv6 neighbours silent for seconds.
+            script += &format!(
+                "ip netns add {name}{node}; ip -n {name}{node} link set lo up
+                 ip netns exec {name}{node} sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n"
+            );
         }
         script += &format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n");
         for (host, gateway, net) in [("ha", "ga", 1), ("hb", "gb", 2)] {
             script += &format!(
                 "ip link add lan netns {name}{host} type veth peer name lan netns {name}{gateway}
-                 for x in {name}{host} {name}{gateway}; do ip -n $x link set lan up; done
+                 for x in {name}{host} {name}{gateway}; do ip -n $x link set lan up mtu {}; done
                  ip -n {name}{host} addr add 10.{net}.0.2/24 dev lan
                  ip -n {name}{host} addr add fd0{net}::2/64 dev lan nodad
                  ip -n {name}{gateway} addr add 10.{net}.0.1/24 dev lan
                  ip -n {name}{gateway} addr add fd0{net}::1/64 dev lan nodad
                  ip -n {name}{host} route add default via 10.{net}.0.1
                  ip -n {name}{host} route add default via fd0{net}::1
-                 ip netns exec {name}{gateway} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+                 ip netns exec {name}{gateway} sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.promote_secondaries=1 net.ipv6.conf.all.forwarding=1
                  ip -n {name}{gateway} link set wan up
                  ip -n {name}{gateway} addr add 198.51.100.{net}/24 dev wan
-                 ip -n {name}{gateway} addr add 2001:db8::{net}/64 dev wan nodad\n"
+                 ip -n {name}{gateway} addr add 2001:db8::{net}/64 dev wan nodad\n",
+                self.options.host_mtu
             );
         }
         run(&script);
@@ -206,7 +236,7 @@ impl Lab {
 
     fn write_configuration(&self, side: &str) {
         let path = |file: &str| self.path(side, file).display().to_string();
-        let libipsec = side == "b" && self.options.peer == Peer::LibIpsec;
+        let libipsec = !self.options.peer.is_uxfrm(side);
         let (kernel, routes) =
             if libipsec { ("kernel-libipsec kernel-netlink", "yes") } else { ("kernel-netlink", "no") };
         let strongswan = format!(
@@ -228,15 +258,16 @@ impl Lab {
     fn swanctl_conf(&self, side: &str, libipsec: bool) -> String {
         let other = if side == "a" { "b" } else { "a" };
         // kernel-libipsec knows no interfaces and routes by selector.
-        let narrow = self.options.peer == Peer::LibIpsec;
+        let narrow = self.options.peer != Peer::Uxfrm;
         let selector = |side: &str| match (narrow, side) {
             (false, _) => "0.0.0.0/0,::/0",
             (_, "a") => "10.1.0.0/24,fd01::/64",
             _ => "10.2.0.0/24,fd02::/64",
         };
-        let children: String = self
-            .options
-            .proposals
+        // The responder chooses a child by its selectors, which are all the same: it has one, with all proposals.
+        let all = vec![self.options.proposals.join(",")];
+        let proposals = if side == "a" { &self.options.proposals } else { &all };
+        let children: String = proposals
             .iter()
             .enumerate()
             .map(|(i, proposal)| {
@@ -268,7 +299,7 @@ impl Lab {
         let log = fs::File::create(self.path(side, "out")).unwrap();
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &format!("{}g{side}", self.name)]);
-        if side == "a" || self.options.peer == Peer::Uxfrm {
+        if self.options.peer.is_uxfrm(side) {
             command.args([env!("CARGO_BIN_EXE_uxfrm"), "run", "--interface", &IF_ID.to_string()]);
             for file in ["vici", "control", "stats"] {
                 command.arg(format!("--{file}")).arg(self.path(side, file));
@@ -283,11 +314,14 @@ impl Lab {
     fn route(&self) {
         let name = &self.name;
         for (side, net) in [("a", 2), ("b", 1)] {
-            if side == "b" && self.options.peer == Peer::LibIpsec {
-                continue;
-            }
-            run(&format!("ip -n {name}g{side} route add 10.{net}.0.0/24 dev ipsec{IF_ID}"));
-            run(&format!("ip -n {name}g{side} route add fd0{net}::/64 dev ipsec{IF_ID}"));
+            let (v4, v6) = match self.options.peer {
+                Peer::Plain => (format!("via 198.51.100.{net}"), format!("via 2001:db8::{net}")),
+                peer if peer.is_uxfrm(side) => (format!("dev ipsec{IF_ID}"), format!("dev ipsec{IF_ID}")),
+                // charon installs its own.
+                _ => continue,
+            };
+            run(&format!("ip -n {name}g{side} route add 10.{net}.0.0/24 {v4}"));
+            run(&format!("ip -n {name}g{side} route add fd0{net}::/64 {v6}"));
         }
     }
 }

@@ -1,0 +1,116 @@
+//! Every algorithm, group and IKE version that the clouds offer carries packets between two gateways.
+
+mod common;
+
+use std::time::Duration;
+
+use causeway_engine::Engine;
+use causeway_lab::{Lab, Machine};
+use causeway_plan::*;
+use common::gateway::{Peer, Place, until};
+
+/// What is tried: IKE version, encryption and integrity of IKE, group, encryption and integrity of ESP,
+/// group of PFS.
+type Case = (IkeVersion, Encryption, Integrity, DhGroup, Encryption, Option<Integrity>, Option<DhGroup>);
+
+fn cases() -> Vec<Case> {
+    use DhGroup::*;
+    use Encryption::*;
+    use IkeVersion::*;
+    use Integrity::*;
+    vec![
+        (V2, Aes128, Sha1, Modp1024, Aes128, Some(Sha1), Some(Modp1024)),
+        (V2, Aes192, Sha256, Modp1536, Aes192, Some(Sha256), Some(Modp1536)),
+        (V2, Aes256, Sha384, Modp2048, Aes256, Some(Sha384), Some(Modp2048)),
+        (V2, Aes256, Sha512, Modp2048S256, Aes256, Some(Sha512), Some(Modp2048S256)),
+        (V2, TripleDes, Md5, Modp768, TripleDes, Some(Md5), None),
+        (V2, Des, Md5, Modp1024, Des, Some(Sha1), None),
+        (V2, Aes128Gcm16, Sha256, Ecp256, Aes128Gcm16, None, Some(Ecp256)),
+        (V2, Aes192Gcm16, Sha384, Ecp384, Aes192Gcm16, None, Some(Ecp384)),
+        (V2, Aes256Gcm16, Sha512, Ecp521, Aes256Gcm16, None, Some(Curve25519)),
+        (V2, ChaCha20Poly1305, Sha256, Curve25519, ChaCha20Poly1305, None, None),
+        (V2, Aes128, Sha256, Modp3072, Null, Some(Sha256), None),
+        (V1Main, Aes128, Sha1, Modp1024, Aes128, Some(Sha1), Some(Modp1024)),
+        (V1Main, TripleDes, Md5, Modp1024, TripleDes, Some(Md5), None),
+        (V1Main, Aes256, Sha256, Modp2048, Aes256, Some(Sha256), Some(Modp2048)),
+        (V1Aggressive, Aes192, Sha1, Modp1536, Aes192, Some(Sha1), Some(Modp1536)),
+        (Any, Aes256, Sha256, Modp2048, Aes256, Some(Sha256), None),
+    ]
+}
+
+fn tunnel(number: u8, case: &Case) -> Tunnel {
+    let (version, encryption, integrity, dh, esp_encryption, esp_integrity, pfs) = *case;
+    let other = 3 - number;
+    Tunnel {
+        key: TunnelKey { instance: Place(number).instance(), connection: ConnectionKey::new("c").unwrap() },
+        if_id: 5,
+        remote: Some(Place(other).public_ip().parse().unwrap()),
+        local_id: Place(number).public_ip(),
+        remote_id: Place(other).public_ip(),
+        psk: causeway_model::Secret::new("for every algorithm"),
+        ike: IkePolicy { version, encryption, integrity: Some(integrity), prf: None, dh, lifetime_s: 3_600 },
+        esp: EspPolicy {
+            encryption: esp_encryption,
+            integrity: esp_integrity,
+            pfs,
+            lifetime_s: 3_600,
+            lifetime_bytes: None,
+        },
+        local_ts: vec![Place(number).cidr().parse().unwrap()],
+        remote_ts: vec![Place(other).cidr().parse().unwrap()],
+        dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
+        nat_traversal: true,
+        initiate: number == 1,
+        routes: vec![Place(other).cidr().parse().unwrap()],
+        inner_address: None,
+    }
+}
+
+async fn try_case(node: &common::Node, near: &Machine, case: &Case) -> Result<(), String> {
+    let engine = node.engine();
+    for number in [2, 1] {
+        let object = Object::Tunnel(Box::new(tunnel(number, case)));
+        engine.apply(&Step::Update(object)).await.map_err(|error| format!("{error:?}"))?;
+    }
+    for number in [1, 2] {
+        let tunnel = tunnel(number, case);
+        until(engine, &Place(number).scope(), &format!("up with {case:?}"), |seen| {
+            seen.tunnels.get(&tunnel.key).is_some_and(|status| status.child == ChildState::Installed)
+        })
+        .await;
+    }
+    let ping = near.ping(Place(2).host_ip(), 5, Duration::from_millis(20)).await;
+    match ping.map_err(|error| error.to_string())? {
+        ping if ping.received >= 4 => Ok(()),
+        ping => Err(format!("{ping:?}")),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_algorithm_carries_packets() {
+    let Some(node) = common::Node::start("al").await else { return };
+    let peer = |address, cidr| Peer {
+        connection: "c",
+        if_id: 5,
+        address,
+        cidr,
+        psk: "for every algorithm",
+        encryption: Encryption::Aes128Gcm16,
+        integrity: None,
+    };
+    Place(1).make(node.engine(), None).await;
+    Place(2).make(node.engine(), None).await;
+    Place(2).connect(node.engine(), &peer("192.0.2.1", "10.1.0.0/16"), false).await;
+    Place(1).connect(node.engine(), &peer("192.0.2.2", "10.2.0.0/16"), true).await;
+    let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
+    let near = Place(1).host(&lab).await;
+    Place(2).host(&lab).await;
+    let mut failed = Vec::new();
+    for case in cases() {
+        if let Err(error) = try_case(&node, &near, &case).await {
+            failed.push(format!("{case:?}: {error}"));
+        }
+    }
+    assert_eq!(failed, Vec::<String>::new());
+    node.end().await;
+}

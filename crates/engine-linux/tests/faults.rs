@@ -1,0 +1,128 @@
+//! What breaks under traffic: charon, the control plane, a tunnel of a gateway with two instances.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use causeway_engine::Engine;
+use causeway_lab::{Lab, Machine, Ping};
+use causeway_plan::{ChildState, Encryption, Observed, TunnelKey};
+use common::gateway::{Peer, Place, until, until_up};
+
+const EVERY: Duration = Duration::from_millis(20);
+
+fn peer<'a>(address: &'a str, cidr: &'a str) -> Peer<'a> {
+    Peer {
+        connection: "c",
+        if_id: 7,
+        address,
+        cidr,
+        psk: "between the gateways",
+        encryption: Encryption::Aes128Gcm16,
+        integrity: None,
+    }
+}
+
+struct Pair {
+    node: common::Node,
+    near: Machine,
+    near_end: TunnelKey,
+    far_end: TunnelKey,
+}
+
+async fn pair(name: &str) -> Option<Pair> {
+    let node = common::Node::start(name).await?;
+    let (one, two) = (Place(1), Place(2));
+    one.make(node.engine(), None).await;
+    two.make(node.engine(), None).await;
+    let far_end = two.connect(node.engine(), &peer("192.0.2.1", "10.1.0.0/16"), false).await;
+    let near_end = one.connect(node.engine(), &peer("192.0.2.2", "10.2.0.0/16"), true).await;
+    until_up(node.engine(), &near_end).await;
+    until_up(node.engine(), &far_end).await;
+    let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
+    let near = one.host(&lab).await;
+    two.host(&lab).await;
+    Some(Pair { node, near, near_end, far_end })
+}
+
+/// Pings the far host all the while for so many seconds.
+fn pinging(from: &Machine, seconds: u32) -> tokio::task::JoinHandle<Ping> {
+    let from = from.clone();
+    let count = seconds * 1_000 / u32::try_from(EVERY.as_millis()).unwrap();
+    tokio::spawn(async move { from.ping(Place(2).host_ip(), count, EVERY).await.unwrap() })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_control_plane_drops_no_packet() {
+    let Some(mut pair) = pair("fr").await else { return };
+    let pings = pinging(&pair.near, 4);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    pair.node.restart().await;
+    let ping = pings.await.unwrap();
+    assert_eq!(ping.received, ping.sent, "{ping:?}");
+    until_up(pair.node.engine(), &pair.near_end).await;
+    pair.node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_charon_brings_its_tunnels_back() {
+    let Some(pair) = pair("fk").await else { return };
+    let engine = pair.node.engine();
+    for place in [Place(1), Place(2)] {
+        let before = engine.charon_pid(&place.instance()).await.unwrap().expect("a charon");
+        let pings = pinging(&pair.near, 6);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        // SAFETY: kill takes two integers; the process is one that this test's engine started.
+        assert_eq!(unsafe { libc::kill(before.try_into().unwrap(), libc::SIGKILL) }, 0);
+        let killed = Instant::now();
+        let key = if place.0 == 1 { &pair.near_end } else { &pair.far_end };
+        while engine.charon_pid(&place.instance()).await.unwrap_or(None).is_none_or(|pid| pid == before) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if place.0 == 1 {
+            // This side calls again by itself; the other one is found dead by its peer's checks.
+            until_up(engine, key).await;
+            eprintln!("charon {} killed: up again after {:?}", place.0, killed.elapsed());
+        }
+        let ping = pings.await.unwrap();
+        eprintln!("charon {} killed: {ping:?}", place.0);
+        assert!(f64::from(ping.received) >= 0.9 * f64::from(ping.sent), "{ping:?}");
+    }
+    pair.node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_keeper_brings_its_tunnels_back() {
+    let Some(pair) = pair("fs").await else { return };
+    let engine = pair.node.engine();
+    let before = engine.charon_pid(&Place(1).instance()).await.unwrap().expect("a charon");
+    let stat = std::fs::read_to_string(format!("/proc/{before}/stat")).unwrap();
+    let keeper: i32 = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    // SAFETY: kill takes two integers; the process is one that this test's engine started.
+    assert_eq!(unsafe { libc::kill(keeper, libc::SIGKILL) }, 0);
+    let killed = Instant::now();
+    let is_new = |seen: &Observed| {
+        seen.tunnels.get(&pair.near_end).is_some_and(|status| status.child == ChildState::Installed)
+    };
+    while engine.charon_pid(&Place(1).instance()).await.unwrap_or(None).is_none_or(|pid| pid == before) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    until(engine, &Place(1).scope(), "up with a new keeper", is_new).await;
+    eprintln!("keeper killed: up again after {:?}", killed.elapsed());
+    let ping = pair.near.ping(Place(2).host_ip(), 10, EVERY).await.unwrap();
+    assert!(ping.received >= 9, "{ping:?}");
+    pair.node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tunnel_that_is_taken_away_carries_nothing_more() {
+    let Some(pair) = pair("fd").await else { return };
+    let engine = pair.node.engine();
+    let key = causeway_plan::ObjectKey::Tunnel(pair.near_end.clone());
+    engine.apply(&causeway_plan::Step::Delete(key)).await.unwrap();
+    let ping = pair.near.ping(Place(2).host_ip(), 5, EVERY).await.unwrap();
+    assert_eq!(ping.received, 0, "{ping:?}");
+    let counters = engine.counters(&Place(1).instance()).await.unwrap();
+    assert_eq!(counters["output-dropped"].packets, 0, "something tried to leave in clear");
+    pair.node.end().await;
+}
