@@ -88,3 +88,16 @@ fn a_store_without_its_key_gets_no_new_one() {
     assert!(SqliteStore::open(dir.path()).is_err());
     assert!(!dir.path().join("key").exists());
 }
+
+#[tokio::test]
+async fn an_owners_tags_can_not_look_like_a_sealed_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut tagged = peer("hunter2");
+    tagged.meta.tags = [("$sealed".to_owned(), "x".to_owned())].into();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let write = Write::Put(tagged.clone().into());
+    transact(&store, move |_| (vec![write.clone()], ())).await.unwrap();
+    drop(store);
+    let store = SqliteStore::open(dir.path()).expect("it still opens");
+    assert_eq!(**store.view().customer_gateway(tagged.id).unwrap(), tagged);
+}
