@@ -202,7 +202,7 @@ pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, 
     }
     let gateway = context.view.gateway(connection.gateway).cloned();
     if let Some(gateway) = &gateway {
-        context.check_changeable(gateway)?;
+        context.check_removable(gateway)?;
     }
     for record in context.view.children(connection.id, Kind::Route) {
         context.delete(record.key());

@@ -198,6 +198,15 @@ impl<'a> Context<'a> {
             Provisioning | Deleting | Unpaid => Err(OpError::WrongState { kind, id }),
         }
     }
+
+    /// Refuses to take something off a gateway, or the gateway itself, while it can't be changed. One whose data
+    /// plane is in trouble may never get out of its present state by itself: this is the way out.
+    pub fn check_removable(&self, gateway: &Gateway) -> Result<(), OpError> {
+        if !gateway.meta.deleting && !gateway.status.trouble.is_empty() {
+            return Ok(());
+        }
+        self.check_changeable(gateway)
+    }
 }
 
 /// Whether a resource is named as the parent the caller expects.

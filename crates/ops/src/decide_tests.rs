@@ -231,6 +231,29 @@ fn routes_may_not_shadow_subnets() {
     assert!(matches!(world.act(error), Err(OpError::SystemRoute(_))));
 }
 
+#[test]
+fn a_gateway_in_trouble_can_be_emptied_and_deleted() {
+    let (mut world, _, id) = with_gateway();
+    let one = world.make(peer([203, 0, 113, 1]));
+    let made = world.make(Operation::CreateConnection(connection(&id, &[&one], "192.168.0.0/16")));
+    let busy = OpError::Busy { kind: Kind::Gateway, id: id.clone() };
+    let remove = Operation::DeleteConnection(delete(&made));
+    assert_eq!(world.act(remove.clone()).unwrap_err(), busy, "the data plane is still at it");
+    // The data plane refuses the tunnel, and will for ever: the gateway never carries this generation.
+    let mut troubled = world.gateway(&id);
+    troubled.status.trouble = "not supported here".to_owned();
+    world.view.apply(&[causeway_model::Write::Put(troubled.into())]);
+    let another = Operation::CreateConnection(connection(&id, &[&one], "172.16.0.0/16"));
+    assert_eq!(world.act(another).unwrap_err(), busy);
+    world.act(remove).unwrap();
+    let gone = world.view.by_external(&"test".into(), Kind::Connection, &made).unwrap().key();
+    world.view.apply(&[causeway_model::Write::Delete(gone)]);
+    world.act(Operation::DeleteGateway(delete(&id))).unwrap();
+    assert_eq!(world.gateway(&id).state(), GatewayState::Deleting);
+    let again = world.act(Operation::DeleteGateway(delete(&id))).unwrap_err();
+    assert_eq!(again, busy, "it is deleted once");
+}
+
 proptest! {
     /// Pages of any size, put together, are the whole list in order of creation.
     #[test]

@@ -189,10 +189,7 @@ pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, 
     let gateway = context.gateway(&it.id)?;
     let id: ExternalId = it.id.clone();
     if gateway.state() != GatewayState::Unpaid {
-        // One that the data plane can't carry must not stay for ever.
-        if gateway.status.trouble.is_empty() || gateway.meta.deleting {
-            context.check_changeable(&gateway)?;
-        }
+        context.check_removable(&gateway)?;
         if context.caller.rules.keeps_prepaid && gateway.charge != Charge::PostPaid {
             return Err(OpError::Prepaid { id });
         }

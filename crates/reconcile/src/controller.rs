@@ -9,8 +9,9 @@ use causeway_model::{Key, Kind, Millis, NetworkId, Record, View, Write, limits};
 use causeway_plan::Scope;
 use causeway_store::{Store, transact};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Duration, Instant, interval_at, sleep_until};
+use tokio::time::{Duration, Instant, interval_at, sleep_until, timeout};
 
 use crate::keys::Item;
 use crate::queue::Queue;
@@ -18,12 +19,20 @@ use crate::reconciler::{Reconciler, Settled, Trouble};
 
 /// Runs side by side at most.
 const RUNS_MAX: usize = 32;
+/// How long one run may take: a step that hangs must not keep its item, and one of the places, for ever.
+const RUN_TIME_MAX: Duration = Duration::from_secs(120);
 /// How often everything is looked at, whatever the events said.
 const SAFETY_NET: Duration = Duration::from_secs(300);
 
 /// Makes the data plane follow the store, and the store's status follow the data plane, until the future is
-/// dropped. Dropping it at any point is safe.
+/// dropped. Dropping it at any point is safe, but what was under way may go on for a moment.
 pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
+    let (_never, stop) = watch::channel(false);
+    run_until(store, engine, stop).await;
+}
+
+/// Like [`run`], until `stop` turns true: then what is under way is broken off, and is over when this returns.
+pub async fn run_until(store: Arc<dyn Store>, engine: Arc<dyn Engine>, mut stop: watch::Receiver<bool>) {
     let mut store_changes = store.watch();
     let mut engine_changes = engine.watch();
     let mut controller = Controller {
@@ -63,12 +72,18 @@ pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
             },
             Some(ended) = controller.runs.join_next_with_id() => controller.run_joined(ended),
             () = pause => {}
+            () = stopped(&mut stop) => return controller.runs.shutdown().await,
             _ = safety_net.tick() => {
                 controller.wake_everything().await;
                 controller.forget_tokens().await;
             }
         }
     }
+}
+
+/// Waits until `stop` turns true. The guard that `wait_for` gives must not live on.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 struct Controller {
@@ -134,7 +149,10 @@ impl Controller {
         while self.queue.running() < RUNS_MAX {
             let Some(item) = self.queue.start() else { return };
             let reconciler = self.reconciler.clone();
-            let run = self.runs.spawn(async move { reconciler.run(item).await });
+            let run = self.runs.spawn(async move {
+                // Any step may be broken off; the next run repairs.
+                timeout(RUN_TIME_MAX, reconciler.run(item)).await.unwrap_or(Err(Trouble::TooLong))
+            });
             self.items.insert(run.id(), item);
         }
     }
@@ -198,7 +216,12 @@ fn items(view: &View, key: Key) -> Vec<Item> {
     match record {
         Record::Network(network) => vec![Item::Network(network.id)],
         Record::Subnet(subnet) => vec![Item::Network(subnet.network)],
-        Record::Gateway(gateway) => vec![Item::Gateway(gateway.id)],
+        Record::Gateway(gateway) => {
+            // The link to the router is the network's, and goes with the last gateway on it.
+            let hangs_on_router = gateway.instances.iter().any(|instance| instance.subnet.is_none());
+            let network = gateway.network.filter(|_| hangs_on_router && gateway.meta.deleting);
+            network.map(Item::Network).into_iter().chain([Item::Gateway(gateway.id)]).collect()
+        }
         Record::Connection(connection) => vec![Item::Gateway(connection.gateway)],
         Record::Route(_) | Record::CustomerGateway(_) => record
             .parents()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use causeway_dialect::{Request, Response};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,9 +15,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::limits::{
-    BODY_BYTES_MAX, BODY_TIME_MAX, CONNECTIONS_MAX, DRAIN_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX,
-};
+use crate::body::{self, Unread};
+use crate::limits::{CONNECTIONS_MAX, DRAIN_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX};
 use crate::service::Service;
 
 /// Serves until `stop` turns true, then lets open requests finish.
@@ -46,7 +45,11 @@ pub async fn serve(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let Ok(place) = place else { break };
         let _ = socket.set_nodelay(true);
         let (service, tls, stop) = (Arc::clone(&service), tls.clone(), stop.clone());
         connections.spawn(async move {
@@ -122,12 +125,14 @@ async fn handle(service: &Service, request: hyper::Request<Incoming>) -> hyper::
     {
         read.headers.push(("host".to_owned(), authority.to_string()));
     }
-    match tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await {
-        Ok(Ok(body)) => read.body = body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return finish(service.too_large(&read)),
-        Ok(Err(_)) => return plain(400, "the body could not be read\n"),
-        Err(_) => return plain(408, "the body took too long\n"),
-    }
+    // A large body's place is held until the answer is there: the body lives as long.
+    let (bytes, _place) = match body::read(body).await {
+        Ok(placed) => placed,
+        Err(Unread::TooLarge) => return finish(service.too_large(&read)),
+        Err(Unread::TooSlow) => return plain(408, "the body took too long\n"),
+        Err(Unread::Broken) => return plain(400, "the body could not be read\n"),
+    };
+    read.body = bytes;
     finish(service.answer(&read).await)
 }
 

@@ -44,10 +44,10 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store in a directory, or makes it. The directory holds `store.sqlite` and `key`.
+    /// Opens the store in a directory, or makes it. The directory holds `store.sqlite`, `key` and `lock`.
     ///
     /// # Errors
-    /// When the files can't be read, made or opened with the key file.
+    /// [`StoreError::InUse`] when another process has it open; when the files can't be read, made or opened with the key file.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
         // Records name customers and addresses: they are the owner's alone, as the sealed secrets are.
@@ -55,8 +55,13 @@ impl SqliteStore {
         let lock =
             File::options().append(true).create(true).mode(0o600).open(dir.join("lock")).map_err(failed)?;
         lock.try_lock().map_err(|_| StoreError::InUse(dir.display().to_string()))?;
-        let vault = Arc::new(Vault::open(&dir.join("key")).map_err(failed)?);
-        let path = dir.join("store.sqlite");
+        let (path, key) = (dir.join("store.sqlite"), dir.join("key"));
+        if path.exists() && !key.exists() {
+            // A new key would open nothing of what is there.
+            let text = format!("{} is missing: without it the store's secrets can't be read", key.display());
+            return Err(StoreError::Failed(text));
+        }
+        let vault = Arc::new(Vault::open(&key).map_err(failed)?);
         // SQLite gives its journals the permissions of the file that it finds.
         File::options().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
         let connection = connect(&path)?;
