@@ -21,7 +21,7 @@ def serve(tmp_path, *words: str) -> tuple[int, str]:
     "text, word",
     [
         ("colour = 'red'\n", "colour"),
-        ("public_pools = ['nonsense']\n", "public_pools"),
+        ("public_pools = ['nonsense']\n", "line 1"),
         ("[[accounts]]\nname = 'no id'\n", "id"),
         ("[[accounts]]\nid = '1'\nquotas = { spaceships = 3 }\n", "spaceships"),
         ("[[regions.acme]]\nid = 'x'\nzones = ['x-a']\n", "acme"),
