@@ -122,6 +122,15 @@ class Ground:
         """As `sound`, for the products beside vpc."""
         name = f"qcs::vpc:ap-guangzhou:uin/:vpngw/{self.gateway}"
         tags = [{"TagKey": "a", "TagValue": "b"}]
+        one = {"TagKey": "a", "TagValue": "b", "Resource": name}
+        many = {
+            "ServiceType": "vpc", "ResourceIds": [self.gateway], "ResourceRegion": "ap-guangzhou", "ResourcePrefix": "vpngw",
+            "TagKey": "a",
+        }
+        if action in ("DeleteResourceTag", "UpdateResourceTagValue", "DetachResourcesTag", "ModifyResourcesTagValue"):
+            self.do("TagResources", service="tag", ResourceList=[name], Tags=tags)
+        if action in ("AddResourceTag", "AttachResourcesTag"):
+            self.do("UnTagResources", service="tag", ResourceList=[name], TagKeys=["a"])
         return {
             ("cvm", "DescribeRegions"): {},
             ("cvm", "DescribeZones"): {},
@@ -133,6 +142,20 @@ class Ground:
             ("tag", "ModifyResourceTags"): {"Resource": name, "ReplaceTags": tags},
             ("tag", "TagResources"): {"ResourceList": [name], "Tags": tags},
             ("tag", "UnTagResources"): {"ResourceList": [name], "TagKeys": ["a"]},
+            ("tag", "AddResourceTag"): one,
+            ("tag", "UpdateResourceTagValue"): one,
+            ("tag", "DeleteResourceTag"): {"TagKey": "a", "Resource": name},
+            ("tag", "AttachResourcesTag"): {**many, "TagValue": "b"},
+            ("tag", "ModifyResourcesTagValue"): {**many, "TagValue": "c"},
+            ("tag", "DetachResourcesTag"): many,
+            ("tag", "DescribeResourceTagsByResourceIdsSeq"): {
+                name: many[name] for name in ("ServiceType", "ResourcePrefix", "ResourceIds", "ResourceRegion")
+            },
+            ("tag", "DescribeTagKeys"): {},
+            ("tag", "DescribeTagValues"): {"TagKeys": ["a"]},
+            ("tag", "GetTagKeys"): {},
+            ("tag", "GetTagValues"): {"TagKeys": ["a"]},
+            ("tag", "GetTags"): {},
             ("tag", "DescribeTags"): {},
             ("tag", "DescribeResourceTags"): {"ServiceType": "vpc", "ResourcePrefix": "vpngw", "ResourceId": self.gateway},
             ("tag", "GetResources"): {"ResourceList": [name]},

@@ -115,7 +115,12 @@ impl Config {
     pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+        toml::from_str(&text).map_err(|error| {
+            // The error's own text quotes the line, which may hold a secret.
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            anyhow::anyhow!("{}, line {line}: {}", path.display(), error.message())
+        })
     }
 
     /// The settings, with the defaults of the dialects.
@@ -157,7 +162,7 @@ impl Config {
     /// The access keys of the file.
     ///
     /// # Errors
-    /// When a key has no secret, or its file can't be read.
+    /// When a key has no secret or stands twice, or its file can't be read.
     pub fn keyring(&self) -> anyhow::Result<Keyring> {
         let mut keyring = Keyring::default();
         for account in &self.accounts {
@@ -171,6 +176,13 @@ impl Config {
                     }
                     _ => bail!("access key {} needs either `secret` or `secret_file`", key.id),
                 };
+                if key.id.is_empty() || secret.expose().is_empty() {
+                    // Anybody could sign with it.
+                    bail!("an access key of account {} has an empty id or secret", account.id);
+                }
+                if keyring.get(&key.id).is_some() {
+                    bail!("access key {} stands twice", key.id);
+                }
                 keyring.add(&key.id, AccessKey { secret, account: AccountId::from(account.id.as_str()) });
             }
         }
@@ -200,5 +212,39 @@ impl AccountConfig {
             quotas: self.quotas.clone(),
             resource_groups,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_secret_and_one_account() {
+        let keyring = |keys: &str| {
+            let text = format!("[[accounts]]\nid = \"1\"\naccess_keys = [{keys}]\n");
+            toml::from_str::<Config>(&text).unwrap().keyring()
+        };
+        assert!(keyring("{ id = \"a\", secret = \"s\" }").unwrap().get("a").is_some());
+        for wrong in [
+            "{ id = \"a\" }",
+            "{ id = \"a\", secret = \"\" }",
+            "{ id = \"\", secret = \"s\" }",
+            "{ id = \"a\", secret = \"s\", secret_file = \"f\" }",
+            "{ id = \"a\", secret = \"s\" }, { id = \"a\", secret = \"t\" }",
+        ] {
+            assert!(keyring(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_file_tells_where_it_is_and_no_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("causeway.toml");
+        let key = "access_keys = [{ id = \"k\", secret = \"hunter2\", typo = 1 }]";
+        std::fs::write(&path, format!("[[accounts]]\nid = \"1\"\n{key}\n")).unwrap();
+        let error = format!("{:#}", Config::read(Some(&path)).unwrap_err());
+        assert!(error.contains("line ") && error.contains("typo"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }

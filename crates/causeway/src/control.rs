@@ -79,16 +79,25 @@ pub async fn serve(state: State, mut stop: watch::Receiver<bool>) {
     }
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
-                if let Ok((socket, _)) = accepted {
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => {
                     let state = state.clone();
                     tokio::spawn(async move { converse(&state, socket).await });
                 }
-            }
-            _ = stop.wait_for(|stop| *stop) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "a control connection was not accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+            },
+            () = stopped(&mut stop) => break,
         }
     }
     let _ = std::fs::remove_file(&path);
+}
+
+/// Waits until `stop` turns true. The guard that `wait_for` gives must not live on.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 async fn converse(state: &State, socket: UnixStream) {
@@ -117,7 +126,7 @@ async fn answer(state: &State, ask: Ask) -> anyhow::Result<Value> {
                 "engine": info.name,
                 "data_plane": info.data_plane,
                 "key_id": state.key.id,
-                "key_secret": state.key.secret,
+                "key_secret": state.key.secret.expose(),
                 "ca": crate::tls::authority_file(&state.data_dir),
             }))
         }
@@ -179,9 +188,10 @@ async fn pay(state: &State, number: &str) -> anyhow::Result<Value> {
 }
 
 async fn gc(state: &State) -> anyhow::Result<Value> {
-    let view = state.store.view();
     let mut removed = Vec::new();
     for scope in state.engine.list_scopes().await? {
+        // The store is asked after the data plane: what is made meanwhile is in the store first.
+        let view = state.store.view();
         let known = Item::of_scope(&scope).is_some_and(|item| view.record(item.key()).is_some());
         if !known {
             state.engine.remove_scope(&scope).await?;

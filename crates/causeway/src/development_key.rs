@@ -1,6 +1,7 @@
 //! The development key: made at the first start, kept sealed in the store, printed at every start.
 
 use anyhow::{Context, bail};
+use causeway_model::Secret;
 use causeway_server::clock::random_u64;
 use causeway_store::SqliteStore;
 
@@ -12,18 +13,12 @@ const ID_CHARS: usize = 20;
 const SECRET_CHARS: usize = 32;
 
 /// An access key pair.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct KeyPair {
     /// The key's id.
     pub id: String,
     /// The key's secret.
-    pub secret: String,
-}
-
-impl std::fmt::Debug for KeyPair {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KeyPair({}, ***)", self.id)
-    }
+    pub secret: Secret,
 }
 
 impl std::str::FromStr for KeyPair {
@@ -32,7 +27,7 @@ impl std::str::FromStr for KeyPair {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         match text.split_once(':') {
             Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
-                Ok(Self { id: id.to_owned(), secret: secret.to_owned() })
+                Ok(Self { id: id.to_owned(), secret: Secret::new(secret) })
             }
             _ => bail!("a key is written ID:SECRET"),
         }
@@ -50,8 +45,10 @@ pub fn development_key(store: &SqliteStore, given: Option<KeyPair>) -> anyhow::R
     if let Some(text) = store.secret(NAME).context("reading the development key")? {
         return text.parse();
     }
-    let key = KeyPair { id: format!("AKID{}", random_text(ID_CHARS)), secret: random_text(SECRET_CHARS) };
-    store.set_secret(NAME, &format!("{}:{}", key.id, key.secret)).context("keeping the development key")?;
+    let secret = Secret::new(random_text(SECRET_CHARS));
+    let key = KeyPair { id: format!("AKID{}", random_text(ID_CHARS)), secret };
+    let text = Secret::new(format!("{}:{}", key.id, key.secret.expose()));
+    store.set_secret(NAME, text.expose()).context("keeping the development key")?;
     Ok(key)
 }
 

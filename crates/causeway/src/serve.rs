@@ -9,13 +9,14 @@ use anyhow::Context;
 use causeway_dialect::Dialect;
 use causeway_engine::{Engine, MemoryEngine};
 use causeway_engine_linux::LinuxEngine;
-use causeway_model::{AccountId, Secret};
+use causeway_model::AccountId;
 use causeway_ops::Settings;
 use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
 use clap::ValueEnum;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, DEVELOPMENT_ACCOUNT};
@@ -87,8 +88,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let store = SqliteStore::open(&arguments.data_dir).context("opening the store")?;
     let key = development_key(&store, arguments.dev_key.clone())?;
     let mut keyring = config.keyring()?;
-    let access =
-        AccessKey { secret: Secret::new(key.secret.as_str()), account: AccountId::from(DEVELOPMENT_ACCOUNT) };
+    let access = AccessKey { secret: key.secret.clone(), account: AccountId::from(DEVELOPMENT_ACCOUNT) };
     keyring.add(&key.id, access);
 
     let listener = listen(arguments.listen).await?;
@@ -108,12 +108,13 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let engine = engine(&arguments, &settings).await?;
     let info = engine.info();
     tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
-    let reconciler = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
     let rate_limits = config.rate_limits.unwrap_or(true);
     let service =
         Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
 
     let (stop, stopped) = watch::channel(false);
+    let reconciling = causeway_reconcile::run_until(Arc::clone(&store), Arc::clone(&engine), stopped.clone());
+    let mut reconciler = tokio::spawn(reconciling);
     let mut fronts = tokio::task::JoinSet::new();
     fronts.spawn(http::serve(Arc::clone(&service), listener, None, stopped.clone()));
     if let Some((listener, acceptor)) = tls {
@@ -129,16 +130,30 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         data_dir: arguments.data_dir.clone(),
     };
     fronts.spawn(control::serve(control, stopped));
-    announce(address, tls_address, &info.name, &key)?;
+    announce(address, tls_address, info.name, &key)?;
 
-    wait_for_stop().await?;
+    let ended = run_until_stop(&mut reconciler).await;
     let _ = stop.send(true);
     while fronts.join_next().await.is_some() {}
-    reconciler.abort();
+    if ended.is_ok() {
+        // What it was doing must not go on beside the cleaning up.
+        if let Err(error) = reconciler.await {
+            tracing::error!(%error, "the reconciler");
+        }
+    }
     if arguments.cleanup {
         engine.cleanup_all().await.context("cleaning up")?;
     }
-    Ok(())
+    ended
+}
+
+/// Waits until the service is told to stop, or can't go on.
+async fn run_until_stop(reconciler: &mut JoinHandle<()>) -> anyhow::Result<()> {
+    tokio::select! {
+        result = wait_for_stop() => result,
+        // It runs until it is told to stop. Without it every answer would speak of a data plane that nobody looks at.
+        ended = reconciler => Err(anyhow::anyhow!("the reconciler ended: {ended:?}")),
+    }
 }
 
 async fn engine(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Arc<dyn Engine>> {
@@ -169,7 +184,12 @@ fn announce(
 ) -> anyhow::Result<()> {
     let tls = tls_address.map(|address| format!(" https://{address}")).unwrap_or_default();
     let mut out = std::io::stdout().lock();
-    writeln!(out, "causeway is ready: http://{address}{tls} engine={engine} key={}:{}", key.id, key.secret)?;
+    writeln!(
+        out,
+        "causeway is ready: http://{address}{tls} engine={engine} key={}:{}",
+        key.id,
+        key.secret.expose()
+    )?;
     out.flush()?;
     Ok(())
 }

@@ -52,6 +52,11 @@ impl Entry {
         })
     }
 
+    /// Whether the action takes a parameter.
+    pub fn takes(&self, name: &str) -> bool {
+        self.params().any(|param| param.name == name)
+    }
+
     /// Checks what the cloud's gateway checks before the service sees a request: that required parameters are
     /// there, and that numbers and booleans are such.
     ///
@@ -154,6 +159,12 @@ mod tests {
         assert!(names.is_sorted());
         assert!(find("vpc", "createvpc").is_none());
         assert!(find("sts", "CreateVpc").is_none());
+    }
+
+    #[test]
+    fn actions_take_their_own_parameters() {
+        assert!(find("vpc", "DescribeVpcs").unwrap().takes("DryRun"));
+        assert!(!find("vpc", "CreateVpnGateway").unwrap().takes("DryRun"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub fn refuse(gate: &Gate) -> Failure {
             "InternalError",
             "The request processing has failed due to some unknown error, exception or failure.",
         ),
+        Gate::DryRun => (400, "DryRunOperation", "Request validation has been passed with DryRun flag set."),
         Gate::Unavailable => {
             (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
         }
@@ -40,5 +41,7 @@ mod tests {
         let throttled = refuse(&Gate::TooMany { seen: 2, allowed: 1, window_s: 1 });
         assert!(throttled.code.contains("Throttling"));
         assert_eq!(refuse(&Gate::Unavailable).status, 503);
+        let passed = refuse(&Gate::DryRun);
+        assert_eq!((passed.status, passed.code.as_str()), (400, "DryRunOperation"));
     }
 }

@@ -9,6 +9,8 @@ mod asn;
 mod catalog;
 mod cidr;
 pub mod download;
+#[cfg(test)]
+mod dry_run_tests;
 mod errors;
 mod facet;
 mod gate;
@@ -90,13 +92,18 @@ impl Dialect for Alibaba {
             || Failure::new(400, "UnsupportedOperation", "The specified action is not supported.");
         let action = find(envelope).ok_or_else(unsupported)?;
         let fields = Fields::of(&envelope.params);
+        let mut dry_run = false;
         if let Some(entry) = catalog::find(action.service, action.name) {
             entry.check(&fields)?;
+            dry_run = entry.takes("DryRun") && fields.boolean("DryRun")? == Some(true);
         }
         let region = regions::addressed(envelope, context.settings)?;
-        let operation = (action.decode)(&Input { fields, region })?;
-        let token = tokens::read(envelope, &operation)?;
-        Ok(Call { operation, region: region.id.clone(), token })
+        let account = context.settings.accounts.get(context.account);
+        let groups = account.map_or(&[][..], |account| &account.resource_groups);
+        let operation = (action.decode)(&Input { fields, region, groups })?;
+        // A check makes nothing, so that it neither uses a token up nor repeats what one has made.
+        let token = tokens::read(envelope, &operation)?.filter(|_| !dry_run);
+        Ok(Call { operation, region: region.id.clone(), token, dry_run })
     }
 
     fn encode(&self, outcome: &Outcome, context: EncodeContext<'_>) -> Response {
@@ -127,7 +134,9 @@ impl Dialect for Alibaba {
             gateway_name_defaults_to_id: true,
             has_resource_groups: true,
             gateways_live_in_subnets: true,
+            routes_leave_networks: false,
             connections_are_apart: false,
+            connections_agree: true,
             bgp_mbps_min: 0,
         }
     }

@@ -28,11 +28,6 @@ pub fn illegal(name: &str) -> Failure {
     Failure::new(400, format!("IllegalParam.{name}"), format!("The specified {name} is invalid."))
 }
 
-/// What a validated dry run is answered with: success is told as an error.
-pub fn dry_run_passed() -> Failure {
-    Failure::new(400, "DryRunOperation", "Request validation has been passed with DryRun flag set.")
-}
-
 /// A set of parameters: those of the request, of an object in it, or of a JSON-string parameter.
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {

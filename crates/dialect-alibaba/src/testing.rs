@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use causeway_dialect::{Call, DecodeContext, Dialect, EncodeContext, Envelope, Failure, Params, Signing};
+use causeway_dialect::{
+    Call, DecodeContext, Dialect, EncodeContext, Envelope, Failure, Gate, Manner, Params, Signing,
+};
 use causeway_model::{AccountId, DialectId, Key, Millis, View};
 use causeway_ops::{AccountSettings, Caller, Decision, OpError, Outcome, Settings, decide};
 use serde_json::Value;
@@ -116,6 +118,9 @@ impl World {
         let call = decode_envelope(&envelope)?;
         let (caller, decision) = self.decide(&call);
         let decision = decision.map_err(|error| Alibaba.refuse(&envelope, &error))?;
+        if call.dry_run {
+            return Err(Alibaba.gate(&Gate::DryRun, &Manner::default()));
+        }
         self.view.apply(&decision.writes);
         let context = EncodeContext {
             view: &self.view,

@@ -40,6 +40,11 @@ pub fn refuse(gate: &Gate) -> Refusal {
             "An internal error occurred. Please try again later.",
             "内部服务错误，请稍后重试",
         ),
+        Gate::DryRun => Refusal::new(
+            "DryRunOperation",
+            "The request would have succeeded. The DryRun parameter was used.",
+            "DryRun 操作，代表请求将会是成功的，只是多传了 DryRun 参数。",
+        ),
         Gate::Unavailable => Refusal::new(
             "ServiceUnavailable",
             "The service is unavailable. Please try again later.",

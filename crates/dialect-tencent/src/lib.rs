@@ -113,7 +113,9 @@ impl Dialect for Tencent {
             gateway_name_defaults_to_id: false,
             has_resource_groups: false,
             gateways_live_in_subnets: false,
+            routes_leave_networks: true,
             connections_are_apart: true,
+            connections_agree: false,
             bgp_mbps_min: 200,
         }
     }
@@ -142,9 +144,9 @@ fn decode(envelope: &Envelope, context: DecodeContext<'_>) -> Result<Call, Refus
     let action = actions::find(&envelope.service, &envelope.action)
         .ok_or_else(|| Refusal::unsupported(&format!("the action `{}`", envelope.action)))?;
     let decoded = (action.decode)(&Input { envelope, context, region: &region })?;
-    // No action here has a client token.
+    // No action here has a client token or can be asked for a check only.
     let region = decoded.region.unwrap_or(region);
-    Ok(Call { operation: decoded.operation, region, token: None })
+    Ok(Call { operation: decoded.operation, region, token: None, dry_run: false })
 }
 
 /// The region asked for; the first of the settings when none was.

@@ -33,6 +33,8 @@ pub enum Gate {
     Internal,
     /// The service can't answer at present (shutting down, store not reachable).
     Unavailable,
+    /// The request would have been carried out, but asked for a check only: the APIs tell this as a refusal.
+    DryRun,
 }
 
 /// How often an action may be called by one account.
@@ -75,6 +77,8 @@ pub struct Call {
     pub region: causeway_model::Region,
     /// The client token, on creations.
     pub token: Option<ClientToken>,
+    /// The request is to be checked only: the operation is decided on, and nothing is written.
+    pub dry_run: bool,
 }
 
 /// What encoding may look at.

@@ -48,10 +48,16 @@ pub fn form_decode(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-/// Decodes a query or form body into pairs, in order. `None` when a part is not UTF-8.
+/// Pairs that are read of a query or form at most: enough for [`PARAMS_MAX`](crate::params::PARAMS_MAX) parameters
+/// beside the transport's own, so that more are still told from as many.
+pub const PAIRS_MAX: usize = crate::params::PARAMS_MAX + 100;
+
+/// Decodes a query or form body into pairs, in order. `None` when a part is not UTF-8. What is beyond [`PAIRS_MAX`]
+/// is left out: no signature fits then, and nothing of it is used.
 pub fn form_pairs(text: &str) -> Option<Vec<(String, String)>> {
     text.split('&')
         .filter(|part| !part.is_empty())
+        .take(PAIRS_MAX)
         .map(|part| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             Some((form_decode(name)?, form_decode(value)?))
@@ -105,6 +111,7 @@ mod tests {
             form_pairs("a=1&&b&c=d=e").unwrap(),
             [("a".into(), "1".into()), ("b".into(), String::new()), ("c".into(), "d=e".into())]
         );
+        assert_eq!(form_pairs(&"a&".repeat(PAIRS_MAX + 1)).unwrap().len(), PAIRS_MAX);
     }
 
     proptest! {

@@ -169,6 +169,15 @@ impl<'a> Context<'a> {
         self.writes.push(Write::Delete(key.into()));
     }
 
+    /// The gateway itself shows that something of its changes, where the API says so.
+    pub fn touch(&mut self, gateway: &Gateway) {
+        if self.caller.rules.one_change_at_a_time {
+            let mut touched = gateway.clone();
+            touched.meta.generation += 1;
+            self.put(touched);
+        }
+    }
+
     /// The decision with an outcome.
     pub fn decided(self, outcome: Outcome) -> Decision {
         Decision { writes: self.writes, outcome }
@@ -188,6 +197,15 @@ impl<'a> Context<'a> {
             }
             Provisioning | Deleting | Unpaid => Err(OpError::WrongState { kind, id }),
         }
+    }
+
+    /// Refuses to take something off a gateway, or the gateway itself, while it can't be changed. One whose data
+    /// plane is in trouble may never get out of its present state by itself: this is the way out.
+    pub fn check_removable(&self, gateway: &Gateway) -> Result<(), OpError> {
+        if !gateway.meta.deleting && !gateway.status.trouble.is_empty() {
+            return Ok(());
+        }
+        self.check_changeable(gateway)
     }
 }
 

@@ -1,14 +1,17 @@
 //! The loop: wake-ups from the store and the engine, runs side by side, a timer as the safety net.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use causeway_engine::Engine;
-use causeway_model::{Key, Kind, NetworkId, Record, View};
+use causeway_model::{Key, Kind, Millis, NetworkId, Record, View, Write, limits};
 use causeway_plan::Scope;
-use causeway_store::Store;
+use causeway_store::{Store, transact};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::task::JoinSet;
-use tokio::time::{Duration, Instant, interval_at, sleep_until};
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Duration, Instant, interval_at, sleep_until, timeout};
 
 use crate::keys::Item;
 use crate::queue::Queue;
@@ -16,12 +19,20 @@ use crate::reconciler::{Reconciler, Settled, Trouble};
 
 /// Runs side by side at most.
 const RUNS_MAX: usize = 32;
+/// How long one run may take: a step that hangs must not keep its item, and one of the places, for ever.
+const RUN_TIME_MAX: Duration = Duration::from_secs(120);
 /// How often everything is looked at, whatever the events said.
 const SAFETY_NET: Duration = Duration::from_secs(300);
 
 /// Makes the data plane follow the store, and the store's status follow the data plane, until the future is
-/// dropped. Dropping it at any point is safe.
+/// dropped. Dropping it at any point is safe, but what was under way may go on for a moment.
 pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
+    let (_never, stop) = watch::channel(false);
+    run_until(store, engine, stop).await;
+}
+
+/// Like [`run`], until `stop` turns true: then what is under way is broken off, and is over when this returns.
+pub async fn run_until(store: Arc<dyn Store>, engine: Arc<dyn Engine>, mut stop: watch::Receiver<bool>) {
     let mut store_changes = store.watch();
     let mut engine_changes = engine.watch();
     let mut controller = Controller {
@@ -29,6 +40,7 @@ pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
         reconciler: Reconciler { store, engine },
         queue: Queue::default(),
         runs: JoinSet::new(),
+        items: HashMap::new(),
     };
     controller.wake_everything().await;
     let mut safety_net = interval_at(Instant::now() + SAFETY_NET, SAFETY_NET);
@@ -48,19 +60,30 @@ pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
                 Err(RecvError::Closed) => return,
             },
             scope = engine_changes.recv() => match scope {
-                Ok(scope) => controller.engine_changed(&scope),
+                Ok(scope) => {
+                    controller.engine_changed(&scope);
+                    // A crowd of wake-ups is taken in at once: a receiver that lags has to look at everything.
+                    while let Ok(scope) = engine_changes.try_recv() {
+                        controller.engine_changed(&scope);
+                    }
+                }
                 Err(RecvError::Lagged(_)) => controller.wake_everything().await,
                 Err(RecvError::Closed) => return,
             },
-            Some(ended) = controller.runs.join_next() => match ended {
-                Ok((item, result)) => controller.run_ended(item, result),
-                // A run that panicked was reported; its item is looked at by the safety net.
-                Err(error) => tracing::error!(%error, "a reconciler run failed"),
-            },
+            Some(ended) = controller.runs.join_next_with_id() => controller.run_joined(ended),
             () = pause => {}
-            _ = safety_net.tick() => controller.wake_everything().await,
+            () = stopped(&mut stop) => return controller.runs.shutdown().await,
+            _ = safety_net.tick() => {
+                controller.wake_everything().await;
+                controller.forget_tokens().await;
+            }
         }
     }
+}
+
+/// Waits until `stop` turns true. The guard that `wait_for` gives must not live on.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 struct Controller {
@@ -68,7 +91,9 @@ struct Controller {
     /// The snapshot that the last store event was read with: what is gone now is still in it.
     known: Arc<View>,
     queue: Queue,
-    runs: JoinSet<(Item, Result<Settled, Trouble>)>,
+    runs: JoinSet<Result<Settled, Trouble>>,
+    /// What each run is for: a run that panicked can't say it itself.
+    items: HashMap<Id, Item>,
 }
 
 impl Controller {
@@ -86,6 +111,19 @@ impl Controller {
         match self.reconciler.engine.list_scopes().await {
             Ok(scopes) => scopes.iter().for_each(|scope| self.engine_changed(scope)),
             Err(error) => tracing::warn!(%error, "the data plane can't be listed"),
+        }
+    }
+
+    /// Removes client tokens that are past their life, so that the store does not grow with every creation.
+    async fn forget_tokens(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+        let forget = move |view: &View| (over_tokens(view, now), ());
+        if over_tokens(&self.known, now).is_empty() {
+            return;
+        }
+        if let Err(error) = transact(&*self.reconciler.store, forget).await {
+            tracing::warn!(%error, "old client tokens were not removed");
         }
     }
 
@@ -111,7 +149,22 @@ impl Controller {
         while self.queue.running() < RUNS_MAX {
             let Some(item) = self.queue.start() else { return };
             let reconciler = self.reconciler.clone();
-            self.runs.spawn(async move { (item, reconciler.run(item).await) });
+            let run = self.runs.spawn(async move {
+                // Any step may be broken off; the next run repairs.
+                timeout(RUN_TIME_MAX, reconciler.run(item)).await.unwrap_or(Err(Trouble::TooLong))
+            });
+            self.items.insert(run.id(), item);
+        }
+    }
+
+    fn run_joined(&mut self, joined: Result<(Id, Result<Settled, Trouble>), JoinError>) {
+        let (id, result) = match joined {
+            Ok((id, result)) => (id, result),
+            // The panic itself was reported. The item is tried again, as after any other failure.
+            Err(error) => (error.id(), Err(Trouble::Panicked)),
+        };
+        if let Some(item) = self.items.remove(&id) {
+            self.run_ended(item, result);
         }
     }
 
@@ -148,13 +201,27 @@ impl Controller {
     }
 }
 
+/// The removal of every client token that is past its life.
+fn over_tokens(view: &View, now: Millis) -> Vec<Write> {
+    let tokens = view.records().filter_map(|record| match record {
+        Record::Token(token) if now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS => Some(token.id.key()),
+        _ => None,
+    });
+    tokens.map(Write::Delete).collect()
+}
+
 /// The items that a change of a record concerns.
 fn items(view: &View, key: Key) -> Vec<Item> {
     let Some(record) = view.record(key) else { return Vec::new() };
     match record {
         Record::Network(network) => vec![Item::Network(network.id)],
         Record::Subnet(subnet) => vec![Item::Network(subnet.network)],
-        Record::Gateway(gateway) => vec![Item::Gateway(gateway.id)],
+        Record::Gateway(gateway) => {
+            // The link to the router is the network's, and goes with the last gateway on it.
+            let hangs_on_router = gateway.instances.iter().any(|instance| instance.subnet.is_none());
+            let network = gateway.network.filter(|_| hangs_on_router && gateway.meta.deleting);
+            network.map(Item::Network).into_iter().chain([Item::Gateway(gateway.id)]).collect()
+        }
         Record::Connection(connection) => vec![Item::Gateway(connection.gateway)],
         Record::Route(_) | Record::CustomerGateway(_) => record
             .parents()

@@ -11,5 +11,5 @@ mod queue;
 mod reconciler;
 mod status;
 
-pub use controller::run;
+pub use controller::{run, run_until};
 pub use keys::Item;

@@ -30,6 +30,10 @@ pub(crate) enum Trouble {
     Engine(EngineError),
     /// The status could not be written.
     Store(StoreError),
+    /// It took longer than a run may.
+    TooLong,
+    /// The run itself is at fault.
+    Panicked,
 }
 
 impl std::fmt::Display for Trouble {
@@ -37,6 +41,8 @@ impl std::fmt::Display for Trouble {
         match self {
             Trouble::Engine(error) => error.fmt(f),
             Trouble::Store(error) => error.fmt(f),
+            Trouble::TooLong => f.write_str("the run took too long"),
+            Trouble::Panicked => f.write_str("the run panicked"),
         }
     }
 }

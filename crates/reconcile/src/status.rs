@@ -45,13 +45,17 @@ pub(crate) fn gateway(newest: &View, gateway: &Gateway, seen: &GatewaySeen<'_>) 
     writes
 }
 
-/// Whether every instance is healthy and nothing of the gateway is left to be done. A transit gateway has no
-/// data plane of its own.
+/// Whether every instance is healthy and nothing of the gateway is left to be done. Tunnels and routes that were
+/// tried and refused do not count: they are tried again, their connection shows the trouble, and the gateway must
+/// stay open for the change that mends or removes them. A transit gateway has no data plane of its own.
 fn is_carried(wished: &Gateway, seen: &GatewaySeen<'_>) -> bool {
     let healthy =
         |index| seen.observed.instances.get(&instance_key(wished.id, index)) == Some(&InstanceHealth::Active);
+    let is_refused = |step: &causeway_plan::Step| {
+        !seen.trouble.is_empty() && matches!(step.key(), ObjectKey::Tunnel(_) | ObjectKey::Route(_))
+    };
     wished.paid
-        && seen.rest.is_empty()
+        && seen.rest.steps.iter().all(is_refused)
         && (wished.network.is_none() || (0..wished.instances.len()).all(healthy))
 }
 
@@ -92,7 +96,9 @@ fn tunnel_status(key: &TunnelKey, seen: &GatewaySeen<'_>) -> TunnelStatus {
     if let Some((_, why)) = seen.left.iter().find(|(left, _)| left == key) {
         return TunnelStatus { trouble: why.clone(), ..TunnelStatus::default() };
     }
-    let Some(status) = seen.observed.tunnels.get(key) else { return TunnelStatus::default() };
+    let Some(status) = seen.observed.tunnels.get(key) else {
+        return TunnelStatus { trouble: seen.trouble.to_owned(), ..TunnelStatus::default() };
+    };
     TunnelStatus {
         ike_established: status.ike == IkeState::Established,
         child_installed: status.child == ChildState::Installed,

@@ -4,14 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_engine::{Engine, MemoryEngine};
+use causeway_engine::{Engine, EngineError, EngineInfo, MemoryEngine};
 use causeway_model::fixtures::{gateway, meta};
 use causeway_model::{
     Connection, ConnectionId, ConnectionStatus, CustomerGateway, CustomerGatewayId, DhGroup, Encryption,
     EspProposal, Gateway, GatewayId, GatewayState, IkeProposal, IkeVersion, Integrity, Network, NetworkId,
     Record, RouteTable, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel, View, Write,
 };
+use causeway_plan::{ObjectKey, Observed, Scope, Step};
 use causeway_store::{MemoryStore, Store, transact};
+use futures_util::future::BoxFuture;
+use tokio::sync::broadcast::Receiver;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -192,6 +195,64 @@ async fn an_algorithm_that_is_not_carried_is_told_and_keeps_nothing_else_down() 
             && view
                 .connection(ConnectionId(1))
                 .is_some_and(|it| it.tunnel_status(0).trouble.contains("SM4") && !it.is_up())
+    })
+    .await;
+    controller.abort();
+}
+
+/// An engine that refuses every tunnel.
+struct NoTunnels(MemoryEngine);
+
+impl Engine for NoTunnels {
+    fn info(&self) -> EngineInfo {
+        self.0.info()
+    }
+
+    fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, EngineError>> {
+        self.0.observe(scope)
+    }
+
+    fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<(), EngineError>> {
+        match step.key() {
+            key @ ObjectKey::Tunnel(_) => Box::pin(async {
+                Err(EngineError::Unsupported { object: Box::new(key), what: "it refuses: this".to_owned() })
+            }),
+            _ => self.0.apply(step),
+        }
+    }
+
+    fn watch(&self) -> Receiver<Scope> {
+        self.0.watch()
+    }
+
+    fn list_scopes(&self) -> BoxFuture<'_, Result<Vec<Scope>, EngineError>> {
+        self.0.list_scopes()
+    }
+
+    fn remove_scope<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.0.remove_scope(scope)
+    }
+
+    fn cleanup_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.0.cleanup_all()
+    }
+}
+
+#[tokio::test]
+async fn a_refused_tunnel_is_told_and_keeps_the_gateway_open_for_its_removal() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine: Arc<dyn Engine> = Arc::new(NoTunnels(MemoryEngine::default()));
+    let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), engine));
+    write(&store, ground().into_iter().chain([Write::Put(gateway(1).into())])).await;
+    write(&store, connection(1, 2, "secret")).await;
+    let mut touched = (**store.view().gateway(GatewayId(1)).unwrap()).clone();
+    touched.meta.generation += 1;
+    write(&store, [Write::Put(touched.into())]).await;
+    eventually(&store, "active, with a trouble of the tunnel", |view| {
+        let told = view
+            .connection(ConnectionId(1))
+            .is_some_and(|it| !it.status.was_active && it.tunnel_status(0).trouble.contains("it refuses"));
+        is_active(view, 1) && told
     })
     .await;
     controller.abort();

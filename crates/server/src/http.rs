@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use causeway_dialect::{Request, Response};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,9 +15,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::limits::{
-    BODY_BYTES_MAX, BODY_TIME_MAX, CONNECTIONS_MAX, DRAIN_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX,
-};
+use crate::body::{self, Unread};
+use crate::limits::{CONNECTIONS_MAX, DRAIN_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX};
 use crate::service::Service;
 
 /// Serves until `stop` turns true, then lets open requests finish.
@@ -46,7 +45,11 @@ pub async fn serve(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let Ok(place) = place else { break };
         let _ = socket.set_nodelay(true);
         let (service, tls, stop) = (Arc::clone(&service), tls.clone(), stop.clone());
         connections.spawn(async move {
@@ -99,6 +102,10 @@ async fn handle(service: &Service, request: hyper::Request<Incoming>) -> hyper::
         return plain(200, "ok\n");
     }
     let (head, body) = request.into_parts();
+    // The reader's buffer may grow beyond its limit before it gives up.
+    if head_bytes(&head.uri, &head.headers) > HEAD_BYTES_MAX {
+        return plain(431, "the request's line and headers are too large\n");
+    }
     let mut read = Request {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
@@ -118,13 +125,21 @@ async fn handle(service: &Service, request: hyper::Request<Incoming>) -> hyper::
     {
         read.headers.push(("host".to_owned(), authority.to_string()));
     }
-    match tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await {
-        Ok(Ok(body)) => read.body = body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return finish(service.too_large(&read)),
-        Ok(Err(_)) => return plain(400, "the body could not be read\n"),
-        Err(_) => return plain(408, "the body took too long\n"),
-    }
+    // A large body's place is held until the answer is there: the body lives as long.
+    let (bytes, _place) = match body::read(body).await {
+        Ok(placed) => placed,
+        Err(Unread::TooLarge) => return finish(service.too_large(&read)),
+        Err(Unread::TooSlow) => return plain(408, "the body took too long\n"),
+        Err(Unread::Broken) => return plain(400, "the body could not be read\n"),
+    };
+    read.body = bytes;
     finish(service.answer(&read).await)
+}
+
+/// Octets of a request's line and headers, with the separators of headers.
+fn head_bytes(uri: &hyper::Uri, headers: &hyper::HeaderMap) -> usize {
+    let line = uri.path_and_query().map_or(0, |it| it.as_str().len());
+    headers.iter().fold(line, |sum, (name, value)| sum + name.as_str().len() + value.len() + 4)
 }
 
 fn plain(status: u16, text: &'static str) -> hyper::Response<Full<Bytes>> {
@@ -148,4 +163,20 @@ fn finish(response: Response) -> hyper::Response<Full<Bytes>> {
         *broken.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
         broken
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{HeaderMap, HeaderValue};
+
+    use super::head_bytes;
+
+    #[test]
+    fn the_head_is_its_line_and_its_headers() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(head_bytes(&"/?Action=X".parse().unwrap(), &headers), 10);
+        headers.append("a", HeaderValue::from_static("123"));
+        headers.append("a", HeaderValue::from_static(""));
+        assert_eq!(head_bytes(&"http://host:1/".parse().unwrap(), &headers), 1 + 8 + 5);
+    }
 }

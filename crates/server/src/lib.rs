@@ -1,5 +1,6 @@
 //! Sockets, limits, authentication and the choice of the dialect. Knows no action.
 
+mod body;
 pub mod clock;
 pub mod http;
 pub mod keyring;

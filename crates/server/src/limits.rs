@@ -4,7 +4,13 @@ use std::time::Duration;
 
 /// Octets of a request's body at most: what both clouds document for their largest form.
 pub const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-/// Octets of a request's line and headers at most: the clouds take queries of 32 KiB.
+/// Octets of a body that every connection may send at any time.
+pub const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Larger bodies in memory at the same time at most; others wait. With [`CONNECTIONS_MAX`] this bounds what clients
+/// without a key can make the service hold: a body is read before its signature can be checked.
+pub const LARGE_BODIES_MAX: usize = 16;
+/// Octets of a request's line and headers: the clouds take queries of 32 KiB. The parser's buffer may grow to twice
+/// this before it refuses.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// A client that is slower than this with its headers is cut off.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
@@ -12,10 +18,12 @@ pub const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 pub const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// Connections at the same time at most.
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// Nonces remembered at most in one half of the window. When they are used up requests are refused, because an
-/// unknown nonce could be a replay.
-pub const NONCES_MAX: usize = 8_000_000;
+/// Nonces that one dialect remembers at most, about 9 octets each. When they are used up requests are refused,
+/// because an unknown nonce could be a replay.
+pub const NONCES_MAX: usize = 16_000_000;
 /// Counters of the rate limiter at most; it forgets those of past windows before it grows further.
 pub const RATE_COUNTERS_MAX: usize = 100_000;
 /// How long open connections may finish their requests after the service was told to stop.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+/// Characters of a client's text that the log shows.
+pub const LOGGED_CHARS_MAX: usize = 64;

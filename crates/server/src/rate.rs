@@ -12,6 +12,8 @@ use crate::limits::RATE_COUNTERS_MAX;
 #[derive(Clone, Copy)]
 struct Counter {
     window: i64,
+    /// Windows of different limits have different lengths.
+    ends_s: i64,
     calls: u32,
 }
 
@@ -24,17 +26,19 @@ pub(crate) struct Rates {
 impl Rates {
     /// Counts a call. `Err` tells the calls counted in this window when they are more than allowed.
     pub fn count(&self, who_and_what: &str, limit: RateLimit, now_s: i64) -> Result<(), u32> {
-        let window = now_s.div_euclid(i64::from(limit.per_s.max(1)));
+        let length_s = i64::from(limit.per_s.max(1));
+        let window = now_s.div_euclid(length_s);
+        let fresh = Counter { window, ends_s: (window + 1) * length_s, calls: 0 };
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         if counters.len() >= RATE_COUNTERS_MAX {
-            counters.retain(|_, counter| counter.window >= window);
+            counters.retain(|_, counter| counter.ends_s > now_s);
         }
         if !counters.contains_key(who_and_what) {
-            counters.insert(who_and_what.to_owned(), Counter { window, calls: 0 });
+            counters.insert(who_and_what.to_owned(), fresh);
         }
         let Some(counter) = counters.get_mut(who_and_what) else { return Ok(()) };
         if counter.window != window {
-            *counter = Counter { window, calls: 0 };
+            *counter = fresh;
         }
         counter.calls = counter.calls.saturating_add(1);
         if counter.calls > limit.calls { Err(counter.calls) } else { Ok(()) }

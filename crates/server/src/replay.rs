@@ -1,11 +1,14 @@
 //! Replay protection: a nonce is taken once within the window of its dialect.
 
-use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::{Mutex, PoisonError};
 
 use crate::limits::NONCES_MAX;
+
+/// Seconds of timestamps that share a slot.
+const SLOT_S: i64 = 300;
 
 /// What became of a nonce.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,53 +21,37 @@ pub(crate) enum Nonce {
     Full,
 }
 
-/// Remembers nonces in two halves: when the younger half is as old as a whole window, it becomes the older one and
-/// the older one is forgotten. A nonce is thus remembered for one to two windows. A timestamp may lie a window in
-/// the past or in the future, so a window here is twice the dialect's.
+/// Remembers nonces in slots by the timestamps of their requests, which the signatures cover: a slot is forgotten
+/// when none of its timestamps is acceptable any more. A nonce is kept as a keyed hash of 64 bits; with
+/// [`NONCES_MAX`] of them one request in about 10^12 is taken for a replay that is none, and can be sent again.
 pub(crate) struct Replay {
-    hashers: [RandomState; 2],
-    halves: Mutex<Halves>,
+    hasher: RandomState,
+    slots: Mutex<BTreeMap<i64, HashSet<u64>>>,
     window_s: i64,
-}
-
-#[derive(Default)]
-struct Halves {
-    young: HashSet<u128>,
-    old: HashSet<u128>,
-    began_s: i64,
 }
 
 impl Replay {
     /// For a dialect whose timestamps may be `window_s` seconds off.
     pub fn new(window_s: i64) -> Self {
-        Self {
-            hashers: [RandomState::new(), RandomState::new()],
-            halves: Mutex::new(Halves::default()),
-            window_s: window_s * 2,
-        }
+        Self { hasher: RandomState::new(), slots: Mutex::default(), window_s }
     }
 
-    /// Takes the nonce that an access key sent.
-    pub fn take(&self, access_key: &str, nonce: &str, now_s: i64) -> Nonce {
-        let [high, low] = self.hashers.each_ref().map(|hasher| hasher.hash_one((access_key, nonce)));
-        let mark = u128::from(high) << 64 | u128::from(low);
-        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
-        if now_s - halves.began_s >= self.window_s {
-            // A pause longer than two windows makes both halves old.
-            let is_long_ago = now_s - halves.began_s >= self.window_s * 2;
-            halves.old = std::mem::take(&mut halves.young);
-            if is_long_ago {
-                halves.old.clear();
-            }
-            halves.began_s = now_s;
+    /// Takes the nonce that an access key sent. The timestamp was found to be within the window.
+    pub fn take(&self, access_key: &str, nonce: &str, timestamp_s: i64, now_s: i64) -> Nonce {
+        let mark = self.hasher.hash_one((access_key, nonce));
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(oldest) = slots.first_entry()
+            && (oldest.key() + 1) * SLOT_S + self.window_s <= now_s
+        {
+            oldest.remove();
         }
-        if halves.young.contains(&mark) || halves.old.contains(&mark) {
+        if slots.values().any(|slot| slot.contains(&mark)) {
             return Nonce::Seen;
         }
-        if halves.young.len() >= NONCES_MAX {
+        if slots.values().map(HashSet::len).sum::<usize>() >= NONCES_MAX {
             return Nonce::Full;
         }
-        halves.young.insert(mark);
+        slots.entry(timestamp_s.div_euclid(SLOT_S)).or_default().insert(mark);
         Nonce::Fresh
     }
 }
@@ -73,16 +60,35 @@ impl Replay {
 mod tests {
     use super::*;
 
+    const START: i64 = 1_000_000;
+
     #[test]
     fn a_nonce_is_taken_once_within_the_window() {
         let replay = Replay::new(900);
-        let start = 1_000_000;
-        assert_eq!(replay.take("key", "n", start), Nonce::Fresh);
-        assert_eq!(replay.take("other", "n", start), Nonce::Fresh);
-        // The same timestamp is acceptable until 900 s after it, and may have been sent 900 s before it.
-        for later in [0, 1, 899, 1_799, 1_800] {
-            assert_eq!(replay.take("key", "n", start + later), Nonce::Seen, "{later}");
+        // However far off the client's clock is: the request is acceptable until 900 s after its timestamp.
+        for (nonce, timestamp) in [("late", START - 900), ("exact", START), ("early", START + 900)] {
+            assert_eq!(replay.take("key", nonce, timestamp, START), Nonce::Fresh);
+            assert_eq!(replay.take("other", nonce, timestamp, START), Nonce::Fresh);
+            assert_eq!(replay.take("key", nonce, timestamp, START), Nonce::Seen, "{nonce}");
         }
-        assert_eq!(replay.take("key", "n", start + 10_000), Nonce::Fresh);
+        for later in [1, 899, 900] {
+            assert_eq!(replay.take("key", "exact", START, START + later), Nonce::Seen, "{later}");
+        }
+        for later in [901, 1_800] {
+            assert_eq!(replay.take("key", "early", START + 900, START + later), Nonce::Seen, "{later}");
+        }
+        // With another timestamp it is another request, but the nonce is used all the same.
+        assert_eq!(replay.take("key", "exact", START + 5, START + 5), Nonce::Seen);
+    }
+
+    #[test]
+    fn what_is_not_acceptable_any_more_is_forgotten() {
+        let replay = Replay::new(900);
+        for second in 0..10_000 {
+            assert_eq!(replay.take("key", &second.to_string(), START + second, START + second), Nonce::Fresh);
+        }
+        let slots = replay.slots.lock().unwrap();
+        let kept: usize = slots.values().map(HashSet::len).sum();
+        assert!((900..=900 + 2 * SLOT_S as usize).contains(&kept), "{kept}");
     }
 }

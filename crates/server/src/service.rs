@@ -1,5 +1,6 @@
 //! From request to response: the one list of what happens to every request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use causeway_dialect::{
@@ -11,6 +12,7 @@ use causeway_store::{Store, StoreError, transact};
 
 use crate::clock;
 use crate::keyring::Keyring;
+use crate::limits::LOGGED_CHARS_MAX;
 use crate::rate::Rates;
 use crate::replay::{Nonce, Replay};
 
@@ -56,17 +58,21 @@ impl Service {
         let began = std::time::Instant::now();
         let manner = dialect.manner(request, clock::random_u128());
         let result = self.carry_out(&**dialect, replay, request, &manner).await;
-        let (code, response) = match &result {
-            Ok(response) => ("ok", response.clone()),
-            Err(failure) => (failure.code.as_str(), dialect.fail(failure, &manner)),
+        let (code, response) = match result {
+            Ok(response) => (Cow::Borrowed("ok"), response),
+            Err(failure) => {
+                let response = dialect.fail(&failure, &manner);
+                (Cow::Owned(failure.code), response)
+            }
         };
+        // Action and key are the client's words: quoted, so that they can't make up lines of the log, and cut.
         tracing::info!(
             target: "audit",
             request = %manner.request_id,
             api = %dialect.id(),
-            action = %manner.action,
-            key = %self.claimed_key(&**dialect, request),
-            code,
+            action = ?cut(&manner.action),
+            key = ?cut(&self.claimed_key(&**dialect, request)),
+            code = &*code,
             status = response.status,
             micros = began.elapsed().as_micros() as u64,
         );
@@ -114,7 +120,7 @@ impl Service {
             request_id: &manner.request_id,
             now,
         };
-        let Call { operation, region, token } = dialect.decode(&envelope, context)?;
+        let Call { operation, region, token, dry_run } = dialect.decode(&envelope, context)?;
         let caller = Caller {
             account,
             dialect: dialect.id(),
@@ -123,12 +129,20 @@ impl Service {
             token,
             settings: Arc::clone(&self.settings),
         };
+        if dry_run {
+            self.check(&caller, &operation).map_err(|error| dialect.refuse(&envelope, &error))?;
+            return Err(dialect.gate(&Gate::DryRun, manner));
+        }
         let (outcome, view) = self
             .execute(&caller, operation)
             .await
             .map_err(|error| {
                 tracing::error!(request = %manner.request_id, %error, "the store failed");
-                dialect.gate(&Gate::Internal, manner)
+                let gate = match error {
+                    StoreError::Busy | StoreError::Closed => Gate::Unavailable,
+                    StoreError::Failed(_) | StoreError::Sealed(_) | StoreError::InUse(_) => Gate::Internal,
+                };
+                dialect.gate(&gate, manner)
             })?
             .map_err(|error| dialect.refuse(&envelope, &error))?;
         let context = EncodeContext {
@@ -152,7 +166,8 @@ impl Service {
         let now_s = clock::now().seconds();
         let key =
             self.keyring.get(&envelope.access_key).ok_or_else(|| dialect.gate(&Gate::UnknownKey, manner))?;
-        if (now_s - envelope.timestamp_s).abs() > dialect.window_s() {
+        // A timestamp may be any number: the difference may not fit.
+        if now_s.abs_diff(envelope.timestamp_s) > dialect.window_s().unsigned_abs() {
             return Err(dialect.gate(&Gate::Expired, manner));
         }
         dialect.verify(envelope, key.secret.expose())?;
@@ -161,13 +176,18 @@ impl Service {
             return Err(dialect.gate(&Gate::BadToken, manner));
         }
         if let Some(nonce) = &envelope.nonce {
-            match replay.take(&envelope.access_key, nonce, now_s) {
+            match replay.take(&envelope.access_key, nonce, envelope.timestamp_s, now_s) {
                 Nonce::Fresh => {}
                 Nonce::Seen => return Err(dialect.gate(&Gate::Replayed, manner)),
                 Nonce::Full => return Err(dialect.gate(&Gate::Unavailable, manner)),
             }
         }
         Ok(key.account.clone())
+    }
+
+    /// Decides on the newest snapshot and writes nothing.
+    fn check(&self, caller: &Caller, operation: &Operation) -> Result<(), OpError> {
+        decide(&self.store.view(), caller, operation, clock::now(), &mut clock::random_u64).map(drop)
     }
 
     /// Reads are answered from the newest snapshot; everything else is a transaction.
@@ -194,6 +214,12 @@ impl Service {
     }
 }
 
+/// The start of a text from a client, for the log.
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(LOGGED_CHARS_MAX).map_or(text.len(), |(place, _)| place);
+    &text[..end]
+}
+
 fn no_dialect() -> Response {
     let text = "This is a Causeway API endpoint. The request speaks neither API: it has no signature or action \
                 that one of them knows. `causeway ctl endpoints` prints how to point each client here.\n";
@@ -202,5 +228,16 @@ fn no_dialect() -> Response {
         content_type: "text/plain; charset=utf-8",
         headers: Vec::new(),
         body: text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn texts_of_clients_are_cut_between_characters() {
+        assert_eq!(cut("DescribeVpcs"), "DescribeVpcs");
+        assert_eq!(cut(&"é".repeat(100)).chars().count(), 64);
     }
 }

@@ -28,6 +28,7 @@ pub async fn run<S: Store>(make: impl Fn() -> S) {
     acknowledged_writes_are_visible(&make()).await;
     watch_tells_the_keys(&make()).await;
     nothing_to_write_is_fine(&make()).await;
+    a_panicking_decision_harms_nobody_else(&make()).await;
 }
 
 /// Many tasks that each read and add one lose no addition.
@@ -74,4 +75,12 @@ async fn watch_tells_the_keys(store: &dyn Store) {
 async fn nothing_to_write_is_fine(store: &dyn Store) {
     let (answer, view) = transact(store, |view| (Vec::new(), view.len())).await.expect("the store answers");
     assert_eq!((answer, view.len()), (0, 0));
+}
+
+async fn a_panicking_decision_harms_nobody_else(store: &dyn Store) {
+    let broken =
+        transact(store, |_| -> (Vec<Write>, ()) { panic!("a fault in a decision, made by this test") });
+    assert!(broken.await.is_err());
+    transact(store, |_| (vec![counter(3)], ())).await.expect("the store goes on");
+    assert_eq!(count(&store.view()), 3);
 }

@@ -3,6 +3,8 @@
 //! Table `records` holds kind, id, revision and JSON of every record; secrets inside the JSON are sealed.
 //! Table `secrets` holds the service's own sealed texts by name.
 
+use std::fs::File;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,23 +39,36 @@ pub struct SqliteStore {
     vault: Arc<Vault>,
     /// A second connection for the table `secrets`, which the writer does not use.
     secrets: Mutex<Connection>,
+    /// Locked as long as this store is open: two processes would each decide on a snapshot of their own.
+    _lock: File,
 }
 
 impl SqliteStore {
-    /// Opens the store in a directory, or makes it. The directory holds `store.sqlite` and `key`.
+    /// Opens the store in a directory, or makes it. The directory holds `store.sqlite`, `key` and `lock`.
     ///
     /// # Errors
-    /// When the files can't be read, made or opened with the key file.
+    /// [`StoreError::InUse`] when another process has it open; when the files can't be read, made or opened with the key file.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
-        std::fs::create_dir_all(dir).map_err(failed)?;
-        let vault = Arc::new(Vault::open(&dir.join("key")).map_err(failed)?);
-        let path = dir.join("store.sqlite");
+        // Records name customers and addresses: they are the owner's alone, as the sealed secrets are.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        let lock =
+            File::options().append(true).create(true).mode(0o600).open(dir.join("lock")).map_err(failed)?;
+        lock.try_lock().map_err(|_| StoreError::InUse(dir.display().to_string()))?;
+        let (path, key) = (dir.join("store.sqlite"), dir.join("key"));
+        if path.exists() && !key.exists() {
+            // A new key would open nothing of what is there.
+            let text = format!("{} is missing: without it the store's secrets can't be read", key.display());
+            return Err(StoreError::Failed(text));
+        }
+        let vault = Arc::new(Vault::open(&key).map_err(failed)?);
+        // SQLite gives its journals the permissions of the file that it finds.
+        File::options().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
         let connection = connect(&path)?;
         let view = load(&connection, &vault)?;
         let secrets = Mutex::new(connect(&path)?);
         let writer = Writer::start(view, Committer { connection, vault: Arc::clone(&vault) })?;
-        Ok(Self { writer, vault, secrets })
+        Ok(Self { writer, vault, secrets, _lock: lock })
     }
 
     /// A text of the service's own that is kept sealed, such as the development key.

@@ -22,6 +22,12 @@ pub enum StoreError {
     /// A sealed value can't be opened: the key file is not the one that the store was written with.
     #[error("a secret of {0} can't be opened with this key file")]
     Sealed(String),
+    /// Another process has the store open.
+    #[error("{0} is in use by another process")]
+    InUse(String),
+    /// Too many transactions wait already.
+    #[error("too many transactions wait")]
+    Busy,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -33,6 +39,7 @@ pub enum StoreError {
 /// - Transactions happen one after the other, each on the snapshot that the one before it led to.
 /// - A transaction is durable before it is acknowledged, and all of it or nothing is.
 /// - A snapshot holds only what is durable, and never changes.
+/// - A decision that panics fails its own transaction and no other.
 pub trait Store: Send + Sync + 'static {
     /// The newest durable snapshot. Never waits.
     fn view(&self) -> Arc<View>;

@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 
 /// The member that takes the place of [`SECRET_MEMBER`] in the store.
 const SEALED_MEMBER: &str = "$sealed";
+/// What stands before a member that looks like [`SEALED_MEMBER`] but is the owner's own, such as a tag's key.
+const ESCAPE: char = '$';
 /// Octets of the key file.
 const KEY_BYTES: usize = 32;
 
@@ -75,30 +77,46 @@ impl Vault {
 
     /// Seals every secret in a JSON tree.
     pub(crate) fn seal_tree(&self, context: &str, value: &mut Value) -> Option<()> {
-        each_secret(value, SECRET_MEMBER, SEALED_MEMBER, &|text| self.seal(context, text))
+        each_lone_text(value, &|name, text| match name {
+            SECRET_MEMBER => Some(Some((SEALED_MEMBER.to_owned(), self.seal(context, text)?))),
+            name if is_like_sealed(name) => Some(Some((format!("{ESCAPE}{name}"), text.to_owned()))),
+            _ => Some(None),
+        })
     }
 
     /// Opens every sealed text in a JSON tree.
     pub(crate) fn open_tree(&self, context: &str, value: &mut Value) -> Option<()> {
-        each_secret(value, SEALED_MEMBER, SECRET_MEMBER, &|text| self.open_text(context, text))
+        each_lone_text(value, &|name, text| match name {
+            SEALED_MEMBER => Some(Some((SECRET_MEMBER.to_owned(), self.open_text(context, text)?))),
+            name if is_like_sealed(name) => {
+                Some(Some((name.strip_prefix(ESCAPE)?.to_owned(), text.to_owned())))
+            }
+            _ => Some(None),
+        })
     }
 }
 
-fn each_secret(
-    value: &mut Value,
-    from: &str,
-    to: &str,
-    change: &dyn Fn(&str) -> Option<String>,
-) -> Option<()> {
+/// Whether a name is [`SEALED_MEMBER`], with or without escapes before it.
+fn is_like_sealed(name: &str) -> bool {
+    name.strip_suffix(SEALED_MEMBER).is_some_and(|escapes| escapes.chars().all(|char| char == ESCAPE))
+}
+
+/// What takes the place of an object's only member; the outer `None` is a failure, the inner one no change.
+type Change<'a> = &'a dyn Fn(&str, &str) -> Option<Option<(String, String)>>;
+
+/// Changes every object whose only member is a text.
+fn each_lone_text(value: &mut Value, change: Change<'_>) -> Option<()> {
     match value {
-        Value::Array(items) => items.iter_mut().try_for_each(|item| each_secret(item, from, to, change)),
+        Value::Array(items) => items.iter_mut().try_for_each(|item| each_lone_text(item, change)),
         Value::Object(members) => {
-            if let (1, Some(Value::String(text))) = (members.len(), members.get(from)) {
-                let changed = change(text)?;
-                *members = Map::from_iter([(to.to_owned(), Value::String(changed))]);
+            let mut lone = members.iter().take(2);
+            if let (Some((name, Value::String(text))), None) = (lone.next(), lone.next()) {
+                if let Some((name, text)) = change(name, text)? {
+                    *members = Map::from_iter([(name, Value::String(text))]);
+                }
                 return Some(());
             }
-            members.iter_mut().try_for_each(|(_, item)| each_secret(item, from, to, change))
+            members.iter_mut().try_for_each(|(_, item)| each_lone_text(item, change))
         }
         _ => Some(()),
     }
@@ -120,6 +138,22 @@ mod tests {
         let other = Vault::open(&dir.path().join("other")).unwrap();
         assert_eq!(other.open_text("connection/1", &sealed), None);
         assert_eq!(again.open_text("connection/1", "AAAA"), None);
+    }
+
+    #[test]
+    fn only_secrets_are_sealed_whatever_the_owners_words_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = Vault::open(&dir.path().join("key")).unwrap();
+        let tree = serde_json::json!({
+            "psk": {"$secret": "hunter2"},
+            "tags": {"$sealed": "x"},
+            "more": [{"$$sealed": "y"}, {"$secrets": "z"}, {"$sealed": "a", "b": "c"}, {"sealed": "d"}, {}],
+        });
+        let mut kept = tree.clone();
+        vault.seal_tree("connection/1", &mut kept).unwrap();
+        assert!(!kept.to_string().contains("hunter2"));
+        vault.open_tree("connection/1", &mut kept).unwrap();
+        assert_eq!(kept, tree);
     }
 
     #[test]

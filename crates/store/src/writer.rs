@@ -1,7 +1,8 @@
 //! The one writer of a store: takes transactions in order, decides each on the newest snapshot, and commits
 //! them in groups.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -13,6 +14,8 @@ use crate::store::{Decider, StoreError, WATCH_QUEUE};
 
 /// Transactions of one commit at most.
 const GROUP_MAX: usize = 1_024;
+/// Transactions that wait for the writer at most: more than all connections of a service can ask for at once.
+const QUEUE_MAX: usize = 16_384;
 
 /// Makes writes durable.
 pub(crate) trait Sink: Send + 'static {
@@ -24,7 +27,7 @@ type Reply = oneshot::Sender<Result<Arc<View>, StoreError>>;
 
 /// The front of the writer thread.
 pub(crate) struct Writer {
-    jobs: Option<Sender<(Decider, Reply)>>,
+    jobs: Option<SyncSender<(Decider, Reply)>>,
     view: Arc<RwLock<Arc<View>>>,
     changes: broadcast::Sender<Arc<[Key]>>,
     thread: Option<JoinHandle<()>>,
@@ -32,7 +35,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub fn start(view: View, sink: impl Sink) -> Result<Self, StoreError> {
-        let (jobs, queue) = channel();
+        let (jobs, queue) = sync_channel(QUEUE_MAX);
         let (changes, _) = broadcast::channel(WATCH_QUEUE);
         let view = Arc::new(RwLock::new(Arc::new(view)));
         let (shared, announcements) = (Arc::clone(&view), changes.clone());
@@ -53,11 +56,13 @@ impl Writer {
 
     pub fn transact(&self, decider: Decider) -> BoxFuture<'_, Result<Arc<View>, StoreError>> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send((decider, reply)).is_ok());
+        let sent = match self.jobs.as_ref().map(|jobs| jobs.try_send((decider, reply))) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(TrySendError::Full(_))) => Err(StoreError::Busy),
+            Some(Err(TrySendError::Disconnected(_))) | None => Err(StoreError::Closed),
+        };
         Box::pin(async move {
-            if !sent {
-                return Err(StoreError::Closed);
-            }
+            sent?;
             answer.await.unwrap_or(Err(StoreError::Closed))
         })
     }
@@ -86,7 +91,11 @@ fn run(
         let mut writes: Vec<Write> = Vec::new();
         let mut replies = Vec::new();
         for (mut decider, reply) in group {
-            let decided = decider(&next);
+            // A decision changes nothing by itself, so one that panics harms only whom it was for.
+            let Ok(decided) = catch_unwind(AssertUnwindSafe(|| decider(&next))) else {
+                let _ = reply.send(Err(StoreError::Failed("a decision panicked".to_owned())));
+                continue;
+            };
             if !decided.is_empty() {
                 next.apply(&decided);
                 writes.extend(decided);

@@ -1,8 +1,10 @@
 //! Each store keeps the contract; the embedded one also survives being reopened and keeps secrets sealed.
 
+use std::os::unix::fs::PermissionsExt;
+
 use causeway_model::fixtures::{gateway, meta};
 use causeway_model::{CustomerGateway, CustomerGatewayId, GatewayId, Secret, Write};
-use causeway_store::{MemoryStore, SqliteStore, Store, contract, transact};
+use causeway_store::{MemoryStore, SqliteStore, Store, StoreError, contract, transact};
 
 #[tokio::test]
 async fn memory_store_keeps_the_contract() {
@@ -42,6 +44,8 @@ async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
     transact(&store, |_| (vec![Write::Put(gateway(2).into())], ())).await.unwrap();
     drop(store);
     let store = SqliteStore::open(dir.path()).unwrap();
+    let second = SqliteStore::open(dir.path());
+    assert!(matches!(second, Err(StoreError::InUse(_))), "one process at a time");
     let view = store.view();
     assert_eq!(view.len(), 2);
     assert_eq!(**view.gateway(GatewayId(2)).unwrap(), gateway(2));
@@ -50,11 +54,50 @@ async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
     assert_eq!(store.secret("another").unwrap(), None);
     drop(store);
     for entry in std::fs::read_dir(dir.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+        let bytes = std::fs::read(entry.path()).unwrap();
         for secret in ["hunter2", "tops3cret"] {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
         }
     }
     std::fs::write(dir.path().join("key"), [0; 32]).unwrap();
     assert!(SqliteStore::open(dir.path()).is_err(), "another key file opens nothing");
+}
+
+#[tokio::test]
+async fn what_a_store_makes_is_for_its_owner_only() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    let store = SqliteStore::open(&dir).unwrap();
+    transact(&store, |_| (vec![Write::Put(gateway(1).into())], ())).await.unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 4, "the store, its log, the key, the lock: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_store_without_its_key_gets_no_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(SqliteStore::open(dir.path()).unwrap());
+    std::fs::remove_file(dir.path().join("key")).unwrap();
+    assert!(SqliteStore::open(dir.path()).is_err());
+    assert!(!dir.path().join("key").exists());
+}
+
+#[tokio::test]
+async fn an_owners_tags_can_not_look_like_a_sealed_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut tagged = peer("hunter2");
+    tagged.meta.tags = [("$sealed".to_owned(), "x".to_owned())].into();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let write = Write::Put(tagged.clone().into());
+    transact(&store, move |_| (vec![write.clone()], ())).await.unwrap();
+    drop(store);
+    let store = SqliteStore::open(dir.path()).expect("it still opens");
+    assert_eq!(**store.view().customer_gateway(tagged.id).unwrap(), tagged);
 }

@@ -97,8 +97,11 @@ fn interoperates_with_libipsec() {
         for (i, proposal) in proposals.iter().enumerate() {
             lab.initiate(&format!("c{i}"));
             // The peer installs its routes after it has answered.
-            until("the peer's routes", Duration::from_secs(3), || lab.ping("ha", "fd02::2", 1) == 1);
-            for (from, to) in [("ha", "10.2.0.2"), ("hb", "10.1.0.2"), ("ha", "fd02::2"), ("hb", "fd01::2")] {
+            let ways = [("ha", "10.2.0.2"), ("hb", "10.1.0.2"), ("ha", "fd02::2"), ("hb", "fd01::2")];
+            for (from, to) in ways {
+                until("the peer's routes", Duration::from_secs(5), || lab.ping(from, to, 1) == 1);
+            }
+            for (from, to) in ways {
                 assert_eq!(lab.ping(from, to, 3), 3, "{proposal}, {from} to {to}");
             }
             no_errors(&lab, "a");

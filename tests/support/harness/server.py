@@ -16,6 +16,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 60
+COMMAND_TIMEOUT_S = 60
 PR_SET_PDEATHSIG = 1
 # Suites poll; the documented limits have a test with a server that keeps them.
 NO_RATE_LIMITS = "rate_limits = false\n"
@@ -41,13 +42,17 @@ def _die_with_parent() -> None:
 class Server:
     """A running server. `port`, `key_id` and `key_secret` are what a client needs."""
 
-    def __init__(self, config: str = NO_RATE_LIMITS, data_dir: str | None = None, extra: tuple[str, ...] = ()):
+    def __init__(self, config: str = NO_RATE_LIMITS, data_dir: str | None = None, extra: tuple[str, ...] = (),
+                 engine: str | None = None):
         self.key_id = "AKID" + secrets.token_hex(16)
         self.key_secret = secrets.token_hex(16)
         self.config = config
         self.extra = extra
+        self.engine = engine or os.environ.get("CAUSEWAY_TEST_ENGINE", "memory")
         self.port = 0
         self.tls_port = 0
+        # What the names of this server's namespaces start with, after `cw`; known with the Linux engine.
+        self.node_tag = ""
         self._own_dir = None
         if data_dir is None:
             self._own_dir = tempfile.TemporaryDirectory(prefix="causeway-sdk-")
@@ -68,9 +73,8 @@ class Server:
 
     def command(self) -> list[str]:
         """The command line."""
-        engine = os.environ.get("CAUSEWAY_TEST_ENGINE", "memory")
-        line = [str(binary()), "serve", "--engine", engine, "--listen", "127.0.0.1:0"]
-        if engine != "memory":
+        line = [str(binary()), "serve", "--engine", self.engine, "--listen", f"127.0.0.1:{self.port}"]
+        if self.engine != "memory":
             line.append("--cleanup")
         line += ["--data-dir", self.data_dir, "--dev-key", f"{self.key_id}:{self.key_secret}"]
         if self.config:
@@ -101,6 +105,8 @@ class Server:
                 self.stop()
                 raise ServerFailed("/healthz never said 200; it printed:\n" + "\n".join(self.lines[-40:]))
             time.sleep(0.02)
+        tag = pathlib.Path(self.data_dir) / "node-tag"
+        self.node_tag = tag.read_text().strip() if tag.exists() else ""
         return self
 
     def _read_log(self, process: subprocess.Popen) -> None:
@@ -145,8 +151,16 @@ class Server:
 
     def ctl(self, *words: str) -> str:
         """Runs `causeway ctl …` against this server's data directory and gives what it prints."""
-        line = [str(binary()), "ctl", "--data-dir", self.data_dir, *words]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+        return self.command_of("ctl", *words)
+
+    def lab(self, *words: str) -> str:
+        """Runs `causeway lab …` against this server's data directory and gives what it prints."""
+        return self.command_of("lab", *words)
+
+    def command_of(self, part: str, *words: str) -> str:
+        """Runs a command of the binary against this server's data directory and gives what it prints."""
+        line = [str(binary()), part, "--data-dir", self.data_dir, *words]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
         if done.returncode != 0:
             raise ServerFailed(f"{' '.join(line[1:])} exited {done.returncode}: {done.stderr or done.stdout}")
         return done.stdout

@@ -1,5 +1,6 @@
 //! The demo's own service.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -83,9 +84,12 @@ impl Child {
     /// # Errors
     /// When something stays.
     pub async fn stop(mut self) -> anyhow::Result<()> {
+        let mut lab_removed = Ok(());
         if self.engine == EngineChoice::Linux {
-            eprintln!("\nCleaning up.");
-            self.lab()?.clear().await.context("removing the lab")?;
+            // A terminal that is gone must not end this with a panic.
+            let _ = writeln!(std::io::stderr(), "\nCleaning up.");
+            // Whatever stays of the lab, the service has to be told to clean up as well.
+            lab_removed = self.remove_lab().await.context("removing the lab");
         }
         if let Some(pid) = self.process.id() {
             let pid = rustix::process::Pid::from_raw(pid.cast_signed()).context("a process id")?;
@@ -93,6 +97,10 @@ impl Child {
         }
         let status = self.process.wait().await?;
         anyhow::ensure!(status.success(), "the service ended with {status}");
-        Ok(())
+        lab_removed
+    }
+
+    async fn remove_lab(&self) -> anyhow::Result<()> {
+        Ok(self.lab()?.clear().await?)
     }
 }

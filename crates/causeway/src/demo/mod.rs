@@ -15,6 +15,7 @@ use anyhow::{Context, bail};
 use causeway_client::Client;
 use futures_util::FutureExt;
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::node;
 use crate::serve::EngineChoice;
@@ -53,7 +54,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(async {
         // Dropping what is under way cleans it up, so Ctrl-C is no special case.
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        // A terminal that is closed.
+        let mut hangup = signal(SignalKind::hangup())?;
         let child = Child::start(arguments.engine, arguments.data_dir.clone()).await?;
         // A panic (an output that is closed, say) must not leave the demo's service and namespaces behind.
         let show = AssertUnwindSafe(show(&arguments, &child)).catch_unwind();
@@ -61,6 +64,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             result = show => result.unwrap_or_else(|_| bail!("the demo broke off")),
             _ = tokio::signal::ctrl_c() => Ok(()),
             _ = terminate.recv() => Ok(()),
+            _ = hangup.recv() => Ok(()),
         };
         child.stop().await?;
         result

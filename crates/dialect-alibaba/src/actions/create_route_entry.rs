@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
-use crate::params::{Fields, dry_run_passed};
+use crate::params::Fields;
 use crate::shapes::route::VPN_GATEWAY;
 use crate::{cidr, labels, selects};
 
@@ -90,9 +90,6 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         enabled: true,
     };
     let table = fields.required_id("RouteTableId")?;
-    if fields.boolean("DryRun")? == Some(true) {
-        return Err(dry_run_passed());
-    }
     Ok(Operation::CreateRoutes(CreateRoutes { table, routes: vec![route] }))
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
 use crate::facet::{self, NetworkFacet};
-use crate::params::{Fields, dry_run_passed};
+use crate::params::Fields;
 use crate::tags::Codes;
 use crate::{cidr, ids, labels, selects};
 
@@ -79,9 +79,6 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         secondary_cidrs: Vec::new(),
         is_default: false,
     };
-    if fields.boolean("DryRun")? == Some(true) {
-        return Err(dry_run_passed());
-    }
     Ok(Operation::CreateNetwork(operation))
 }
 
@@ -141,7 +138,6 @@ mod tests {
             "InvalidUserCidr.Quota"
         );
         assert_eq!(refused(&[("UserCidr", "100.64.1.0/24")]), "InvalidUserCidr.Malformed");
-        assert_eq!(refused(&[("DryRun", "true")]), "DryRunOperation");
         assert_eq!(refused(&[("ResourceGroupId", "rg-9")]), "accepted");
         assert_eq!(World::new().code("CreateVpc", &[("ResourceGroupId", "rg-9")]), "InvalidResourceGroupId");
     }

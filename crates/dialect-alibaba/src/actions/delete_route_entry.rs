@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
 use crate::actions::create_route_entry::destination;
-use crate::params::dry_run_passed;
 
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteRouteEntry", decode, encode };
 
@@ -23,9 +22,6 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     if next_hop.is_some() && fields.value("NextHopList").is_some() {
         let message = "NextHopId and NextHopList cannot both be not null.";
         return Err(Failure::new(400, "ParamExclusive.NextHopIdAndList", message));
-    }
-    if fields.boolean("DryRun")? == Some(true) {
-        return Err(dry_run_passed());
     }
     let routes = vec![RouteSelector { id, destination, next_hop }];
     Ok(Operation::DeleteRoutes(DeleteRoutes { table, routes }))

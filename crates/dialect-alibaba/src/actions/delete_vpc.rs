@@ -6,15 +6,11 @@ use causeway_ops::{Operation, Outcome};
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
-use crate::params::dry_run_passed;
 
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteVpc", decode, encode };
 
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let id = input.fields.required_id("VpcId")?;
-    if input.fields.boolean("DryRun")? == Some(true) {
-        return Err(dry_run_passed());
-    }
     Ok(Operation::DeleteNetwork(Target { id, parent: None }))
 }
 

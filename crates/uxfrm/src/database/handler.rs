@@ -7,6 +7,10 @@ use crate::xfrm::wire::{self, Errno, Header, Message, Reader, Writer};
 /// What a handler returns: replies (an acknowledgement is added where asked for), and whether the databases changed.
 pub(super) type Outcome = Result<(Vec<Vec<u8>>, bool), Errno>;
 
+/// Sizes of the hash tables of a kernel's empty database, which this one has not.
+const HASH_MASK: u32 = 7;
+const HASH_MAXIMUM: u32 = 1 << 20;
+
 /// A change without a reply.
 pub(super) const CHANGED: Outcome = Ok((Vec::new(), true));
 
@@ -132,7 +136,7 @@ impl Database {
             w.u32(count(XFRM_POLICY_IN)).u32(count(XFRM_POLICY_OUT)).u32(count(XFRM_POLICY_FWD)).zeros(12);
         });
         writer.attribute(2, |w| {
-            w.u32(self.policies.by_index.len().next_power_of_two() as u32).u32(super::MAX_POLICIES as u32);
+            w.u32(HASH_MASK).u32(HASH_MAXIMUM);
         });
         // XFRMA_SPD_IPV4_HTHRESH, XFRMA_SPD_IPV6_HTHRESH: the kernel's defaults.
         writer.attribute(3, |w| {

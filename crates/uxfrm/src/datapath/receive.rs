@@ -36,16 +36,20 @@ pub struct ReceiveWorker {
 }
 
 /// What a worker needs to take a datagram apart, apart from the buffers.
-struct Opener {
-    coalescer: Coalescer,
-    now: u64,
+pub struct Opener {
+    pub coalescer: Coalescer,
+    /// Unix seconds.
+    pub now: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+/// What an outer socket delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// ESP in UDP.
     Udp,
     /// With the IP header before ESP.
     RawV4,
+    /// ESP alone.
     RawV6,
 }
 
@@ -127,8 +131,8 @@ impl ReceiveWorker {
 }
 
 impl Opener {
-    /// Opens every ESP packet of a datagram.
-    fn datagram(
+    /// Opens every ESP packet of a datagram that lies in `region`.
+    pub fn datagram(
         &mut self,
         shared: &Shared,
         view: &crate::database::View,

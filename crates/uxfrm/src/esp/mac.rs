@@ -29,9 +29,9 @@ impl Drop for Mac {
 
 impl Mac {
     /// `icv` is the length of the check value in bytes. `None` where it or the key's length is wrong:
-    /// keys shorter than half of the hash or longer than 128 bytes are refused.
+    /// keys shorter than 16 or longer than 128 bytes are refused.
     pub fn new(hash: Hash, icv: usize, key: &[u8]) -> Option<Self> {
-        if icv < 8 || icv > hash.output_len() || key.len() < hash.output_len() / 2 || key.len() > 128 {
+        if icv < 8 || icv > hash.output_len() || key.len() < 16 || key.len() > 128 {
             return None;
         }
         // SAFETY: static tables.

@@ -1,0 +1,209 @@
+//! The same script of policy requests to this kernel's XFRM and to ours: the answers must be the same, byte for byte but for
+//! times and indices. (SAs need the kernel's ESP; policies do not.) Needs root and CONFIG_XFRM_USER.
+
+mod support;
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use uxfrm::database::{Clock, Database};
+use uxfrm::xfrm::constants::*;
+use uxfrm::xfrm::lifetime::{Limits, Usage};
+use uxfrm::xfrm::policy::{PolicyInfo, Template};
+use uxfrm::xfrm::selector::Selector;
+use uxfrm::xfrm::wire::{Header, Writer, messages};
+
+fn selector(last: u8) -> Selector {
+    let address = |host: u8| {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&[10, host, 0, 0]);
+        bytes
+    };
+    Selector {
+        destination: address(last),
+        source: address(200),
+        destination_port: (0, 0),
+        source_port: (0, 0),
+        family: AF_INET,
+        destination_prefix: 16,
+        source_prefix: 16,
+        protocol: 0,
+        interface_index: 0,
+        user: 0,
+    }
+}
+
+fn info(direction: u8, last: u8) -> PolicyInfo {
+    PolicyInfo {
+        selector: selector(last),
+        limits: Limits::NONE,
+        usage: Usage::default(),
+        priority: 1000,
+        index: 0,
+        direction,
+        action: 0,
+        flags: 0,
+        share: 0,
+    }
+}
+
+fn template(reqid: u32) -> Template {
+    Template {
+        destination: "192.0.2.1".parse().unwrap(),
+        source: "192.0.2.2".parse().unwrap(),
+        spi: 0,
+        protocol: 50,
+        reqid,
+        mode: 1,
+        share: 0,
+        optional: 0,
+        algorithms: [u32::MAX; 3],
+    }
+}
+
+fn request(kind: u16, flags: u16, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST | flags, sequence: 77, port: 0 });
+    fill(&mut writer);
+    writer.finish()
+}
+
+fn install(kind: u16, direction: u8, last: u8, reqid: u32, if_id: u32) -> Vec<u8> {
+    request(kind, NLM_F_ACK, |w| {
+        info(direction, last).write(w);
+        w.attribute(XFRMA_TMPL, |w| template(reqid).write(w));
+        if if_id != 0 {
+            w.attribute(XFRMA_IF_ID, |w| {
+                w.u32(if_id);
+            });
+        }
+    })
+}
+
+fn named(kind: u16, flags: u16, direction: u8, last: u8, if_id: u32) -> Vec<u8> {
+    request(kind, flags, |w| {
+        selector(last).write(w);
+        w.u32(0).u8(direction).zeros(3);
+        if if_id != 0 {
+            w.attribute(XFRMA_IF_ID, |w| {
+                w.u32(if_id);
+            });
+        }
+    })
+}
+
+fn script() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("delete nothing", named(DELPOLICY, NLM_F_ACK, 1, 1, 0)),
+        ("get nothing", named(GETPOLICY, 0, 1, 1, 0)),
+        (
+            "numbers of policies",
+            request(GETSPDINFO, 0, |w| {
+                w.u32(0);
+            }),
+        ),
+        ("new out", install(NEWPOLICY, 1, 1, 5, 0)),
+        ("new again", install(NEWPOLICY, 1, 1, 5, 0)),
+        ("same selector, other interface", install(NEWPOLICY, 1, 1, 6, 42)),
+        ("update what is there", install(UPDPOLICY, 1, 1, 7, 42)),
+        ("update what is not there", install(UPDPOLICY, 0, 2, 8, 42)),
+        ("new forward", install(NEWPOLICY, 2, 2, 8, 42)),
+        (
+            "numbers of policies again",
+            request(GETSPDINFO, 0, |w| {
+                w.u32(0);
+            }),
+        ),
+        ("bad direction", install(NEWPOLICY, 3, 2, 8, 42)),
+        ("get", named(GETPOLICY, 0, 1, 1, 0)),
+        ("get with interface", named(GETPOLICY, 0, 1, 1, 42)),
+        ("get with an acknowledgement", named(GETPOLICY, NLM_F_ACK, 1, 1, 42)),
+        ("get with another interface", named(GETPOLICY, 0, 1, 1, 43)),
+        ("delete", named(DELPOLICY, NLM_F_ACK, 1, 1, 42)),
+        ("delete again", named(DELPOLICY, NLM_F_ACK, 1, 1, 42)),
+        ("delete with the wrong direction", named(DELPOLICY, NLM_F_ACK, 0, 1, 0)),
+        (
+            "unknown SA",
+            request(GETSA, NLM_F_ACK, |w| {
+                w.zeros(20).u16(AF_INET).u8(50).zeros(1);
+            }),
+        ),
+        ("delete an unknown SA", {
+            request(DELSA, NLM_F_ACK, |w| {
+                w.zeros(20).u16(AF_INET).u8(50).zeros(1);
+            })
+        }),
+        (
+            "short message",
+            request(NEWPOLICY, NLM_F_ACK, |w| {
+                w.zeros(8);
+            }),
+        ),
+        ("unknown type", request(200, NLM_F_ACK, |_| {})),
+        ("flush", request(FLUSHPOLICY, NLM_F_ACK, |_| {})),
+        ("get after the flush", named(GETPOLICY, 0, 1, 1, 0)),
+    ]
+}
+
+/// Blanks what may differ: our port, the policy's index and times, and the text that newer kernels add to errors.
+fn comparable(datagram: &[u8]) -> Vec<(u16, u16, Vec<u8>)> {
+    messages(datagram)
+        .map(|message| {
+            let mut payload = message.payload.to_vec();
+            match message.header.kind {
+                NEWPOLICY => {
+                    // `curlft.add_time`, `curlft.use_time` and `index` of `xfrm_userpolicy_info`.
+                    payload[56 + 64 + 16..56 + 64 + 32].fill(0);
+                    payload[156..160].fill(0);
+                }
+                NLMSG_ERROR => payload.truncate(4),
+                _ => {}
+            }
+            (message.header.kind, message.header.flags & NLM_F_MULTI, payload)
+        })
+        .collect()
+}
+
+struct Kernel(OwnedFd);
+
+impl Kernel {
+    /// In a namespace that lasts as long as this thread.
+    fn open() -> Option<Self> {
+        // SAFETY: no pointers; a new descriptor.
+        unsafe {
+            assert_eq!(libc::unshare(libc::CLONE_NEWNET), 0, "{}", std::io::Error::last_os_error());
+            let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, NETLINK_XFRM);
+            (fd >= 0).then(|| Self(OwnedFd::from_raw_fd(fd)))
+        }
+    }
+
+    fn ask(&self, request: &[u8]) -> Vec<Vec<u8>> {
+        let fd = self.0.as_raw_fd();
+        // SAFETY: a readable buffer.
+        let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
+        assert_eq!(sent, request.len() as isize);
+        let mut answers = Vec::new();
+        loop {
+            let mut buffer = vec![0u8; 8192];
+            // SAFETY: a writable buffer. The kernel answers before `send` returns.
+            let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
+            let Ok(len) = usize::try_from(len) else { return answers };
+            buffer.truncate(len);
+            answers.push(buffer);
+        }
+    }
+}
+
+#[test]
+fn the_same_answers_as_the_kernel() {
+    lab_or_skip!();
+    let Some(kernel) = Kernel::open() else {
+        eprintln!("SKIPPED: this kernel has no CONFIG_XFRM_USER");
+        return;
+    };
+    let mut ours = Database::default();
+    let clock = Clock { wall: 1_700_000_000, monotonic: 1000 };
+    for (step, request) in script() {
+        let kernel: Vec<_> = kernel.ask(&request).iter().map(|m| comparable(m)).collect();
+        let ours: Vec<_> =
+            ours.handle_datagram(&request, clock).messages.iter().map(|m| comparable(m)).collect();
+        assert_eq!(ours, kernel, "{step}");
+    }
+}

@@ -1,0 +1,14 @@
+//! A downloaded configuration that is read back, and the text made of it.
+#![no_main]
+
+use causeway_dialect_alibaba::download;
+use causeway_peerconfig::swanctl;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (&str, &[u8])| {
+    let (name, body) = input;
+    let Ok(answer) = serde_json::from_slice(body) else { return };
+    if let Ok(config) = download::read(name, &answer) {
+        let _ = swanctl::render(&config, swanctl::Options::default());
+    }
+});

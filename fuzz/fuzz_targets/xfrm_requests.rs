@@ -1,0 +1,15 @@
+//! Any sequence of netlink datagrams: no panic, and the data path can always be given a view.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use uxfrm::database::{Clock, Database};
+
+fuzz_target!(|datagrams: Vec<Vec<u8>>| {
+    let mut database = Database::default();
+    for (i, datagram) in datagrams.iter().enumerate() {
+        let clock = Clock { wall: 1_700_000_000, monotonic: i as u64 * 1000 };
+        database.handle_datagram(datagram, clock);
+        database.run_timers(clock);
+    }
+    database.view();
+});

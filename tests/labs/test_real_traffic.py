@@ -1,0 +1,199 @@
+"""Real gateways behind the API: sites of stock strongSwan, set up only from what the API hands out, and traffic.
+
+What a running transfer must not notice: a sibling that is deleted, a control plane that is killed. What must come
+back by itself: a gateway whose charon was killed.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness.server import Server
+from harness.tencent_sdk import Sdk
+from harness.tencent_world import World
+from harness.waiting import until
+
+HOST = "10.0.1.100"
+STRONGSWAN = {"VendorName": "strongswan", "Platform": "linux", "SoftwareVersion": "V5.9"}
+INTERVAL_S = 0.02
+IKE = {"IKEVersion": "IKEV2", "PropoEncryAlgorithm": "AES-CBC-128", "PropoAuthenAlgorithm": "SHA-256", "DhGroupName": "GROUP14"}
+ESP = {"EncryptAlgorithm": "AES-CBC-128", "IntegrityAlgorith": "SHA1", "PfsDhGroup": "NULL"}
+
+
+def why_not() -> str | None:
+    """Why there can be no real gateways here."""
+    if os.geteuid() != 0:
+        return "real gateways need root"
+    if not pathlib.Path("/dev/net/tun").is_char_device():
+        return "real gateways need /dev/net/tun"
+    return None
+
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+
+class Lab:
+    """A gateway with a host behind it, and sites that are connected to it."""
+
+    def __init__(self, server: Server):
+        self.server = server
+        self.world = World(Sdk(server))
+        self.vpc = self.world.vpc()
+        self.subnet = self.world.subnet(self.vpc)
+        self.gateway = self.world.gateway(self.vpc, InternetMaxBandwidthOut=100)
+        mine = [{"Name": "vpc-id", "Values": [self.vpc]}]
+        self.table = self.world.api("DescribeRouteTables", Filters=mine)["RouteTableSet"][0]["RouteTableId"]
+        server.lab("host", "vpc", "--subnet", self.subnet, "--ip", HOST)
+        self.connections: dict[str, str] = {}
+
+    def site(self, name: str, number: int) -> str:
+        """A site, connected and up; gives the connection."""
+        public, cidr = f"203.0.113.{number}", f"192.168.{number}.0/24"
+        self.server.lab("site", name, "--public-ip", public, "--cidr", cidr)
+        customer = self.world.customer_gateway(public)
+        connection = self.world.connection(
+            self.gateway, customer, RouteType="Policy", DpdEnable=1, DpdTimeout="30",
+            SecurityPolicyDatabases=[{"LocalCidrBlock": "10.0.1.0/24", "RemoteCidrBlock": [cidr]}],
+            IKEOptionsSpecification=IKE, IPSECOptionsSpecification=ESP,
+        )
+        route = {"DestinationCidrBlock": cidr, "GatewayType": "VPN", "GatewayId": self.gateway}
+        self.world.api("CreateRoutes", RouteTableId=self.table, Routes=[route])
+        text = self.world.api(
+            "DownloadCustomerGatewayConfiguration", VpnGatewayId=self.gateway, VpnConnectionId=connection,
+            CustomerGatewayVendor=STRONGSWAN, InterfaceName="eth0",
+        )["CustomerGatewayConfiguration"]
+        path = pathlib.Path(self.server.data_dir) / f"{name}.conf"
+        path.write_text(text)
+        self.server.lab("load", name, str(path))
+        self.connections[name] = connection
+        self.up(name)
+        return connection
+
+    def up(self, name: str) -> None:
+        """Waits until the API says that the tunnel is up."""
+        connection = self.connections[name]
+        until(
+            lambda: self.world.read_connection(connection)["NetStatus"] == "AVAILABLE", what=f"the tunnel of {name}"
+        )
+
+    def ping(self, machine: str, address: str, count: int = 5) -> tuple[int, int]:
+        """Packets sent and answered."""
+        return counted(self.start_ping(machine, address, count))
+
+    def start_ping(self, machine: str, address: str, count: int) -> subprocess.Popen:
+        """A ping every INTERVAL_S, under way."""
+        from harness.server import binary
+
+        line = [str(binary()), "lab", "--data-dir", self.server.data_dir, "exec", machine, "--"]
+        line += ["ping", "-n", "-q", "-W", "1", "-i", str(INTERVAL_S), "-c", str(count), address]
+        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def counted(process: subprocess.Popen) -> tuple[int, int]:
+    """What a ping counted."""
+    text, _ = process.communicate(timeout=60)
+    found = re.search(r"(\d+) packets transmitted, (\d+) received", text)
+    assert found, text
+    return int(found.group(1)), int(found.group(2))
+
+
+@pytest.fixture(scope="module")
+def lab():
+    """One lab for all: nothing that a test does may trouble the next."""
+    server = Server(engine="linux")
+    with server:
+        made = Lab(server)
+        made.site("east", 21)
+        yield made
+        made.server.lab("delete")
+        made.server.stop()
+    assert_nothing_left(server)
+
+
+def assert_nothing_left(server: Server) -> None:
+    """`--cleanup` leaves no namespace of the node behind."""
+    assert server.node_tag
+    left = [name for name in namespaces() if name.startswith("cw" + server.node_tag)]
+    assert left == []
+
+
+def namespaces() -> list[str]:
+    """The names of all network namespaces."""
+    directory = pathlib.Path("/run/netns")
+    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+
+
+def test_packets_go_both_ways(lab):
+    assert lab.ping("east-host", HOST) == (5, 5)
+    assert lab.ping("vpc", "192.168.21.2") == (5, 5)
+
+
+def test_nothing_passes_beside_a_tunnel(lab):
+    """A site without a connection reaches neither the host nor the other site."""
+    lab.server.lab("site", "stranger", "--public-ip", "203.0.113.66", "--cidr", "192.168.66.0/24")
+    public = lab.world.read_gateway(lab.gateway)["PublicIpAddress"]
+    for address in (HOST, "192.168.21.2"):
+        sent, received = lab.ping("stranger-host", address, 10)
+        assert (sent, received) == (10, 0), f"{address} answers through {public}"
+    lab.server.lab("delete", "stranger")
+
+
+def test_a_deleted_sibling_is_not_noticed(lab):
+    lab.site("west", 22)
+    assert lab.ping("west-host", HOST)[1] > 0
+    running = lab.start_ping("east-host", HOST, 150)
+    time.sleep(0.5)
+    lab.world.delete_connection(lab.gateway, lab.connections.pop("west"))
+    sent, received = counted(running)
+    assert (sent, received) == (150, 150)
+    assert lab.ping("west-host", HOST, 10) == (10, 0), "a deleted connection carries nothing"
+    lab.server.lab("delete", "west")
+
+
+def test_a_killed_control_plane_is_not_noticed(lab):
+    running = lab.start_ping("east-host", HOST, 250)
+    time.sleep(0.5)
+    lab.server.kill()
+    time.sleep(1)
+    lab.server.start()
+    sent, received = counted(running)
+    assert (sent, received) == (250, 250)
+    lab.up("east")
+    lab.site("south", 23)
+    assert lab.ping("south-host", HOST)[1] > 0, "the control plane goes on where it was killed"
+    lab.world.delete_connection(lab.gateway, lab.connections.pop("south"))
+    lab.server.lab("delete", "south")
+
+
+def test_a_killed_charon_comes_back(lab):
+    daemons = gateway_daemons(lab.server)
+    assert daemons, "the gateway has a charon"
+    for pid in daemons:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: set(gateway_daemons(lab.server)) - set(daemons), what="another charon")
+    until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, patience_s=40, what="traffic again")
+    lab.up("east")
+    assert lab.ping("east-host", HOST, 200) == (200, 200), "what came back stays"
+
+
+def gateway_daemons(server: Server) -> list[int]:
+    """The charons in the namespaces of this server's gateways; they are this test's own processes."""
+    found = []
+    for name in namespaces():
+        if name.startswith("cw" + server.node_tag) and "-gw-" in name:
+            listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, timeout=10, check=True)
+            found += [int(pid) for pid in listed.stdout.split() if command_name(pid).startswith("charon")]
+    return found
+
+
+def command_name(pid: str) -> str:
+    """The name of a process; empty when it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""

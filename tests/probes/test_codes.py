@@ -1,0 +1,64 @@
+"""Every documented refusal of the actions that are done either has a test, or stands in `untested-codes.txt`.
+
+Forgetting one is thus a difference that somebody reads. `CODES_UPDATE=1` writes the file anew.
+"""
+
+import os
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import alibaba_probes  # noqa: E402
+import done_actions  # noqa: E402
+import tencent_probes  # noqa: E402
+
+from harness.shape import tencent_catalog  # noqa: E402
+
+GOLDEN = HERE / "untested-codes.txt"
+SUITES = HERE.parent / "sdk"
+# Codes of every action alike: of the tag service, of access management, of faults.
+COMMON = ("InternalError", "Forbidden", "Forbbiden", "UnauthorizedOperation", "InvalidParameterValue.Tag",
+          "LimitExceeded.Tag", "UnsupportedOperation.Tag")
+
+
+def tested_text() -> str:
+    """The source of all suites."""
+    return "\n".join(path.read_text(encoding="utf-8") for kind in ("*.py", "*.js") for path in SUITES.rglob(kind))
+
+
+def documented() -> list[tuple[str, str]]:
+    """(action, code) of every documented refusal of the VPN actions that are done."""
+    rows = []
+    for _, action in done_actions.done("Alibaba"):
+        for row in alibaba_probes.constraints()["vpn_actions"].get(action, {}).get("errors", []):
+            rows.append((f"alibaba {action}", row["code"]))
+    for service, action in done_actions.done("Tencent"):
+        entry = tencent_catalog()[service]["actions"][action]
+        if entry.get("group") == "vpn":
+            rows += [(f"tencent {action}", code) for code in entry.get("error_codes", [])]
+    return sorted({(action, code) for action, code in rows if not code.startswith(COMMON)})
+
+
+def probed() -> set[str]:
+    """Codes that a probe asks for alone; one of several alternatives proves nothing."""
+    codes = set()
+    for _, action in done_actions.done("Alibaba"):
+        if action in alibaba_probes.alibaba_catalog():
+            sound = {field["name"]: "x" for field in alibaba_probes.alibaba_catalog()[action]["request"]}
+            for probe in alibaba_probes.generate(action, sound):
+                codes |= probe.codes if len(probe.codes) == 1 else frozenset()
+    for service, action in done_actions.done("Tencent"):
+        for probe in tencent_probes.generate(service, action, {}):
+            codes |= probe.codes if len(probe.codes) == 1 else frozenset()
+    return codes
+
+
+def test_every_documented_refusal_has_a_test_or_is_listed():
+    text, by_probes = tested_text(), probed()
+    untested = [f"{action} {code}" for action, code in documented() if f'"{code}"' not in text and code not in by_probes]
+    if os.environ.get("CODES_UPDATE"):
+        GOLDEN.write_text("\n".join(untested) + "\n", encoding="utf-8")
+    listed = GOLDEN.read_text(encoding="utf-8").split("\n")[:-1]
+    assert untested == listed, "run with CODES_UPDATE=1 and read the difference"
