@@ -6,6 +6,7 @@ use super::journal::{self, Journal};
 use super::process::Engine;
 use super::{Ask, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
+use crate::engine::sockets::kept_prefix;
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::{self, message, seccomp};
 use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
@@ -95,7 +96,8 @@ pub(super) struct Relay {
     listeners: HashMap<u32, OwnedFd>,
     pending: HashMap<u32, Pending>,
     queued: VecDeque<(u32, Zeroizing<Vec<u8>>)>,
-    interface_asks: Vec<(u32, SyncSender<Option<String>>)>,
+    /// Which interface is to come ([`Kind::Interface`]) or go ([`Kind::Remove`]), and who wants to know.
+    interface_asks: Vec<(Kind, u32, SyncSender<Option<String>>)>,
     next_id: u32,
     stop: bool,
 }
@@ -213,16 +215,19 @@ impl Relay {
                 }
                 Ask::Listener(source) => self.add_source(source)?,
                 Ask::Flush => self.flush(),
-                Ask::Interface(if_id, reply) => {
-                    self.interface_asks.push((if_id, reply));
-                    if let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) {
-                        // Where the engine is dead, the next one is asked again.
-                        let _ = link::send(engine.link.as_fd(), Kind::Interface, if_id, &[], None, false);
-                    }
-                }
+                Ask::Interface(if_id, reply) => self.ask_interface(Kind::Interface, if_id, reply),
+                Ask::Remove(if_id, reply) => self.ask_interface(Kind::Remove, if_id, reply),
             }
         }
         Ok(())
+    }
+
+    fn ask_interface(&mut self, kind: Kind, if_id: u32, reply: SyncSender<Option<String>>) {
+        self.interface_asks.push((kind, if_id, reply));
+        if let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) {
+            // Where the engine is dead, the next one is asked again.
+            let _ = link::send(engine.link.as_fd(), kind, if_id, &[], None, false);
+        }
     }
 
     /// A process that was prepared by `intercept` sends its listener; the end of the source means no more will come.
@@ -318,11 +323,16 @@ impl Relay {
                         self.kept.insert(String::from_utf8_lossy(message.body).into_owned(), descriptor);
                     }
                 }
-                Kind::Interface => {
+                Kind::Interface | Kind::Remove => {
+                    let (kind, if_id) = (message.kind, message.number);
                     let name = String::from_utf8_lossy(message.body).into_owned();
                     let name = (!name.is_empty()).then_some(name);
-                    let if_id = message.number;
-                    for (_, reply) in self.interface_asks.extract_if(.., |(asked, _)| *asked == if_id) {
+                    if kind == Kind::Remove && name.is_some() {
+                        let prefix = kept_prefix(if_id);
+                        self.kept.retain(|kept, _| !kept.starts_with(&prefix));
+                    }
+                    let asked = |(k, id, _): &mut (Kind, u32, _)| *k == kind && *id == if_id;
+                    for (_, _, reply) in self.interface_asks.extract_if(.., asked) {
                         let _ = reply.try_send(name.clone());
                     }
                 }
@@ -362,8 +372,8 @@ impl Relay {
         for request in self.journal.requests() {
             let _ = link::send(link, Kind::Request, 0, request, None, true);
         }
-        for (if_id, _) in &self.interface_asks {
-            let _ = link::send(link, Kind::Interface, *if_id, &[], None, true);
+        for (kind, if_id, _) in &self.interface_asks {
+            let _ = link::send(link, *kind, *if_id, &[], None, true);
         }
         for (number, request) in self.queued.drain(..) {
             if self.pending.contains_key(&number) {
@@ -390,7 +400,10 @@ impl Relay {
 
     /// Answers what the dead engine left unanswered, and plans the next one.
     fn engine_gone(&mut self) {
-        self.engine = None;
+        if self.engine.take().is_some_and(|engine| engine.ready) {
+            // Whoever asked is told; asking the next engine again could end it the same way.
+            self.interface_asks.clear();
+        }
         self.ping_pending = None;
         let waiting: Vec<_> = self.queued.iter().map(|(number, _)| *number).collect();
         let lost: Vec<_> = self.pending.keys().copied().filter(|n| !waiting.contains(n)).collect();
@@ -416,7 +429,9 @@ impl Relay {
             Some(since) => since + self.config.hang_timeout,
             None => self.last_ping + self.config.ping_interval,
         });
-        [requests, ping, self.restart_at].into_iter().flatten().min()
+        let starting = self.engine.as_ref().filter(|engine| !engine.ready);
+        let start = starting.map(|_| self.engine_since + self.config.start_timeout);
+        [requests, ping, start, self.restart_at].into_iter().flatten().min()
     }
 
     fn run_timers(&mut self) -> io::Result<()> {
@@ -432,7 +447,14 @@ impl Relay {
             .collect();
         let hung = !late.is_empty() && self.ping_pending.is_none();
         late.into_iter().for_each(|number| self.fail(number));
-        let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) else { return Ok(()) };
+        let Some(engine) = self.engine.as_ref() else { return Ok(()) };
+        if !engine.ready {
+            if now >= self.engine_since + self.config.start_timeout {
+                tracing::error!(pid = engine.pid(), "the engine does not start: it is killed");
+                self.engine_gone();
+            }
+            return Ok(());
+        }
         if self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout) {
             tracing::error!(pid = engine.pid(), "the engine hangs: it is killed");
             self.engine_gone();

@@ -89,6 +89,9 @@ impl ReceiveWorker {
                 idle = false;
                 if *token == WAKE {
                     sys::clear(shared.wake(thread));
+                    // Lets go of interfaces that went.
+                    shared.refresh(&mut self.cached);
+                    self.interfaces_changed();
                 } else if let Some((Some(socket), kind)) = sources.get(*token as usize) {
                     dirty = true;
                     self.drain(socket, *kind);
@@ -101,6 +104,11 @@ impl ReceiveWorker {
         }
     }
 
+    fn interfaces_changed(&mut self) {
+        let mut queues = self.cached.picture.interfaces.values().flat_map(|i| &i.queues);
+        self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
+    }
+
     /// Takes what waits on a socket. Errors that ICMP messages left on it are taken off and mean nothing here.
     fn drain(&mut self, socket: &std::os::fd::OwnedFd, kind: Kind) {
         for _ in 0..BUDGET {
@@ -110,8 +118,7 @@ impl ReceiveWorker {
                 Err(_) => continue,
             };
             if self.shared.refresh(&mut self.cached) {
-                let mut queues = self.cached.picture.interfaces.values().flat_map(|i| &i.queues);
-                self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
+                self.interfaces_changed();
             }
             self.opener.now = sys::unix_seconds();
             let counters = &self.shared.counters;

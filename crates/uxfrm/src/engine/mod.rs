@@ -6,7 +6,7 @@ pub mod config;
 pub mod control;
 pub mod link;
 pub mod report;
-mod sockets;
+pub(crate) mod sockets;
 
 pub use config::EngineConfig;
 
