@@ -10,7 +10,7 @@ use causeway_store::{Store, StoreError, transact};
 
 use crate::desired;
 use crate::keys::Item;
-use crate::status::{self, GatewaySeen};
+use crate::status::{self, GatewaySeen, Refusals};
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,20 +124,18 @@ impl Reconciler {
 
     /// Applies what is to be done and tells what was seen then, what is left, and what went wrong. A failed step
     /// does not keep the others from being tried: the next run is the retry.
-    async fn converge(&self, wanted: &Desired) -> Result<(Observed, Plan, String), Trouble> {
+    async fn converge(&self, wanted: &Desired) -> Result<(Observed, Plan, Refusals), Trouble> {
         let observed = self.engine.observe(&wanted.scope).await?;
         let todo = plan(wanted, &observed);
         if todo.is_empty() {
-            return Ok((observed, todo, String::new()));
+            return Ok((observed, todo, Refusals::new()));
         }
-        let mut trouble = String::new();
+        let mut trouble = Refusals::new();
         for step in &todo.steps {
             tracing::debug!(key = %step.key(), "apply");
             if let Err(error) = self.engine.apply(step).await {
                 tracing::warn!(key = %step.key(), %error, "a step failed");
-                if trouble.is_empty() {
-                    trouble = format!("{}: {error}", step.key());
-                }
+                trouble.push((step.key(), format!("{}: {error}", step.key())));
             }
         }
         let observed = self.engine.observe(&wanted.scope).await?;
