@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use causeway_dialect::{Call, DecodeContext, Dialect, EncodeContext, Request};
+use causeway_dialect::{Call, DecodeContext, Dialect, EncodeContext, Gate, Request};
 use causeway_model::{AccountId, Kind, Millis, Record, View, Write};
 use causeway_ops::{AccountSettings, Caller, Settings, decide};
 
@@ -58,7 +58,7 @@ impl World {
         let account = AccountId::from(ACCOUNT);
         let request_id = manner.request_id.as_str();
         let context = DecodeContext { settings: &self.settings, account: &account, request_id, now: NOW };
-        let Call { operation, region, token } = match dialect.decode(&envelope, context) {
+        let Call { operation, region, token, dry_run } = match dialect.decode(&envelope, context) {
             Ok(call) => call,
             Err(failure) => return drop(dialect.fail(&failure, &manner)),
         };
@@ -72,6 +72,7 @@ impl World {
         };
         match decide(&self.view, &caller, &operation, NOW, &mut entropy) {
             Err(error) => drop(dialect.fail(&dialect.refuse(&envelope, &error), &manner)),
+            Ok(_) if dry_run => drop(dialect.fail(&dialect.gate(&Gate::DryRun, &manner), &manner)),
             Ok(decision) => {
                 if !decision.writes.is_empty() {
                     self.view.apply(&decision.writes);

@@ -140,7 +140,9 @@ def generate_dual() -> list[Probe]:
                 codes = probe.codes
                 if codes:
                     codes = codes | {f"IllegalParam.{member}", f"Invalid{name}", f"IllegalParam.{name}", f"InvalidParameter.{name}"}
-                found.append(Probe(SERVICE, DUAL, probe.name, probe.path, probe.value, codes, companions))
+                # The gateway has one number: both tunnels name it.
+                same = (((name, 1, member, inner), probe.value),) if inner == "LocalAsn" else ()
+                found.append(Probe(SERVICE, DUAL, probe.name, probe.path, probe.value, codes, (*companions, *same)))
     for count, word in ((1, "one tunnel"), (3, "three tunnels")):
         tunnels = [{"CustomerGatewayId": GHOSTS["cgw-"], "Role": "master"}] * count
         codes = frozenset({f"MissingParameter.{name}", f"IllegalParam.{name}", f"Invalid{name}", "InvalidParameter"})
@@ -157,10 +159,12 @@ def value_probes(action: str, path: tuple, name: str, rule: dict, companions: tu
         return Probe(SERVICE, action, f"{label} {word} {json.dumps(value, ensure_ascii=False)[:40]}", path, value, codes, companions)
 
     kind = rule.get("type")
+    # Deletions aim at what is not there: checking them only meets the same refusal.
+    dry = ACCEPT if action.startswith("Delete") else frozenset({"DryRunOperation"})
     if kind == "boolean":
         for value in rule.get("accept", ["true", "false"]):
             if (name, value) not in {("DryRun", "false"), ("DryRun", "False")}:
-                yield probe("is", value, ACCEPT if name != "DryRun" else frozenset({"DryRunOperation"}))
+                yield probe("is", value, ACCEPT if name != "DryRun" else dry)
         yield probe("is no boolean", "maybe", bad_codes)
     if kind in ("integer", "int32", "int64"):
         yield probe("is no number", "abc", bad_codes)

@@ -12,6 +12,8 @@ pub struct Input<'a> {
     pub fields: Fields<'a>,
     /// The region addressed.
     pub region: &'a RegionSettings,
+    /// The account's resource groups: id and name.
+    pub groups: &'a [(String, String)],
 }
 
 /// Turns the parameters into an operation.

@@ -3,10 +3,10 @@
 
 use causeway_dialect::{Envelope, Failure};
 use causeway_model::Kind;
-use causeway_ops::{OpError, Quota};
+use causeway_ops::{Conflict, OpError, Quota};
 
 use crate::params::{Fields, missing};
-use crate::tags;
+use crate::{regions, tags, tunnel_options};
 
 fn bad(code: &str, message: &str) -> Failure {
     Failure::new(400, code, message)
@@ -28,10 +28,7 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::Busy { kind, .. } | OpError::WrongState { kind, .. } => busy(action, *kind),
         OpError::Prepaid { .. } => prepaid(),
         OpError::TokenMismatch => token_mismatch(),
-        OpError::UnknownRegion(_) => gone(
-            "InvalidRegionId.NotFound",
-            "The specified region is not found during access authentication.",
-        ),
+        OpError::UnknownRegion(_) => regions::unknown(action),
         OpError::UnknownZone(_) => gone("InvalidZoneId.NotFound", "Specified zone does not exist."),
         OpError::UnknownResourceGroup(_) => {
             bad("InvalidResourceGroupId", "The specified ResourceGroupId does not exist.")
@@ -57,19 +54,19 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
             bad("InvalidIpAddress.AlreadyExist", "Specified IpAddress is already exist.")
         }
         OpError::BgpKeyWithoutAsn => key_without_number(),
-        OpError::CustomerGatewayWithoutAsn(_) => bad(
-            "MissingParam.CustomerGatewayAsn",
-            "Asn of customer gateway is mandatory when BGP is enabled.",
-        ),
+        OpError::CustomerGatewayWithoutAsn(_) => peer_without_number(),
         OpError::TunnelCount { .. } => tunnel_count(envelope),
         OpError::IpsecDisabled(_) => {
             bad("VpnGateway.IpsecVpnDisabled", "The vpn gateway does not enable IPSec VPN.")
         }
+        OpError::GatewayUnsuited(_) => no_certificates(envelope),
         OpError::DuplicateConnection(_) => {
             bad("InvalidVpnConnection.AlreadyExists", "Vpn connection already exists.")
         }
-        // This API asks for none of these checks (see the rules).
-        OpError::Conflict(conflict) => bad("OperationFailed.Conflict", &conflict.to_string()),
+        OpError::Conflict(conflict) => conflicts(conflict),
+        OpError::PropagationInUse(_) => propagation_in_use(),
+        // No action of this API changes a number.
+        OpError::AsnInUse { .. } => crate::params::illegal("Asn"),
         OpError::RouteExists(_) => route_exists(action),
         OpError::RouteConflictsWithSubnet(_) => {
             bad("RouteConflict.AlreadyExist", "Route conflict exists in routing table.")
@@ -107,6 +104,17 @@ fn key_without_number() -> Failure {
         "OperationDenied.MissingAsn",
         "The autonomous system number of the customer gateway is mandatory when BGP authentication key is \
          specified.",
+    )
+}
+
+fn peer_without_number() -> Failure {
+    bad("MissingParam.CustomerGatewayAsn", "Asn of customer gateway is mandatory when BGP is enabled.")
+}
+
+fn propagation_in_use() -> Failure {
+    bad(
+        "OperationFailed.VpnConnectionExist",
+        "Auto propagate cannot be closed when VPN connections with BGP enabled exist.",
     )
 }
 
@@ -277,6 +285,52 @@ fn tunnel_count(envelope: &Envelope) -> Failure {
     }
     // Unverified: what a gateway with one tunnel says to a request with two.
     crate::params::illegal("TunnelOptionsSpecification")
+}
+
+/// What the connections of a gateway don't agree on.
+fn conflicts(conflict: &Conflict) -> Failure {
+    match conflict {
+        Conflict::Link { .. } => crate::params::illegal("TunnelCidr"),
+        Conflict::OtherLocalAsn { .. } => crate::params::illegal("LocalAsn"),
+        Conflict::NeedsBgp => {
+            bad("IllegalParam.EnableBgp", "VPN connection must enable BGP when VPN gateway has enabled BGP.")
+        }
+        Conflict::PeerIsGateway(_) => bad(
+            "CustomerGateway.ConflictVpnIp",
+            "The customer gateway associated with the IPSec connection should not have the same IP address as the \
+             VPN gateway.",
+        ),
+        Conflict::PeerBehindItself { .. } => bad(
+            "CustomerGateway.ConflictRouteEntry",
+            "The specified customer gateway has conflict with route entry.",
+        ),
+        Conflict::PeerOptions(_) => bad(
+            "VpnConnectionParamInvalid.SameVpnAndCgwDifferentIkeConfigs",
+            "IPSec connections associated with the same user gateway and VPN gateway should have the same \
+             pre-shared key and IKE configuration.",
+        ),
+        Conflict::PeerRanges(_) => bad(
+            "VpnConnectionParamInvalid.SameVpnAndCgwTrafficSelectorOverlap",
+            "Traffic selectors of IPSec connections associated with the same user gateway and VPN gateway should \
+             not overlap.",
+        ),
+        // This API does not ask for these checks (see the rules).
+        Conflict::BandwidthForBgp { .. }
+        | Conflict::MixedWithBgp
+        | Conflict::SameAsn(_)
+        | Conflict::ProbeAddress(_) => bad("OperationFailed.Conflict", &conflict.to_string()),
+    }
+}
+
+/// Connections of the national standard name the far end, and their gateway has certificates.
+fn no_certificates(envelope: &Envelope) -> Failure {
+    if !tunnel_options::name_remote_ids(&Fields::of(&envelope.params)) {
+        return bad(
+            "MissingParam.RemoteId",
+            "The remote ID is mandatory when creating national standard VPN connection.",
+        );
+    }
+    bad("OperationFailed.MissCertificate", "The VPN gateway has not associated any certificates.")
 }
 
 fn route_exists(action: &str) -> Failure {

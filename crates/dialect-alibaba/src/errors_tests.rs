@@ -92,6 +92,31 @@ fn quotas_have_their_codes() {
 }
 
 #[test]
+fn what_connections_do_not_agree_on_has_its_code() {
+    let link = "169.254.10.0/30".parse().unwrap();
+    let ip = std::net::IpAddr::from([203, 0, 113, 1]);
+    let cases = [
+        (Conflict::Link { link, other: link }, "IllegalParam.TunnelCidr"),
+        (Conflict::OtherLocalAsn { asn: 1, other: 2 }, "IllegalParam.LocalAsn"),
+        (Conflict::NeedsBgp, "IllegalParam.EnableBgp"),
+        (Conflict::PeerIsGateway(ip), "CustomerGateway.ConflictVpnIp"),
+        (Conflict::PeerBehindItself { ip, range: link }, "CustomerGateway.ConflictRouteEntry"),
+        (Conflict::PeerOptions("vco-1".into()), "VpnConnectionParamInvalid.SameVpnAndCgwDifferentIkeConfigs"),
+        (
+            Conflict::PeerRanges("vco-1".into()),
+            "VpnConnectionParamInvalid.SameVpnAndCgwTrafficSelectorOverlap",
+        ),
+    ];
+    for (conflict, wanted) in cases {
+        assert_eq!(code("CreateVpnConnection", &OpError::Conflict(conflict)), (400, wanted.into()));
+    }
+    let in_use = OpError::PropagationInUse("vpn-1".into());
+    let wanted = (400, "OperationFailed.VpnConnectionExist".to_owned());
+    assert_eq!(code("ModifyVpnGatewayAttribute", &in_use), wanted);
+    assert_eq!(code("UpdateEnhancedVpnGateway", &in_use), wanted);
+}
+
+#[test]
 fn prepaid_gateways_and_reused_tokens() {
     assert_eq!(
         code("DeleteVpnGateway", &OpError::Prepaid { id: "vpn-1".into() }),

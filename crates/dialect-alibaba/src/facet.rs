@@ -9,13 +9,16 @@ pub const TRADITIONAL: &str = "Traditional";
 /// The edition of gateways that only join sites.
 pub const ENHANCED: &str = "Enhanced.SiteToSite";
 
+/// The type of gateways with the algorithms and certificates of the Chinese national standard.
+pub const NATIONAL_STANDARD: &str = "NationalStandard";
+
 /// Facts about a gateway.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GatewayFacet {
     /// The edition: [`TRADITIONAL`] or [`ENHANCED`].
     pub edition: String,
-    /// `Normal` or `NationalStandard`.
+    /// `Normal` or [`NATIONAL_STANDARD`].
     pub vpn_type: String,
 }
 
@@ -54,5 +57,10 @@ pub fn write(facet: &impl Serialize) -> Facet {
 
 /// The facet of a resource; the defaults where there is none.
 pub fn read<T: DeserializeOwned + Default>(meta: &Meta) -> T {
-    serde_json::from_str(&meta.facet).unwrap_or_default()
+    parse(&meta.facet)
+}
+
+/// A facet as it was stored; the defaults where there is none.
+pub fn parse<T: DeserializeOwned + Default>(text: &str) -> T {
+    serde_json::from_str(text).unwrap_or_default()
 }

@@ -98,7 +98,9 @@ impl Dialect for Alibaba {
             dry_run = entry.takes("DryRun") && fields.boolean("DryRun")? == Some(true);
         }
         let region = regions::addressed(envelope, context.settings)?;
-        let operation = (action.decode)(&Input { fields, region })?;
+        let account = context.settings.accounts.get(context.account);
+        let groups = account.map_or(&[][..], |account| &account.resource_groups);
+        let operation = (action.decode)(&Input { fields, region, groups })?;
         // A check makes nothing, so that it neither uses a token up nor repeats what one has made.
         let token = tokens::read(envelope, &operation)?.filter(|_| !dry_run);
         Ok(Call { operation, region: region.id.clone(), token, dry_run })
@@ -132,7 +134,9 @@ impl Dialect for Alibaba {
             gateway_name_defaults_to_id: true,
             has_resource_groups: true,
             gateways_live_in_subnets: true,
+            routes_leave_networks: false,
             connections_are_apart: false,
+            connections_agree: true,
             bgp_mbps_min: 0,
         }
     }

@@ -90,9 +90,15 @@ pub fn zone_name(region: &RegionSettings, zone: &Zone, chinese: bool) -> String 
     if chinese { format!("{name} 可用区{letter}") } else { format!("{name} Zone {letter}") }
 }
 
-fn unknown() -> Failure {
-    let message = "The specified region is not found during access authentication.";
-    Failure::new(404, "InvalidRegionId.NotFound", message)
+/// The refusal of a region that does not exist, in the words of an action. Terraform takes 404 for "gone".
+pub fn unknown(action: &str) -> Failure {
+    let (status, message) = match action {
+        "DeleteVpc" => (400, "The specified region is not found."),
+        "CreateVpc" => (404, "Specified value of \"regionId\" is not supported."),
+        "DescribeZones" => (404, "The RegionId provided does not exist in our records."),
+        _ => (404, "The specified region is not found during access authentication."),
+    };
+    Failure::new(status, "InvalidRegionId.NotFound", message)
 }
 
 /// The region that a request addresses: by its parameter, else by its host, else the first.
@@ -106,10 +112,10 @@ pub fn addressed<'a>(envelope: &Envelope, settings: &'a Settings) -> Result<&'a 
     // These name regions of other products, or none at all.
     let addresses_no_region = envelope.service != "vpc" && find(&envelope.region).is_none();
     if !envelope.region.is_empty() && !addresses_no_region {
-        return find(&envelope.region).ok_or_else(unknown);
+        return find(&envelope.region).ok_or_else(|| unknown(&envelope.action));
     }
     let by_host = product::region_of_host(&envelope.host).and_then(find);
-    by_host.or_else(|| known.first()).ok_or_else(unknown)
+    by_host.or_else(|| known.first()).ok_or_else(|| unknown(&envelope.action))
 }
 
 #[cfg(test)]
@@ -136,7 +142,7 @@ mod tests {
     fn a_region_is_addressed_by_parameter_or_host() {
         let settings = testing::settings();
         let region = |pairs: &[(&str, &str)], host: &str| {
-            let mut envelope = testing::envelope("DeleteVpc", pairs);
+            let mut envelope = testing::envelope("DescribeVpcs", pairs);
             envelope.host = host.to_owned();
             addressed(&envelope, &settings).map(|region| region.id.to_string())
         };
@@ -145,5 +151,19 @@ mod tests {
         assert_eq!(region(&[], "127.0.0.1:8440").unwrap(), "cn-hangzhou");
         let failure = region(&[("RegionId", "nowhere")], "127.0.0.1").unwrap_err();
         assert_eq!((failure.status, failure.code.as_str()), (404, "InvalidRegionId.NotFound"));
+    }
+
+    #[test]
+    fn only_the_deletion_of_a_network_tells_an_unknown_region_by_400() {
+        let settings = testing::settings();
+        for (action, status) in [("DeleteVpc", 400), ("CreateVpc", 404), ("CreateVpnGateway", 404)] {
+            let envelope = testing::envelope(action, &[("RegionId", "cn-atlantis")]);
+            let failure = addressed(&envelope, &settings).unwrap_err();
+            assert_eq!(
+                (failure.status, failure.code.as_str()),
+                (status, "InvalidRegionId.NotFound"),
+                "{action}"
+            );
+        }
     }
 }

@@ -201,6 +201,19 @@ pub fn list(fields: &Fields<'_>, speaks_bgp: bool, initiate: bool) -> Result<Vec
     Ok(tunnels)
 }
 
+/// Whether each tunnel, in either form, has an identity of the far end in it.
+pub fn name_remote_ids(fields: &Fields<'_>) -> bool {
+    if fields.value("TunnelOptionsSpecification").is_none() {
+        let members = fields.json("IkeConfig").ok().flatten().unwrap_or_default();
+        return Fields::of_members(&members).text("RemoteId").is_some();
+    }
+    let names = |item: &Fields<'_>| {
+        let ike = item.object("TunnelIkeConfig").ok().flatten();
+        ike.is_some_and(|ike| ike.text("RemoteId").is_some())
+    };
+    fields.objects("TunnelOptionsSpecification").is_ok_and(|items| items.iter().all(names))
+}
+
 /// The one tunnel of the JSON-string form.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use causeway_model::{ExternalId, Kind};
 use causeway_ops::{Conflict, OpError};
+use ipnet::IpNet;
 
 use crate::refusal::Refusal;
 
@@ -9,11 +10,9 @@ use crate::refusal::Refusal;
 pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
     match error {
         OpError::NotFound { kind, id } => not_found(service, action, *kind, id),
-        OpError::WrongParent { kind: Kind::Gateway, id, .. } if action == "CreateRoutes" => Refusal::new(
-            "InvalidParameterValue.RouteNextHopInvalid",
-            format!("The next hop `{id}` is not in the VPC of the route table."),
-            format!("下一跳`{id}`不属于路由表所在的VPC。"),
-        ),
+        OpError::WrongParent { kind: Kind::Gateway, id, .. } if action == "CreateRoutes" => {
+            foreign_next_hop(id)
+        }
         OpError::WrongParent { id, .. } => missing_resource(id),
         OpError::QuotaExceeded { limit, .. } => Refusal::new(
             "LimitExceeded",
@@ -22,25 +21,18 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
         ),
         OpError::InUse { kind, id, .. } => in_use(*kind, id),
         OpError::Busy { kind, id } | OpError::WrongState { kind, id } => invalid_state(action, *kind, id),
-        OpError::Prepaid { id } => Refusal::new(
-            "UnsupportedOperation",
-            format!("The prepaid VPN gateway `{id}` can't be deleted before it expires."),
-            format!("包年包月VPN网关`{id}`未到期，不支持删除。"),
-        ),
+        OpError::Prepaid { id } => prepaid(id),
         OpError::TokenMismatch => Refusal::plain("InvalidParameter", "The client token was used before."),
         OpError::UnknownRegion(_) => unknown_region("X-TC-Region"),
         OpError::UnknownZone(zone) => Refusal::value("Zone", zone),
         OpError::UnknownResourceGroup(group) => Refusal::value("ResourceGroupId", group),
-        OpError::CidrOutsideNetwork(cidr) => Refusal::new(
-            "InvalidParameterValue.SubnetRange",
-            format!("The CIDR block `{cidr}` is not in the range of the VPC."),
-            format!("子网网段`{cidr}`不在VPC网段内。"),
-        ),
+        OpError::CidrOutsideNetwork(cidr) => outside_network(cidr),
         OpError::CidrOverlap { cidr, other } => overlap(action, &cidr.to_string(), &other.to_string()),
         OpError::SecondSubnetRequired
         | OpError::NoUsableSubnet
         | OpError::SameSubnet
         | OpError::SameZone
+        | OpError::GatewayUnsuited(_)
         | OpError::TunnelCount { .. } => Refusal::unsupported(&error.to_string()),
         OpError::NoFreeAddress { .. } => insufficient("the VPC has no free address", "VPC内没有可用的IP地址"),
         OpError::NoPublicAddress => insufficient("no public address is left", "公网IP资源不足"),
@@ -58,22 +50,18 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
         OpError::IpsecDisabled(id) => {
             Refusal::unsupported(&format!("the VPN gateway `{id}` takes no IPsec connections"))
         }
-        OpError::DuplicateConnection(id) => Refusal::new(
-            "InvalidParameterValue.Duplicate",
-            format!("The VPN tunnel `{id}` has the same gateways and CIDR blocks."),
-            format!("已存在相同网关和网段的VPN通道`{id}`。"),
-        ),
+        OpError::DuplicateConnection(id) => duplicate_connection(id),
         OpError::Conflict(conflict) => conflicts(conflict),
+        OpError::PropagationInUse(id) => {
+            Refusal::unsupported(&format!("the VPN gateway `{id}` has BGP tunnels"))
+        }
+        OpError::AsnInUse { id, .. } => asn_in_use(id),
         OpError::RouteExists(cidr) => Refusal::new(
             "InvalidParameterValue.Duplicate",
             format!("A route to `{cidr}` exists already."),
             format!("目的网段`{cidr}`的路由已存在。"),
         ),
-        OpError::RouteConflictsWithSubnet(cidr) => Refusal::new(
-            "InvalidParameterValue.VpcCidrConflict",
-            format!("The destination `{cidr}` conflicts with the CIDR block of the VPC."),
-            format!("目的网段`{cidr}`与VPC网段冲突。"),
-        ),
+        OpError::RouteConflictsWithSubnet(cidr) => inside_network(cidr),
         OpError::SystemRoute(cidr) => Refusal::new(
             "UnsupportedOperation.SystemRoute",
             format!("The system route to `{cidr}` can't be changed."),
@@ -112,6 +100,54 @@ pub fn missing_resource(id: &ExternalId) -> Refusal {
         "ResourceNotFound",
         format!("The resource `{id}` does not exist."),
         format!("资源`{id}`不存在。"),
+    )
+}
+
+fn foreign_next_hop(id: &ExternalId) -> Refusal {
+    Refusal::new(
+        "InvalidParameterValue.RouteNextHopInvalid",
+        format!("The next hop `{id}` is not in the VPC of the route table."),
+        format!("下一跳`{id}`不属于路由表所在的VPC。"),
+    )
+}
+
+fn prepaid(id: &ExternalId) -> Refusal {
+    Refusal::new(
+        "UnsupportedOperation",
+        format!("The prepaid VPN gateway `{id}` can't be deleted before it expires."),
+        format!("包年包月VPN网关`{id}`未到期，不支持删除。"),
+    )
+}
+
+fn outside_network(cidr: &IpNet) -> Refusal {
+    Refusal::new(
+        "InvalidParameterValue.SubnetRange",
+        format!("The CIDR block `{cidr}` is not in the range of the VPC."),
+        format!("子网网段`{cidr}`不在VPC网段内。"),
+    )
+}
+
+fn inside_network(cidr: &IpNet) -> Refusal {
+    Refusal::new(
+        "InvalidParameterValue.VpcCidrConflict",
+        format!("The destination `{cidr}` conflicts with the CIDR block of the VPC."),
+        format!("目的网段`{cidr}`与VPC网段冲突。"),
+    )
+}
+
+fn asn_in_use(id: &ExternalId) -> Refusal {
+    Refusal::new(
+        "UnsupportedOperation.VpnUnsupportedModifyBgpAsn",
+        format!("The BGP ASN of `{id}` can't be changed while BGP tunnels use it."),
+        format!("`{id}`存在BGP通道，不支持修改BGP ASN。"),
+    )
+}
+
+fn duplicate_connection(id: &ExternalId) -> Refusal {
+    Refusal::new(
+        "InvalidParameterValue.Duplicate",
+        format!("The VPN tunnel `{id}` has the same gateways and CIDR blocks."),
+        format!("已存在相同网关和网段的VPN通道`{id}`。"),
     )
 }
 
@@ -178,9 +214,16 @@ fn conflicts(conflict: &Conflict) -> Refusal {
         ),
         Conflict::ProbeAddress(ip) => Refusal::new(
             "InvalidParameterValue.VpnConnHealthCheckIpConflict",
-            format!("The health check address `{ip}` is used by another VPN tunnel."),
-            format!("健康检查IP`{ip}`已被其他VPN通道使用。"),
+            format!("The health check address `{ip}` is used by another VPN tunnel or the VPC."),
+            format!("健康检查IP`{ip}`已被其他VPN通道或VPC使用。"),
         ),
+        // This API does not ask for these checks (see the rules).
+        Conflict::NeedsBgp
+        | Conflict::OtherLocalAsn { .. }
+        | Conflict::PeerIsGateway(_)
+        | Conflict::PeerBehindItself { .. }
+        | Conflict::PeerOptions(_)
+        | Conflict::PeerRanges(_) => Refusal::unsupported(&conflict.to_string()),
     }
 }
 
@@ -243,6 +286,13 @@ mod tests {
         let state = OpError::WrongState { kind: Kind::Gateway, id: "vpngw-1".into() };
         assert_eq!(code("vpc", "CreateVpnConnection", &state), "UnsupportedOperation.InvalidState");
         assert_eq!(code("vpc", "DeleteVpnGateway", &state), "UnsupportedOperation");
+    }
+
+    #[test]
+    fn numbers_in_use_stay() {
+        let in_use = OpError::AsnInUse { kind: Kind::CustomerGateway, id: "cgw-1".into() };
+        let word = "UnsupportedOperation.VpnUnsupportedModifyBgpAsn";
+        assert_eq!(code("vpc", "ModifyCustomerGatewayAttribute", &in_use), word);
     }
 
     #[test]

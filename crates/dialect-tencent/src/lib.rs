@@ -113,7 +113,9 @@ impl Dialect for Tencent {
             gateway_name_defaults_to_id: false,
             has_resource_groups: false,
             gateways_live_in_subnets: false,
+            routes_leave_networks: true,
             connections_are_apart: true,
+            connections_agree: false,
             bgp_mbps_min: 200,
         }
     }

@@ -8,6 +8,10 @@ use serde_json::Value;
 use crate::error::LabError;
 use crate::exec::Machine;
 
+/// How often and after what pause a client tries again to reach a server that is starting.
+const CONNECT_ATTEMPTS: u32 = 20;
+const CONNECT_PAUSE: Duration = Duration::from_millis(100);
+
 /// What a series of pings came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ping {
@@ -75,7 +79,10 @@ impl Machine {
         let mut argv = vec!["iperf3".to_owned(), "-J".into(), "-c".into(), to.to_string()];
         argv.extend(["-t".into(), seconds.to_string(), "--connect-timeout".into(), "3000".into()]);
         match protocol {
-            Protocol::Tcp { streams } => argv.extend(["-P".into(), streams.to_string()]),
+            // The first second, in which TCP looks for the rate, does not count.
+            Protocol::Tcp { streams } => {
+                argv.extend(["-P".into(), streams.to_string(), "-O".into(), "1".into()]);
+            }
             Protocol::Udp { bytes, mbps } => {
                 argv.extend(["-u".into(), "-l".into(), bytes.to_string(), "-b".into(), format!("{mbps}M")]);
             }
@@ -85,9 +92,15 @@ impl Machine {
         }
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let limit = Duration::from_secs(u64::from(seconds) + 20);
+        let mut report = self.exec(&argv, limit).await?;
         // The server needs a moment until it listens.
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let report = self.exec(&argv, limit).await?;
+        for _ in 0..CONNECT_ATTEMPTS {
+            if !report.stdout.contains("unable to connect") {
+                break;
+            }
+            tokio::time::sleep(CONNECT_PAUSE).await;
+            report = self.exec(&argv, limit).await?;
+        }
         let json: Option<Value> = serde_json::from_str(&report.stdout).ok();
         json.as_ref().and_then(|json| parse_iperf(json, protocol)).ok_or_else(|| LabError::Command {
             command: argv.join(" "),

@@ -44,6 +44,10 @@ pub(crate) fn free_on_router_link(view: &View, network: &Network) -> Option<IpAd
     (2..size(net) as u32 - 1).map(|place| nth(net, place)).find(|ip| !taken.contains(ip))
 }
 
+/// Places of a pool that are tried first: a pool that is nearly full is left for the next one rather than searched
+/// from end to end by every creation.
+const QUICK_TRIES: u64 = 16;
+
 /// A free public address. `hint` says where the search starts, so that it rarely has to go far.
 pub(crate) fn free_public(
     view: &View,
@@ -51,15 +55,20 @@ pub(crate) fn free_public(
     hint: u64,
     avoid: &[IpAddr],
 ) -> Result<IpAddr, OpError> {
-    for pool in pools {
-        let IpNet::V4(net) = *pool else { continue };
-        let head = u64::from(limits::POOL_RESERVED_HEAD);
-        let Some(usable) = size(net).checked_sub(head + 1).filter(|usable| *usable > 0) else { continue };
-        let found = (0..usable)
-            .map(|step| nth(net, (head + (hint + step) % usable) as u32))
-            .find(|ip| view.public_ip_user(*ip).is_none() && !avoid.contains(ip));
-        if let Some(ip) = found {
-            return Ok(ip);
+    let head = u64::from(limits::POOL_RESERVED_HEAD);
+    let usable = pools.iter().filter_map(|pool| match pool {
+        IpNet::V4(net) => Some((*net, size(*net).checked_sub(head + 1).filter(|usable| *usable > 0)?)),
+        IpNet::V6(_) => None,
+    });
+    let usable: Vec<(Ipv4Net, u64)> = usable.collect();
+    for tries in [QUICK_TRIES, u64::MAX] {
+        for &(net, usable) in &usable {
+            let found = (0..usable.min(tries))
+                .map(|step| nth(net, (head + (hint + step) % usable) as u32))
+                .find(|ip| view.public_ip_user(*ip).is_none() && !avoid.contains(ip));
+            if let Some(ip) = found {
+                return Ok(ip);
+            }
         }
     }
     Err(OpError::NoPublicAddress)

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use causeway_model::{Connection, CustomerGateway, Gateway, Kind, Policy, Record, Selection};
+use causeway_model::{Connection, CustomerGateway, ExternalId, Gateway, Kind, Policy, Record, Selection};
 use ipnet::IpNet;
 
 use crate::OpError;
@@ -34,9 +34,37 @@ pub enum Conflict {
         /// The range that is there.
         other: IpNet,
     },
-    /// The probes of another connection use the address.
+    /// The probes of another connection use the address, or it belongs to the gateway's network.
     #[error("the probe address {0} is in use")]
     ProbeAddress(IpAddr),
+    /// The gateway speaks BGP already, and the connection does not.
+    #[error("the gateway's connections use BGP")]
+    NeedsBgp,
+    /// The gateway has another number in its BGP sessions.
+    #[error("the gateway uses the autonomous system number {other}, not {asn}")]
+    OtherLocalAsn {
+        /// The number asked for.
+        asn: u32,
+        /// The number in use.
+        other: u32,
+    },
+    /// The customer gateway has the gateway's own address.
+    #[error("the customer gateway has the gateway's address {0}")]
+    PeerIsGateway(IpAddr),
+    /// The customer gateway's address is inside the ranges that are reached through it.
+    #[error("the customer gateway {ip} is inside the remote range {range}")]
+    PeerBehindItself {
+        /// The customer gateway's address.
+        ip: IpAddr,
+        /// The range behind it.
+        range: IpNet,
+    },
+    /// Another connection of the same two gateways has another key or other IKE options.
+    #[error("connection {0} of the same gateways has other IKE options")]
+    PeerOptions(ExternalId),
+    /// Another connection of the same two gateways has ranges that overlap on both sides.
+    #[error("connection {0} of the same gateways has overlapping ranges")]
+    PeerRanges(ExternalId),
 }
 
 /// Refuses what is not apart. Nothing is checked where the API does not ask for it.
@@ -49,7 +77,7 @@ pub(crate) fn check(
     if !context.caller.rules.connections_are_apart {
         return Ok(());
     }
-    check_network(context, gateway, &it.selection)?;
+    check_network(context, gateway, it)?;
     check_bgp(context, gateway, peers, it)?;
     for record in context.view.children(gateway.id, Kind::Connection) {
         let Record::Connection(other) = record else { continue };
@@ -60,13 +88,18 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Remote ranges are outside the gateway's network.
-fn check_network(context: &Context<'_>, gateway: &Gateway, selection: &Selection) -> Result<(), OpError> {
-    let Selection::Policies(policies) = selection else { return Ok(()) };
+/// Remote ranges and the source of probes are outside the gateway's network.
+fn check_network(context: &Context<'_>, gateway: &Gateway, it: &CreateConnection) -> Result<(), OpError> {
     let Some(network) = gateway.network.and_then(|id| context.view.network(id)) else { return Ok(()) };
+    let own = || std::iter::once(&network.cidr).chain(&network.secondary_cidrs);
+    if let Some(probes) = &it.health_check
+        && own().any(|own| own.contains(&probes.source))
+    {
+        return Err(OpError::Conflict(Conflict::ProbeAddress(probes.source)));
+    }
+    let Selection::Policies(policies) = &it.selection else { return Ok(()) };
     for remote in policies.iter().flat_map(|policy| &policy.remotes) {
-        let mut own = std::iter::once(&network.cidr).chain(&network.secondary_cidrs);
-        if !is_everything(remote) && own.any(|own| overlap(own, remote)) {
+        if !is_everything(remote) && own().any(|own| overlap(own, remote)) {
             return Err(OpError::RouteConflictsWithSubnet(*remote));
         }
     }
@@ -99,7 +132,7 @@ fn check_pair(mine: &Policy, theirs: &Policy) -> Result<(), OpError> {
 }
 
 /// The range of everything stands for "by routes".
-fn is_everything(range: &IpNet) -> bool {
+pub(crate) fn is_everything(range: &IpNet) -> bool {
     range.prefix_len() == 0
 }
 

@@ -37,9 +37,15 @@ pub struct Rules {
     pub has_resource_groups: bool,
     /// A gateway takes an address in a subnet of its network; otherwise it hangs on the network's router.
     pub gateways_live_in_subnets: bool,
+    /// Routes lead out of the network's ranges; otherwise only out of those of its subnets.
+    pub routes_leave_networks: bool,
     /// Connections of a gateway share no pairs of ranges, links or numbers of BGP and addresses of probes, reach no
     /// range of the gateway's network, and either all use BGP or none does.
     pub connections_are_apart: bool,
+    /// Connections of a gateway all use BGP once one does, with one number of the gateway and links of their own;
+    /// those to the same customer gateway have the same key and IKE options, and no pairs of ranges in common. No
+    /// customer gateway has the gateway's address or one inside the ranges behind it.
+    pub connections_agree: bool,
     /// The smallest bandwidth of a gateway with BGP, in Mbit/s; looked at where connections are apart.
     pub bgp_mbps_min: u32,
 }

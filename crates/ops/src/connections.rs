@@ -9,7 +9,7 @@ use causeway_model::{
 
 use crate::context::{Context, check_parent};
 use crate::operation::{CreateConnection, Label, NewTunnel, NewTunnelBgp, Target};
-use crate::{Decision, OpError, Outcome, Quota, apart};
+use crate::{Decision, OpError, Outcome, Quota, agree, apart};
 
 pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<Decision, OpError> {
     let gateway = context.gateway(&it.gateway)?;
@@ -18,6 +18,9 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
     }
     if !gateway.features.ipsec {
         return Err(OpError::IpsecDisabled(it.gateway.clone()));
+    }
+    if it.gateway_facet.as_ref().is_some_and(|test| !(test.0)(&gateway.meta.facet)) {
+        return Err(OpError::GatewayUnsuited(it.gateway.clone()));
     }
     context.check_changeable(&gateway)?;
     if it.tunnels.len() != gateway.instances.len() {
@@ -31,20 +34,18 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
     check_quotas(&context, &gateway, &peers)?;
     check_duplicate(&context, &gateway, &peers, it)?;
     apart::check(&context, &gateway, &peers, it)?;
+    agree::check(&context, &gateway, &peers, it)?;
     let id = ConnectionId(context.fresh_id(Kind::Connection)?);
     let mut meta = context.fresh_meta(Kind::Connection, &it.label)?;
     if context.caller.rules.has_resource_groups {
         meta.resource_group = gateway.meta.resource_group.clone();
     }
     let mut tunnels = Vec::new();
-    for ((new, peer), instance) in it.tunnels.iter().zip(&peers).zip(&gateway.instances) {
-        tunnels.push(tunnel(
-            &mut context,
-            it.tunnels_have_ids,
-            new,
-            peer,
-            (instance.public_ip, gateway.asn),
-        )?);
+    let asked = it.tunnels.iter().zip(&peers).zip(&gateway.instances);
+    for (ordinal, ((new, peer), instance)) in asked.enumerate() {
+        let psk = new.psk.clone().or_else(|| agree::known_key(&context, &gateway, ordinal, peer));
+        let own = (instance.public_ip, gateway.asn);
+        tunnels.push(tunnel(&mut context, it.tunnels_have_ids, new, (peer, psk), own)?);
     }
     if it.auto_routes {
         add_routes(&mut context, &gateway, id, it)?;
@@ -61,17 +62,8 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
         initiate: it.initiate,
         status: ConnectionStatus::default(),
     });
-    touch(&mut context, &gateway);
+    context.touch(&gateway);
     Ok(context.decided(Outcome::Created(vec![id.key()])))
-}
-
-/// The gateway itself shows that one of its connections changes, where the API says so.
-fn touch(context: &mut Context<'_>, gateway: &Gateway) {
-    if context.caller.rules.one_change_at_a_time {
-        let mut touched = gateway.clone();
-        touched.meta.generation += 1;
-        context.put(touched);
-    }
 }
 
 fn check_quotas(
@@ -118,7 +110,7 @@ fn tunnel(
     context: &mut Context<'_>,
     has_id: bool,
     new: &NewTunnel,
-    peer: &CustomerGateway,
+    (peer, psk): (&CustomerGateway, Option<Secret>),
     (public_ip, asn): (IpAddr, Option<u32>),
 ) -> Result<Tunnel, OpError> {
     let external = has_id.then(|| {
@@ -126,10 +118,7 @@ fn tunnel(
         (context.caller.rules.mint_tunnel)(&context.caller.region, random)
     });
     let bgp = new.bgp.as_ref().map(|bgp| tunnel_bgp(bgp, asn, peer)).transpose()?;
-    let psk = match &new.psk {
-        Some(psk) => psk.clone(),
-        None => random_psk(context),
-    };
+    let psk = psk.unwrap_or_else(|| random_psk(context));
     Ok(Tunnel {
         external,
         customer_gateway: peer.id,
@@ -223,7 +212,7 @@ pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, 
     gone.meta.generation += 1;
     context.put(gone);
     if let Some(gateway) = &gateway {
-        touch(&mut context, gateway);
+        context.touch(gateway);
     }
     Ok(context.decided(Outcome::Done))
 }

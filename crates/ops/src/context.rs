@@ -169,6 +169,15 @@ impl<'a> Context<'a> {
         self.writes.push(Write::Delete(key.into()));
     }
 
+    /// The gateway itself shows that something of its changes, where the API says so.
+    pub fn touch(&mut self, gateway: &Gateway) {
+        if self.caller.rules.one_change_at_a_time {
+            let mut touched = gateway.clone();
+            touched.meta.generation += 1;
+            self.put(touched);
+        }
+    }
+
     /// The decision with an outcome.
     pub fn decided(self, outcome: Outcome) -> Decision {
         Decision { writes: self.writes, outcome }

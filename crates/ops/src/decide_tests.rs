@@ -1,231 +1,11 @@
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use causeway_model::{
-    AccountId, Charge, DhGroup, Encryption, EspProposal, Exposure, ExternalId, Features, GatewayState,
-    IkeProposal, IkeVersion, Integrity, Kind, Record, Region, Selection,
-};
+use causeway_model::{AccountId, Charge, ExternalId, GatewayState, Kind, Record};
+use proptest::prelude::*;
 
-use super::*;
 use crate::operation::*;
+use crate::testing::*;
 use crate::*;
-
-#[path = "decide_connection_tests.rs"]
-mod connections;
-#[path = "decide_property_tests.rs"]
-mod properties;
-
-fn mint(kind: Kind, _: &Region, random: u64) -> ExternalId {
-    format!("{}-{random:016x}", kind.word()).into()
-}
-
-fn mint_tunnel(_: &Region, random: u64) -> ExternalId {
-    format!("tun-{random:016x}").into()
-}
-
-const STRICT: Rules = Rules {
-    quota: |quota| match quota {
-        Quota::GatewaysPerNetwork => Some(2),
-        Quota::TagsPerResource => Some(3),
-        _ => None,
-    },
-    mint,
-    mint_tunnel,
-    one_change_at_a_time: true,
-    keeps_prepaid: true,
-    gateway_name_defaults_to_id: true,
-    has_resource_groups: true,
-    gateways_live_in_subnets: true,
-    connections_are_apart: false,
-    bgp_mbps_min: 0,
-};
-
-fn settings() -> Settings {
-    let region = |id: &str, zones: &[&str]| RegionSettings {
-        id: id.into(),
-        name: id.to_owned(),
-        zones: zones.iter().map(|zone| (*zone).into()).collect(),
-    };
-    let account = |id: &str, solvent| AccountSettings {
-        id: id.into(),
-        name: id.to_owned(),
-        solvent,
-        quotas: Default::default(),
-        resource_groups: vec![("rg-1".to_owned(), "default".to_owned()), ("rg-2".to_owned(), String::new())],
-    };
-    Settings {
-        regions: [("test".into(), vec![region("two", &["a", "b"]), region("one", &["z"])])].into(),
-        public_pools: vec!["198.51.100.0/29".parse().unwrap(), "203.0.113.0/24".parse().unwrap()],
-        accounts: [account("rich", true), account("poor", false)]
-            .map(|account| (account.id.clone(), account))
-            .into(),
-    }
-}
-
-/// A world to decide in: a view, a caller, and a source of numbers.
-struct World {
-    view: View,
-    caller: Caller,
-    counter: u64,
-    now: i64,
-}
-
-impl World {
-    fn new() -> Self {
-        let caller = Caller {
-            account: "rich".into(),
-            dialect: "test".into(),
-            region: "two".into(),
-            rules: STRICT,
-            token: None,
-            settings: Arc::new(settings()),
-        };
-        Self { view: View::default(), caller, counter: 0, now: 1_000 }
-    }
-
-    fn act(&mut self, operation: Operation) -> Result<Outcome, OpError> {
-        let counter = &mut self.counter;
-        let mut entropy = || {
-            *counter += 1;
-            // Spread over all bits, as random numbers are.
-            counter.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        };
-        let decision = decide(&self.view, &self.caller, &operation, Millis(self.now), &mut entropy)?;
-        if !decision.writes.is_empty() {
-            self.view.apply(&decision.writes);
-        }
-        Ok(decision.outcome)
-    }
-
-    /// Makes something and gives its id.
-    fn make(&mut self, operation: Operation) -> ExternalId {
-        match self.act(operation).unwrap() {
-            Outcome::Created(keys) => self.view.external(keys[0]).into(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn network(&mut self) -> ExternalId {
-        let cidr = "10.0.0.0/8".parse().unwrap();
-        let label = Label::default();
-        self.make(Operation::CreateNetwork(CreateNetwork {
-            label,
-            cidr,
-            secondary_cidrs: vec![],
-            is_default: false,
-        }))
-    }
-
-    fn subnet(&mut self, network: &ExternalId, zone: &str, cidr: &str) -> ExternalId {
-        self.make(subnet(network, zone, cidr))
-    }
-
-    /// What the reconciler does once the data plane is there.
-    fn settle(&mut self) {
-        let writes: Vec<_> = self
-            .view
-            .records()
-            .filter_map(|record| match record {
-                Record::Gateway(gateway) => {
-                    let mut gateway = (**gateway).clone();
-                    gateway.status.observed_generation = gateway.meta.generation;
-                    gateway.status.was_active = true;
-                    Some(causeway_model::Write::Put(gateway.into()))
-                }
-                Record::Connection(it) if it.meta.deleting => {
-                    Some(causeway_model::Write::Delete(it.id.key()))
-                }
-                _ => None,
-            })
-            .collect();
-        self.view.apply(&writes);
-    }
-
-    fn gateway(&self, id: &ExternalId) -> causeway_model::Gateway {
-        match self.view.by_external(&"test".into(), Kind::Gateway, id) {
-            Some(Record::Gateway(gateway)) => (**gateway).clone(),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn subnet(network: &ExternalId, zone: &str, cidr: &str) -> Operation {
-    let (network, cidr) = (network.clone(), cidr.parse().unwrap());
-    Operation::CreateSubnet(CreateSubnet { label: Label::default(), network, zone: zone.into(), cidr })
-}
-
-fn gateway(network: &ExternalId, subnets: &[&ExternalId]) -> CreateGateway {
-    CreateGateway {
-        label: Label::default(),
-        network: Some(network.clone()),
-        subnets: subnets.iter().map(|id| (*id).clone()).collect(),
-        dual: subnets.len() == 2,
-        bandwidth_mbps: 5,
-        features: Features { ipsec: true, ssl_clients: None, transit: false },
-        charge: Charge::PostPaid,
-        pay_now: false,
-        exposure: Exposure::Public,
-        asn: None,
-    }
-}
-
-fn peer(ip: [u8; 4]) -> Operation {
-    let (label, ip) = (Label::default(), IpAddr::from(ip));
-    Operation::CreateCustomerGateway(CreateCustomerGateway { label, ip, asn: None, bgp_key: None })
-}
-
-fn connection(gateway: &ExternalId, peers: &[&ExternalId], remote: &str) -> CreateConnection {
-    let tunnel = |peer: &&ExternalId| NewTunnel {
-        customer_gateway: (*peer).clone(),
-        psk: None,
-        local_id: None,
-        remote_id: None,
-        ike: IkeProposal {
-            version: IkeVersion::V2,
-            encryption: Encryption::Aes128Cbc,
-            integrity: Integrity::Sha1,
-            dh_group: DhGroup(14),
-            lifetime_s: 86_400,
-        },
-        esp: EspProposal {
-            encryption: Encryption::Aes128Cbc,
-            integrity: Integrity::Sha1,
-            pfs_group: None,
-            lifetime_s: 3_600,
-            lifetime_bytes: None,
-        },
-        dpd: None,
-        nat_traversal: true,
-        bgp: None,
-    };
-    CreateConnection {
-        label: Label::default(),
-        gateway: gateway.clone(),
-        network: None,
-        selection: Selection::Routes,
-        local_subnets: vec!["10.0.0.0/8".parse().unwrap()],
-        remote_subnets: vec![remote.parse().unwrap()],
-        tunnels: peers.iter().map(tunnel).collect(),
-        tunnels_have_ids: true,
-        health_check: None,
-        initiate: true,
-        auto_routes: true,
-    }
-}
-
-fn delete(id: &ExternalId) -> Target {
-    Target { id: id.clone(), parent: None }
-}
-
-/// A world with an active gateway that has one instance.
-fn with_gateway() -> (World, ExternalId, ExternalId) {
-    let mut world = World::new();
-    let network = world.network();
-    let subnet = world.subnet(&network, "a", "10.1.0.0/24");
-    let id = world.make(Operation::CreateGateway(gateway(&network, &[&subnet])));
-    world.settle();
-    (world, network, id)
-}
 
 #[test]
 fn a_dual_gateway_needs_two_subnets_in_different_zones() {
@@ -340,6 +120,54 @@ fn another_account_region_or_api_sees_nothing() {
 }
 
 #[test]
+fn a_connection_makes_its_gateway_busy_and_is_deleted_before_it() {
+    let (mut world, network, id) = with_gateway();
+    let one = world.make(peer([203, 0, 113, 1]));
+    let two = world.make(peer([203, 0, 113, 2]));
+    assert_eq!(world.act(peer([203, 0, 113, 2])).unwrap_err(), OpError::DuplicateCustomerIp);
+    let made = world.make(Operation::CreateConnection(connection(&id, &[&one], "192.168.0.0/16")));
+    assert_eq!(world.gateway(&id).state(), GatewayState::Updating);
+    let second = Operation::CreateConnection(connection(&id, &[&two], "172.16.0.0/16"));
+    let busy = OpError::Busy { kind: Kind::Gateway, id: id.clone() };
+    assert_eq!(world.act(second.clone()).unwrap_err(), busy);
+    world.settle();
+    world.act(second).unwrap();
+    world.settle();
+    for (operation, kind, subject, by) in [
+        (Operation::DeleteGateway(delete(&id)), Kind::Gateway, &id, Kind::Connection),
+        (Operation::DeleteCustomerGateway(delete(&one)), Kind::CustomerGateway, &one, Kind::Connection),
+        (Operation::DeleteNetwork(delete(&network)), Kind::Network, &network, Kind::Subnet),
+    ] {
+        let in_use = OpError::InUse { kind, id: subject.clone(), by };
+        assert_eq!(world.act(operation).unwrap_err(), in_use);
+    }
+    let routes = |world: &World| world.view.children(world.gateway(&id).id, Kind::Route).count();
+    assert_eq!(routes(&world), 2, "each remote range is routed to the gateway");
+    world.act(Operation::DeleteConnection(delete(&made))).unwrap();
+    assert_eq!(routes(&world), 1);
+    world.settle();
+    world.act(Operation::DeleteCustomerGateway(delete(&one))).unwrap();
+}
+
+#[test]
+fn connections_have_as_many_tunnels_as_the_gateway_has_instances() {
+    let (mut world, _, id) = with_gateway();
+    let one = world.make(peer([203, 0, 113, 1]));
+    let two_tunnels = connection(&id, &[&one, &one], "192.168.0.0/16");
+    let error = world.act(Operation::CreateConnection(two_tunnels)).unwrap_err();
+    assert_eq!(error, OpError::TunnelCount { expected: 1 });
+    let made = world.make(Operation::CreateConnection(connection(&id, &[&one], "192.168.0.0/16")));
+    let Some(Record::Connection(made)) = world.view.by_external(&"test".into(), Kind::Connection, &made)
+    else {
+        panic!("it was made")
+    };
+    let tunnel = &made.tunnels[0];
+    assert_eq!(tunnel.psk.expose().len(), 16);
+    assert_eq!(tunnel.remote_id, "203.0.113.1");
+    assert_eq!(tunnel.local_id, world.gateway(&id).instances[0].public_ip.to_string());
+}
+
+#[test]
 fn quotas_and_tag_limits_hold() {
     let (mut world, network, id) = with_gateway();
     world.make(Operation::CreateGateway(gateway(&network, &[])));
@@ -359,6 +187,21 @@ fn quotas_and_tag_limits_hold() {
 }
 
 #[test]
+fn a_resource_group_must_exist_and_connections_follow_their_gateway() {
+    let (mut world, _, id) = with_gateway();
+    let one = world.make(peer([203, 0, 113, 1]));
+    let made = world.make(Operation::CreateConnection(connection(&id, &[&one], "192.168.0.0/16")));
+    let go = |group: &str| {
+        let group = group.to_owned();
+        Operation::MoveResourceGroup(MoveResourceGroup { kind: Kind::Gateway, id: id.clone(), group })
+    };
+    assert_eq!(world.act(go("rg-9")).unwrap_err(), OpError::UnknownResourceGroup("rg-9".to_owned()));
+    world.act(go("rg-2")).unwrap();
+    let connection = world.view.by_external(&"test".into(), Kind::Connection, &made).unwrap();
+    assert_eq!(connection.meta().unwrap().resource_group, "rg-2");
+}
+
+#[test]
 fn routes_may_not_shadow_subnets() {
     let (mut world, network, id) = with_gateway();
     let Some(Record::Network(it)) = world.view.by_external(&"test".into(), Kind::Network, &network) else {
@@ -373,6 +216,11 @@ fn routes_may_not_shadow_subnets() {
     };
     let inside = "10.1.0.128/25".parse().unwrap();
     assert_eq!(world.act(route("10.1.0.128/25")).unwrap_err(), OpError::RouteConflictsWithSubnet(inside));
+    let unused = "10.200.0.0/16".parse().unwrap();
+    world.caller.rules.routes_leave_networks = true;
+    assert_eq!(world.act(route("10.200.0.0/16")).unwrap_err(), OpError::RouteConflictsWithSubnet(unused));
+    world.caller.rules.routes_leave_networks = false;
+    world.act(route("10.200.0.0/16")).unwrap();
     let made = world.make(route("192.168.0.0/16"));
     let twice = OpError::RouteExists("192.168.0.0/16".parse().unwrap());
     assert_eq!(world.act(route("192.168.0.0/16")).unwrap_err(), twice);
@@ -381,4 +229,79 @@ fn routes_may_not_shadow_subnets() {
     let system = RouteSelector { destination: "10.1.0.0/24".parse().ok(), ..RouteSelector::default() };
     let error = Operation::DeleteRoutes(DeleteRoutes { table: Some(table), routes: vec![system] });
     assert!(matches!(world.act(error), Err(OpError::SystemRoute(_))));
+}
+
+#[test]
+fn a_gateway_in_trouble_can_be_emptied_and_deleted() {
+    let (mut world, _, id) = with_gateway();
+    let one = world.make(peer([203, 0, 113, 1]));
+    let made = world.make(Operation::CreateConnection(connection(&id, &[&one], "192.168.0.0/16")));
+    let busy = OpError::Busy { kind: Kind::Gateway, id: id.clone() };
+    let remove = Operation::DeleteConnection(delete(&made));
+    assert_eq!(world.act(remove.clone()).unwrap_err(), busy, "the data plane is still at it");
+    // The data plane refuses the tunnel, and will for ever: the gateway never carries this generation.
+    let mut troubled = world.gateway(&id);
+    troubled.status.trouble = "not supported here".to_owned();
+    world.view.apply(&[causeway_model::Write::Put(troubled.into())]);
+    let another = Operation::CreateConnection(connection(&id, &[&one], "172.16.0.0/16"));
+    assert_eq!(world.act(another).unwrap_err(), busy);
+    world.act(remove).unwrap();
+    let gone = world.view.by_external(&"test".into(), Kind::Connection, &made).unwrap().key();
+    world.view.apply(&[causeway_model::Write::Delete(gone)]);
+    world.act(Operation::DeleteGateway(delete(&id))).unwrap();
+    assert_eq!(world.gateway(&id).state(), GatewayState::Deleting);
+    let again = world.act(Operation::DeleteGateway(delete(&id))).unwrap_err();
+    assert_eq!(again, busy, "it is deleted once");
+}
+
+proptest! {
+    /// Pages of any size, put together, are the whole list in order of creation.
+    #[test]
+    fn pages_make_up_the_list(count in 0usize..40, limit in 1usize..15) {
+        let mut world = World::new();
+        let made: Vec<ExternalId> = (0..count).map(|_| world.network()).collect();
+        let mut seen = Vec::new();
+        loop {
+            let query = ListQuery { kind: Kind::Network, clauses: vec![], offset: seen.len(), limit };
+            let Outcome::Page { items, total } = world.act(Operation::Read(Query::List(query))).unwrap() else {
+                panic!("a page")
+            };
+            prop_assert_eq!(total, count);
+            if items.is_empty() {
+                break;
+            }
+            seen.extend(items.iter().map(|item| item.meta().unwrap().external.clone()));
+        }
+        prop_assert_eq!(seen, made);
+    }
+
+    /// No two instances ever share an address, whatever is made and deleted.
+    #[test]
+    fn addresses_are_unique(steps in prop::collection::vec(any::<bool>(), 1..40)) {
+        let mut world = World::new();
+        world.caller.rules.quota = |_| None;
+        let network = world.network();
+        let subnet = world.subnet(&network, "a", "10.1.0.0/26");
+        for make in steps {
+            if make {
+                let _ = world.act(Operation::CreateGateway(gateway(&network, &[&subnet])));
+            } else {
+                let oldest = world.view.records().find(|record| record.key().kind == Kind::Gateway).cloned();
+                if let Some(record) = oldest {
+                    world.view.apply(&[causeway_model::Write::Delete(record.key())]);
+                }
+            }
+            let mut addresses: Vec<IpAddr> = world
+                .view
+                .records()
+                .filter_map(|record| match record { Record::Gateway(it) => Some(it), _ => None })
+                .flat_map(|it| it.instances.iter())
+                .flat_map(|instance| [instance.public_ip].into_iter().chain(instance.private_ip))
+                .collect();
+            let count = addresses.len();
+            addresses.sort();
+            addresses.dedup();
+            prop_assert_eq!(addresses.len(), count);
+        }
+    }
 }

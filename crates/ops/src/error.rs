@@ -129,16 +129,30 @@ pub enum OpError {
     /// The gateway is not for IPsec connections.
     #[error("gateway {0} has no IPsec feature")]
     IpsecDisabled(ExternalId),
+    /// The dialect's own facts of the gateway do not allow it.
+    #[error("gateway {0} is not made for this")]
+    GatewayUnsuited(ExternalId),
     /// The gateway and the customer gateway are connected with the same ranges already.
     #[error("connection {0} has the same gateway, customer gateway and ranges")]
     DuplicateConnection(ExternalId),
     /// It can't be on the gateway beside the other connections.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// Routes learned by BGP can't cease to be propagated while connections of the gateway use BGP.
+    #[error("gateway {0} has connections with BGP")]
+    PropagationInUse(ExternalId),
+    /// The autonomous system number can't be changed while connections use it.
+    #[error("connections use the autonomous system number of {} {id}", kind.word())]
+    AsnInUse {
+        /// Kind of the resource.
+        kind: Kind,
+        /// Its id.
+        id: ExternalId,
+    },
     /// The table has a route to this destination.
     #[error("the table has a route to {0}")]
     RouteExists(IpNet),
-    /// A custom route may not be inside or equal to a subnet's range.
+    /// A custom route may not be inside or equal to a subnet's range, or the network's where the API says so.
     #[error("{0} conflicts with the range of a subnet")]
     RouteConflictsWithSubnet(IpNet),
     /// The route is the service's own.

@@ -148,6 +148,7 @@ fn check_pair(context: &Context<'_>, first: &Subnet, second: &Subnet) -> Result<
 pub(crate) fn modify(mut context: Context<'_>, it: &ModifyGateway) -> Result<Decision, OpError> {
     let old = context.gateway(&it.id)?;
     context.check_changeable(&old)?;
+    check_bgp(&context, &old, it)?;
     let mut new = (*old).clone();
     new.meta.name = it.name.clone().unwrap_or(new.meta.name);
     new.meta.description = it.description.clone().unwrap_or(new.meta.description);
@@ -165,6 +166,23 @@ pub(crate) fn modify(mut context: Context<'_>, it: &ModifyGateway) -> Result<Dec
     let key = new.id.key();
     context.put(new);
     Ok(context.decided(Outcome::Changed(key)))
+}
+
+/// What the sessions of its connections rest on stays.
+fn check_bgp(context: &Context<'_>, gateway: &Gateway, it: &ModifyGateway) -> Result<(), OpError> {
+    let speaks_bgp = || {
+        context.view.children(gateway.id, Kind::Connection).any(|record| match record {
+            Record::Connection(other) => other.tunnels.iter().any(|tunnel| tunnel.bgp.is_some()),
+            _ => false,
+        })
+    };
+    if gateway.propagate && it.propagate == Some(false) && speaks_bgp() {
+        return Err(OpError::PropagationInUse(it.id.clone()));
+    }
+    if it.asn.is_some() && it.asn != gateway.asn && speaks_bgp() {
+        return Err(OpError::AsnInUse { kind: Kind::Gateway, id: it.id.clone() });
+    }
+    Ok(())
 }
 
 pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, OpError> {

@@ -1,6 +1,7 @@
 //! Operations and what each of them decides. Pure: time, ids and the snapshot are arguments.
 
 pub mod addresses;
+mod agree;
 mod apart;
 pub mod caller;
 mod connections;
@@ -22,6 +23,8 @@ mod routes;
 pub mod settings;
 mod subnets;
 mod tags;
+#[cfg(test)]
+mod testing;
 mod token;
 
 pub use apart::Conflict;

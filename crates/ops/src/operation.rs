@@ -281,6 +281,8 @@ pub struct CreateConnection {
     pub gateway: ExternalId,
     /// The network the caller says the gateway belongs to, when it says so.
     pub network: Option<ExternalId>,
+    /// What the dialect's own facts of the gateway must be, if it matters.
+    pub gateway_facet: Option<FacetTest>,
     /// How traffic is chosen.
     pub selection: Selection,
     /// Ranges on the gateway's side.
@@ -328,6 +330,23 @@ impl FacetChange {
 impl std::fmt::Debug for FacetChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("FacetChange(..)")
+    }
+}
+
+/// Tells by the dialect's own facts of a resource whether it will do.
+#[derive(Clone)]
+pub struct FacetTest(pub std::sync::Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl FacetTest {
+    /// A test.
+    pub fn new(test: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(std::sync::Arc::new(test))
+    }
+}
+
+impl std::fmt::Debug for FacetTest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FacetTest(..)")
     }
 }
 

@@ -38,6 +38,14 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateRoutes) -> Result<Deci
 }
 
 fn check_destination(context: &Context<'_>, table: &RouteTable, new: &NewRoute) -> Result<(), OpError> {
+    if context.caller.rules.routes_leave_networks
+        && let Some(network) = context.view.network(table.network)
+        && std::iter::once(&network.cidr)
+            .chain(&network.secondary_cidrs)
+            .any(|own| own.contains(&new.destination))
+    {
+        return Err(OpError::RouteConflictsWithSubnet(new.destination));
+    }
     for record in context.view.children(table.id, Kind::Route) {
         let Record::Route(route) = record else { continue };
         if route.system && route.destination.contains(&new.destination) {

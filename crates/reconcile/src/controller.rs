@@ -60,7 +60,13 @@ pub async fn run_until(store: Arc<dyn Store>, engine: Arc<dyn Engine>, mut stop:
                 Err(RecvError::Closed) => return,
             },
             scope = engine_changes.recv() => match scope {
-                Ok(scope) => controller.engine_changed(&scope),
+                Ok(scope) => {
+                    controller.engine_changed(&scope);
+                    // A crowd of wake-ups is taken in at once: a receiver that lags has to look at everything.
+                    while let Ok(scope) = engine_changes.try_recv() {
+                        controller.engine_changed(&scope);
+                    }
+                }
                 Err(RecvError::Lagged(_)) => controller.wake_everything().await,
                 Err(RecvError::Closed) => return,
             },

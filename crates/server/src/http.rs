@@ -102,6 +102,10 @@ async fn handle(service: &Service, request: hyper::Request<Incoming>) -> hyper::
         return plain(200, "ok\n");
     }
     let (head, body) = request.into_parts();
+    // The reader's buffer may grow beyond its limit before it gives up.
+    if head_bytes(&head.uri, &head.headers) > HEAD_BYTES_MAX {
+        return plain(431, "the request's line and headers are too large\n");
+    }
     let mut read = Request {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
@@ -132,6 +136,12 @@ async fn handle(service: &Service, request: hyper::Request<Incoming>) -> hyper::
     finish(service.answer(&read).await)
 }
 
+/// Octets of a request's line and headers, with the separators of headers.
+fn head_bytes(uri: &hyper::Uri, headers: &hyper::HeaderMap) -> usize {
+    let line = uri.path_and_query().map_or(0, |it| it.as_str().len());
+    headers.iter().fold(line, |sum, (name, value)| sum + name.as_str().len() + value.len() + 4)
+}
+
 fn plain(status: u16, text: &'static str) -> hyper::Response<Full<Bytes>> {
     finish(Response {
         status,
@@ -153,4 +163,20 @@ fn finish(response: Response) -> hyper::Response<Full<Bytes>> {
         *broken.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
         broken
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{HeaderMap, HeaderValue};
+
+    use super::head_bytes;
+
+    #[test]
+    fn the_head_is_its_line_and_its_headers() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(head_bytes(&"/?Action=X".parse().unwrap(), &headers), 10);
+        headers.append("a", HeaderValue::from_static("123"));
+        headers.append("a", HeaderValue::from_static(""));
+        assert_eq!(head_bytes(&"http://host:1/".parse().unwrap(), &headers), 1 + 8 + 5);
+    }
 }

@@ -46,6 +46,38 @@ def test_a_device_can_not_be_the_gateway_itself(ali_world, alibaba, single):
         alibaba("CreateVpnConnection", VpnGatewayId=single, CustomerGatewayId=customer, **SUBNETS)
 
 
+def test_a_device_is_not_reached_through_itself(ali_world, alibaba, single):
+    customer = ali_world.customer_gateway("52.29.0.1")
+    with Refused("CustomerGateway.ConflictRouteEntry", status=400):
+        alibaba(
+            "CreateVpnConnection", VpnGatewayId=single, CustomerGatewayId=customer, LocalSubnet="10.0.0.0/8",
+            RemoteSubnet="52.29.0.0/24",
+        )
+
+
+def test_the_national_standard_needs_certificates(ali_world, alibaba):
+    gateway = ali_world.gateway(*ali_world.site(), VpnType="NationalStandard")
+    params = {"VpnGatewayId": gateway, "CustomerGatewayId": ali_world.customer_gateway(), **SUBNETS}
+    with Refused("MissingParam.RemoteId", status=400):
+        alibaba("CreateVpnConnection", **params)
+    with Refused("OperationFailed.MissCertificate", status=400):
+        alibaba("CreateVpnConnection", IkeConfig='{"RemoteId": "branch"}', **params)
+
+
+def test_a_dry_run_looks_at_what_it_names(ali_world, alibaba, single):
+    customer = ali_world.customer_gateway()
+    sound = {"VpnGatewayId": single, "CustomerGatewayId": customer, "DryRun": True, **SUBNETS}
+    with Refused("InvalidVpnGatewayInstanceId.NotFound", status=404):
+        alibaba("CreateVpnConnection", **{**sound, "VpnGatewayId": "vpn-bp1doesnotexist00000"})
+    with Refused("InvalidCustomerGatewayInstanceId.NotFound", status=404):
+        alibaba("CreateVpnConnection", **{**sound, "CustomerGatewayId": "cgw-bp1doesnotexist00000"})
+    vpc = alibaba("DescribeVpnGateway", VpnGatewayId=single)["VpcId"]
+    with Refused("DependencyViolation.VSwitch", status=400):
+        alibaba("DeleteVpc", VpcId=vpc, DryRun=True)
+    with Refused("DryRunOperation", status=400):
+        alibaba("DescribeVpcs", DryRun=True)
+
+
 def test_a_gateway_without_ipsec(ali_world, alibaba):
     gateway = ali_world.gateway(*ali_world.site(), EnableIpsec=False, EnableSsl=True)
     customer = ali_world.customer_gateway()

@@ -96,6 +96,16 @@ def test_bgp_and_other_routes_do_not_mix(ten_world, tencent, bgp_gateway):
         connect(tencent, bgp_gateway, ten_world.customer_gateway())
 
 
+def test_numbers_stay_while_bgp_uses_them(ten_world, tencent, bgp_gateway):
+    customer = ten_world.customer_gateway(BgpAsn=65001)
+    ten_world.connection(bgp_gateway, customer, RouteType="Bgp", BgpConfig=LINK)
+    with Refused("UnsupportedOperation.VpnUnsupportedModifyBgpAsn"):
+        tencent("ModifyCustomerGatewayAttribute", CustomerGatewayId=customer, CustomerGatewayName="c", BgpAsn=65002)
+    with Refused("UnsupportedOperation.VpnUnsupportedModifyBgpAsn"):
+        tencent("ModifyVpnGatewayAttribute", VpnGatewayId=bgp_gateway, BgpAsn=64552)
+    tencent("ModifyVpnGatewayAttribute", VpnGatewayId=bgp_gateway, BgpAsn=64551)
+
+
 def test_bgp_needs_numbers_that_differ(ten_world, tencent, bgp_gateway):
     with Refused("UnsupportedOperation.VpnUnsupportedBgpAsnEqual"):
         connect(tencent, bgp_gateway, ten_world.customer_gateway(BgpAsn=64551), RouteType="Bgp", BgpConfig=LINK)

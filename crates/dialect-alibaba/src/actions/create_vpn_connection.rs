@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use causeway_dialect::{EncodeContext, Failure};
 use causeway_model::{ConnectionId, HealthCheck, Kind, Policy, Selection};
-use causeway_ops::operation::{CreateConnection, NewTunnel};
+use causeway_ops::operation::{CreateConnection, FacetTest, NewTunnel};
 use causeway_ops::{Operation, Outcome};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
-use crate::facet::{self, ConnectionFacet};
+use crate::facet::{self, ConnectionFacet, GatewayFacet, NATIONAL_STANDARD};
 use crate::params::{Fields, illegal};
 use crate::tags::Codes;
 use crate::{cidr, labels, selects, tunnel_options};
@@ -80,6 +80,12 @@ fn certificates(fields: &Fields<'_>, has_list: bool) -> Result<Vec<String>, Fail
     }
 }
 
+/// Gateways of the national standard take connections once certificates are associated with them. No action here
+/// does that yet.
+fn needs_no_certificates(gateway: &str) -> bool {
+    facet::parse::<GatewayFacet>(gateway).vpn_type != NATIONAL_STANDARD
+}
+
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
     let name = Failure::new(
@@ -103,6 +109,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         label: labels::label(fields, name, String::new(), Codes::Vpn, facet)?,
         gateway: fields.required_id("VpnGatewayId")?,
         network: None,
+        gateway_facet: Some(FacetTest::new(needs_no_certificates)),
         selection: selection(&local, &remote, &tunnels),
         local_subnets: local,
         remote_subnets: remote,

@@ -156,3 +156,88 @@ fn a_gateway_that_is_busy_or_used_says_so() {
         "DependencyViolation.VpnConnection"
     );
 }
+
+#[test]
+fn gateways_of_the_national_standard_need_certificates() {
+    let mut world = World::new();
+    let [vpc, switch, _] = world.network();
+    let pairs = [
+        ("VpcId", vpc.as_str()),
+        ("VSwitchId", switch.as_str()),
+        ("Bandwidth", "10"),
+        ("VpnType", "NationalStandard"),
+    ];
+    let gateway = world.made("CreateVpnGateway", &pairs, "VpnGatewayId");
+    world.observe();
+    let peer = world.customer_gateway("203.0.113.1");
+    let mut pairs = with_ranges(&[("VpnGatewayId", &gateway), ("CustomerGatewayId", &peer)]);
+    assert_eq!(world.code("CreateVpnConnection", &pairs), "MissingParam.RemoteId");
+    pairs.push(("IkeConfig", "{\"RemoteId\":\"branch\"}"));
+    assert_eq!(world.code("CreateVpnConnection", &pairs), "OperationFailed.MissCertificate");
+}
+
+/// A connection with BGP on a link.
+fn bgp_config(link: &str, asn: u32) -> String {
+    json!({"EnableBgp": true, "LocalAsn": asn, "TunnelCidr": link}).to_string()
+}
+
+#[test]
+fn connections_of_a_gateway_agree() {
+    let mut world = World::new();
+    let gateway = world.gateway();
+    let address = world.ok("DescribeVpnGateway", &[("VpnGatewayId", &gateway)])["InternetIp"].clone();
+    let itself = world.customer_gateway(address.as_str().unwrap());
+    let (one, two) = (world.customer_gateway("203.0.113.1"), world.customer_gateway("203.0.113.2"));
+    let mut code = |peer: &str, remote: &str, more: &[(&str, &str)]| {
+        world.observe();
+        let mut pairs = vec![
+            ("VpnGatewayId", gateway.as_str()),
+            ("CustomerGatewayId", peer),
+            ("LocalSubnet", "10.0.0.0/16"),
+            ("RemoteSubnet", remote),
+        ];
+        pairs.extend(more.iter().copied());
+        world.call("CreateVpnConnection", &pairs).map_or_else(|failure| failure.code, |_| "made".to_owned())
+    };
+    let key = |psk: &str| json!({"Psk": psk}).to_string();
+    assert_eq!(code(&itself, "192.168.0.0/16", &[]), "CustomerGateway.ConflictVpnIp");
+    assert_eq!(code(&one, "203.0.113.0/24", &[]), "CustomerGateway.ConflictRouteEntry");
+    assert_eq!(code(&one, "192.168.1.0/24", &[("IkeConfig", &key("a"))]), "made");
+    let differs = "VpnConnectionParamInvalid.SameVpnAndCgwDifferentIkeConfigs";
+    assert_eq!(code(&one, "192.168.2.0/24", &[("IkeConfig", &key("b"))]), differs);
+    let overlap = "VpnConnectionParamInvalid.SameVpnAndCgwTrafficSelectorOverlap";
+    assert_eq!(code(&one, "192.168.0.0/16", &[]), overlap);
+    assert_eq!(code(&one, "192.168.2.0/24", &[]), "made");
+    let (first, second) = (bgp_config("169.254.10.0/30", 45_104), bgp_config("169.254.11.0/30", 64_512));
+    assert_eq!(code(&two, "192.168.3.0/24", &[("BgpConfig", &first)]), "made");
+    assert_eq!(code(&two, "192.168.4.0/24", &[("BgpConfig", &first)]), "IllegalParam.TunnelCidr");
+    assert_eq!(code(&two, "192.168.4.0/24", &[("BgpConfig", &second)]), "IllegalParam.LocalAsn");
+    assert_eq!(code(&two, "192.168.4.0/24", &[]), "IllegalParam.EnableBgp");
+}
+
+#[test]
+fn bgp_keeps_propagation_on_and_a_new_key_waits_for_the_gateway() {
+    let mut world = World::new();
+    let gateway = world.gateway();
+    let peer = world.customer_gateway("203.0.113.1");
+    let propagation = |value: &'static str| [("VpnGatewayId", gateway.as_str()), ("AutoPropagate", value)];
+    world.ok("ModifyVpnGatewayAttribute", &propagation("true"));
+    world.observe();
+    let bgp = bgp_config("169.254.10.0/30", 45_104);
+    let pairs = [
+        ("VpnGatewayId", gateway.as_str()),
+        ("CustomerGatewayId", peer.as_str()),
+        ("LocalSubnet", "0.0.0.0/0"),
+        ("RemoteSubnet", "0.0.0.0/0"),
+        ("BgpConfig", bgp.as_str()),
+    ];
+    world.ok("CreateVpnConnection", &pairs);
+    let new_key = [("CustomerGatewayId", peer.as_str()), ("AuthKey", "k")];
+    assert_eq!(world.code("ModifyCustomerGatewayAttribute", &new_key), "OperationDenied.VpnConfiguring");
+    world.observe();
+    let stays = "OperationFailed.VpnConnectionExist";
+    assert_eq!(world.code("ModifyVpnGatewayAttribute", &propagation("false")), stays);
+    world.ok("ModifyCustomerGatewayAttribute", &new_key);
+    let shown = world.ok("DescribeVpnGateway", &[("VpnGatewayId", &gateway)]);
+    assert_eq!(shown["Status"], "updating");
+}

@@ -7,7 +7,7 @@ use causeway_ops::{Operation, Outcome};
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
-use crate::facet::{self, GatewayFacet, TRADITIONAL};
+use crate::facet::{self, GatewayFacet, NATIONAL_STANDARD, TRADITIONAL};
 use crate::params::{Fields, missing};
 use crate::tags::Codes;
 use crate::{labels, regions, selects};
@@ -85,8 +85,8 @@ fn bandwidth(fields: &Fields<'_>, exposure: Exposure) -> Result<u32, Failure> {
 }
 
 fn vpn_type(fields: &Fields<'_>, exposure: Exposure) -> Result<&'static str, Failure> {
-    let word = fields.word("VpnType", &["Normal", "NationalStandard"])?.unwrap_or("Normal");
-    if word == "NationalStandard" && exposure == Exposure::Private {
+    let word = fields.word("VpnType", &["Normal", NATIONAL_STANDARD])?.unwrap_or("Normal");
+    if word == NATIONAL_STANDARD && exposure == Exposure::Private {
         let message = "Create NationalStandard vpn with private networkType is unsupported.";
         return Err(bad("OperationFailed.NetworkTypeNotMatch", message));
     }

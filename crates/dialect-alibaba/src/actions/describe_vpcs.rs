@@ -14,6 +14,12 @@ pub const ACTION: Action = Action { service: "vpc", name: "DescribeVpcs", decode
 
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
+    if let Some(group) = fields.text("ResourceGroupId")
+        && !input.groups.iter().any(|(id, _)| *id == group)
+    {
+        let message = "The Specified ResourceGroupId not exists.";
+        return Err(Failure::new(400, "InvalidResourceGroupId.NotFound", message));
+    }
     List::of(Kind::Network)
         .ids(fields, "VpcId")
         .named(fields, "VpcName")
@@ -59,6 +65,8 @@ mod tests {
         assert_eq!(count(&mut world, &[("Tag.1.Key", "k")]), 3);
         assert_eq!(count(&mut world, &[("IsDefault", "True")]), 0);
         assert_eq!(count(&mut world, &[("ResourceGroupId", "rg-2")]), 0);
+        let unknown = [("ResourceGroupId", "rg-none")];
+        assert_eq!(world.code("DescribeVpcs", &unknown), "InvalidResourceGroupId.NotFound");
         let second = world.ok("DescribeVpcs", &[("PageSize", "2"), ("PageNumber", "2")]);
         assert_eq!(second["Vpcs"]["Vpc"].as_array().unwrap().len(), 1);
         assert_eq!(second["Vpcs"]["Vpc"][0]["VpcId"], ids[2].as_str());

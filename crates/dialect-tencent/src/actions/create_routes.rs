@@ -99,6 +99,10 @@ mod tests {
         let route = made["RouteTableSet"][0]["RouteSet"][0].clone();
         assert_eq!((&route["GatewayType"], &route["GatewayId"]), (&json!("VPN"), &gateway));
         assert!(route["RouteId"].is_u64() && route["Enabled"] == true);
+        let mut inside = given.clone();
+        inside["Routes"][0]["DestinationCidrBlock"] = json!("10.0.9.0/24");
+        let inside = testing::call(&mut view, "vpc", "CreateRoutes", inside).expect_err("is the VPC's");
+        assert_eq!(inside.code, "InvalidParameterValue.VpcCidrConflict");
         let again = testing::call(&mut view, "vpc", "CreateRoutes", given).expect_err("is there");
         assert_eq!(again.code, "InvalidParameterValue.Duplicate");
         let deletion = json!({"RouteTableId": table, "Routes": [{"RouteId": route["RouteId"]}]});

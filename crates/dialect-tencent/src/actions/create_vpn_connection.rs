@@ -71,6 +71,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         label,
         gateway,
         network,
+        gateway_facet: None,
         selection: chosen.selection,
         local_subnets: chosen.local,
         remote_subnets: chosen.remote,

@@ -277,6 +277,11 @@ fn probes_have_addresses_of_their_own() {
     testing::call(&mut view, "vpc", "CreateVpnConnection", given(&peer)).unwrap();
     let taken = testing::call(&mut view, "vpc", "CreateVpnConnection", given(&second));
     assert_eq!(taken.expect_err("is taken").code, "InvalidParameterValue.VpnConnHealthCheckIpConflict");
+    let mut inside = given(&second);
+    inside["HealthCheckLocalIp"] = json!("10.0.1.9");
+    inside["HealthCheckRemoteIp"] = json!("169.254.128.4");
+    let inside = testing::call(&mut view, "vpc", "CreateVpnConnection", inside);
+    assert_eq!(inside.expect_err("is the VPC's").code, "InvalidParameterValue.VpnConnHealthCheckIpConflict");
 }
 
 #[test]

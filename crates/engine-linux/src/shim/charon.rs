@@ -29,6 +29,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A charon that ran this long counts as healthy.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+/// Without any event, charon is asked this often. One that does not answer is replaced.
+const LOOK_AT_LEAST: Duration = Duration::from_secs(20);
 /// Events come in bursts; one look at the end of a burst is enough.
 const BURST: Duration = Duration::from_millis(5);
 
@@ -184,12 +186,16 @@ async fn keep_log(keeper: Arc<Keeper>, stderr: ChildStderr) {
 async fn listen(keeper: &Keeper, events: &mut Events) -> ViciError {
     loop {
         let next_call = keeper.core.lock().await.tunnels.next_call();
-        let call_time = next_call.map_or_else(|| Instant::now() + HEALTHY_AFTER, Instant::from_std);
+        let look_time = Instant::now() + LOOK_AT_LEAST;
+        let call_time = next_call.map_or(look_time, |at| look_time.min(Instant::from_std(at)));
         let event = tokio::select! {
             event = events.recv() => Some(event.unwrap_or(Err(ViciError::Closed))),
-            () = sleep_until(call_time), if next_call.is_some() => None,
+            () = sleep_until(call_time) => None,
             () = keeper.calls_changed.notified() => None,
         };
+        if event.is_none() && Instant::now() >= look_time && keeper.core.lock().await.look().await {
+            keeper.changed();
+        }
         let outcome = match event {
             Some(Ok((name, section))) => digest(keeper, events, &name, &section).await,
             Some(Err(error)) => Err(error),
@@ -200,6 +206,9 @@ async fn listen(keeper: &Keeper, events: &mut Events) -> ViciError {
         }
         if let Err(error) = call_due(keeper).await {
             return error;
+        }
+        if keeper.core.lock().await.client.is_none() {
+            return ViciError::Closed;
         }
     }
 }

@@ -225,8 +225,12 @@ impl Core {
         let Some(client) = &mut self.client else { return false };
         match sas::list(client).await {
             Ok(seen) => self.tunnels.refresh(&seen),
-            // The loop that keeps charon running notices a broken socket and acts on it.
-            Err(_) => false,
+            Err(error) => {
+                // The loop that keeps charon running sees that there is no client and starts a new charon.
+                eprintln!("looking at the SAs: {error}");
+                self.client = None;
+                false
+            }
         }
     }
 

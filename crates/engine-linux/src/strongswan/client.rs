@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -21,6 +22,9 @@ const EVENT: u8 = 7;
 /// The plugin's own limit (VICI_MESSAGE_SIZE_MAX).
 const MAX_PACKET_BYTES: usize = 512 * 1024;
 
+/// How long charon may take for an answer. `terminate` waits for two seconds of them by itself.
+const ANSWER_LIMIT: Duration = Duration::from_secs(8);
+
 /// How many events may wait to be taken in. charon waits with the next ones, so none is lost.
 const EVENT_QUEUE: usize = 64;
 
@@ -38,6 +42,8 @@ pub enum ViciError {
     Unknown(String),
     #[error("charon sent a packet of type {0} out of turn")]
     Unexpected(u8),
+    #[error("charon did not answer {command} within {} s", ANSWER_LIMIT.as_secs())]
+    Silent { command: String },
     #[error("charon closed its control socket")]
     Closed,
     #[error("charon refused {command}: {reason}")]
@@ -57,6 +63,10 @@ impl Client {
 
     /// Sends a command and returns its answer, whether that says success or not.
     pub(crate) async fn ask(&mut self, command: &str, message: Encoder) -> Result<Section, ViciError> {
+        in_time(command, self.exchange(command, message)).await
+    }
+
+    async fn exchange(&mut self, command: &str, message: Encoder) -> Result<Section, ViciError> {
         self.send(CMD_REQUEST, command, &message.finish()).await?;
         let (kind, body) = self.receive().await?;
         match kind {
@@ -81,6 +91,15 @@ impl Client {
 
     /// Sends a command that answers with a stream of `event`s, and collects them.
     pub(crate) async fn stream(
+        &mut self,
+        command: &str,
+        event: &str,
+        message: Encoder,
+    ) -> Result<Vec<Section>, ViciError> {
+        in_time(command, self.collect(command, event, message)).await
+    }
+
+    async fn collect(
         &mut self,
         command: &str,
         event: &str,
@@ -164,6 +183,15 @@ impl Client {
         let body = packet.split_off(1);
         Ok((packet[0], body))
     }
+}
+
+/// A connection whose answer did not come in time has lost its place and is of no more use.
+async fn in_time<T>(
+    command: &str,
+    exchange: impl Future<Output = Result<T, ViciError>>,
+) -> Result<T, ViciError> {
+    let limited = tokio::time::timeout(ANSWER_LIMIT, exchange).await;
+    limited.unwrap_or_else(|_| Err(ViciError::Silent { command: command.into() }))
 }
 
 fn split_event(body: &[u8]) -> Result<Event, ViciError> {

@@ -81,11 +81,11 @@ impl SendBatch {
     pub fn flush(&mut self, shared: &Shared, worker: usize) {
         let Some(state) = self.state.take().filter(|_| self.count > 0) else { return };
         add(&shared.counters.sent, self.count as u64);
-        let failed = self.send(&state, shared, &shared.sockets[worker]);
+        let now = sys::unix_seconds();
+        let failed = self.send(&state, shared, &shared.sockets[worker], now);
         if failed > 0 {
             add(&state.association.counters.send_failed, failed);
         }
-        let now = sys::unix_seconds();
         if let Some(limit) = state.association.charge(self.count as u64, self.payload, now)
             && !shared.notifier.send(super::notice::Notice::Limit { id: state.id, limit })
         {
@@ -95,7 +95,7 @@ impl SendBatch {
     }
 
     /// Returns the number of packets that could not be sent.
-    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets) -> u64 {
+    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets, now: u64) -> u64 {
         let (source, destination) = (state.outer.source, state.outer.destination);
         let v6 = destination.is_ipv6();
         let (socket, port) = match state.outer.ports {
@@ -106,12 +106,14 @@ impl SendBatch {
         let to = RawAddress::new(SocketAddr::new(destination, port));
         let data = &self.region[..self.len];
         add(&shared.counters.send_calls, 1);
-        if state.outer.ports.is_some() && self.count > 1 {
+        // What does not fit the path is sent one by one, and the kernel fragments it.
+        let fits = self.segment <= state.association.path_mtu.esp_len(&state.outer, now);
+        if state.outer.ports.is_some() && self.count > 1 && fits {
             let mut control = SendControl::new(source, self.tos, Some(self.segment as u16));
             if socket::send(socket.as_fd(), &to, &mut control, data).is_ok() {
                 return 0;
             }
-            // Larger than the path's MTU, or a device without checksum offload: one by one, and the kernel fragments.
+            // The path's MTU has changed, or a device without checksum offload.
             state.association.path_mtu.forget();
         }
         let mut control = SendControl::new(source, self.tos, None);

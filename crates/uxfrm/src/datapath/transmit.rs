@@ -151,8 +151,10 @@ impl Transmitter {
         };
         let association = &state.association;
         let largest = association.path_mtu.esp_len(&state.outer, self.now);
-        if packet.dont_fragment && association.transform.packet_len(segments.full_len()) > largest {
-            let mtu = association.transform.payload_capacity(largest);
+        let capacity = association.transform.payload_capacity(largest);
+        // IPv6 senders do not go below 1280 (RFC 8201 section 4): the kernel fragments outside then.
+        let mtu = if packet.v6 { capacity.max(1280) } else { capacity };
+        if packet.dont_fragment && segments.full_len() > mtu {
             return self.too_big(interface, state, packet, mtu);
         }
         let tos = outer_tos(packet.tos, state.outer.hide_dscp, state.outer.no_ecn);

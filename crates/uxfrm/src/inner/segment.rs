@@ -39,7 +39,7 @@ impl Segments {
         };
         if virtio.gso & !GSO_ECN == GSO_NONE {
             if virtio.flags & FLAG_NEEDS_CHECKSUM != 0 {
-                complete_checksum(virtio, &mut bytes[..packet.len], packet.flow.protocol)?;
+                complete_checksum(virtio, &packet, &mut bytes[..packet.len])?;
             }
             return Some(this);
         }
@@ -140,14 +140,18 @@ impl Segments {
     }
 }
 
-/// Does the checksum that the kernel left to us: the field holds the pseudo-header's sum.
-fn complete_checksum(virtio: &VirtioHeader, packet: &mut [u8], protocol: u8) -> Option<()> {
+/// Does the checksum that the kernel left to us: the field holds the pseudo-header's sum. It lies in the transport header or
+/// deeper, in what a tunnel inside carries.
+fn complete_checksum(virtio: &VirtioHeader, packet: &Packet, bytes: &mut [u8]) -> Option<()> {
     let start = usize::from(virtio.checksum_start);
+    if start < packet.transport {
+        return None;
+    }
     let at = start + usize::from(virtio.checksum_offset);
-    let mut checksum = !fold(sum(0, packet.get(start..)?));
-    if checksum == 0 && protocol == UDP {
+    let mut checksum = !fold(sum(0, bytes.get(start..)?));
+    if checksum == 0 && packet.flow.protocol == UDP {
         checksum = 0xffff;
     }
-    packet.get_mut(at..at + 2)?.copy_from_slice(&checksum.to_be_bytes());
+    bytes.get_mut(at..at + 2)?.copy_from_slice(&checksum.to_be_bytes());
     Some(())
 }

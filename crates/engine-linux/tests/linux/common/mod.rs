@@ -1,7 +1,6 @@
 //! A node for a test: an engine with a tag and a run directory of its own, taken away at the end, also
 //! after a failure.
 
-#[allow(dead_code)]
 pub mod gateway;
 
 use std::path::PathBuf;
@@ -14,7 +13,11 @@ pub struct Node {
     engine: Option<Arc<LinuxEngine>>,
     pub config: LinuxConfig,
     _run_dir: tempfile::TempDir,
+    /// The last to be dropped: the next test may start.
+    _turn: tokio::sync::MutexGuard<'static, ()>,
 }
+
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 impl Node {
     /// Starts an engine under a tag that starts with `name`. `None`, with the reason printed, without root.
@@ -23,16 +26,17 @@ impl Node {
             eprintln!("SKIPPED: network namespaces need root");
             return None;
         }
+        let turn = TURN.lock().await;
         let run_dir = tempfile::Builder::new().prefix("cw").tempdir().expect("a temporary directory");
         let tag = format!("{name}{}", std::process::id() % 100_000);
         let mut config = LinuxConfig::new(tag, shim());
         config.run_dir = run_dir.path().join("run");
         let engine = LinuxEngine::start(config.clone()).await.expect("the engine starts");
-        Some(Self { engine: Some(Arc::new(engine)), config, _run_dir: run_dir })
+        eprintln!("data plane: {}", Engine::info(&engine).data_plane);
+        Some(Self { engine: Some(Arc::new(engine)), config, _run_dir: run_dir, _turn: turn })
     }
 
     /// Drops the engine and starts another one on what is there, as a restart of the control plane does.
-    #[allow(dead_code)]
     pub async fn restart(&mut self) {
         let (engine, config) = (self.engine.take(), self.config.clone());
         assert_eq!(engine.as_ref().map(Arc::strong_count), Some(1), "somebody else holds the engine");

@@ -1,7 +1,5 @@
 //! The Linux engine keeps the contract of engines, with real namespaces, charon and packets.
 
-mod common;
-
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +12,7 @@ fn public(last: u8) -> IpAddr {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_contract() {
-    let Some(node) = common::Node::start("ct").await else { return };
+    let Some(node) = crate::common::Node::start("ct").await else { return };
     let fixture = Fixture {
         engine: Arc::clone(node.engine()) as _,
         prefix: "t".into(),

@@ -1,17 +1,15 @@
 //! A gateway with two instances: when the tunnel of the first goes, the network's traffic takes the
 //! second, on the node, without the control plane.
 
-mod common;
-
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::common::gateway::until;
 use causeway_engine::Engine;
 use causeway_engine_linux::LinuxEngine;
 use causeway_lab::{HostSpec, Lab, Machine};
 use causeway_model::Secret;
 use causeway_plan::*;
-use common::gateway::until;
 
 /// Network and gateway `number`, 1 or 2: 10.`number`.0.0/16 with a subnet per instance.
 #[derive(Clone, Copy)]
@@ -144,7 +142,7 @@ impl Side {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn traffic_moves_to_the_other_instance_and_back() {
-    let Some(node) = common::Node::start("fo").await else { return };
+    let Some(node) = crate::common::Node::start("fo").await else { return };
     let engine = node.engine();
     for side in [Side(2), Side(1)] {
         side.make(engine).await;

@@ -1,13 +1,11 @@
 //! Every algorithm, group and IKE version that the clouds offer carries packets between two gateways.
 
-mod common;
-
 use std::time::Duration;
 
+use crate::common::gateway::{Peer, Place, until};
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine};
 use causeway_plan::*;
-use common::gateway::{Peer, Place, until};
 
 /// What is tried: IKE version, encryption and integrity of IKE, group, encryption and integrity of ESP,
 /// group of PFS.
@@ -66,7 +64,7 @@ fn tunnel(number: u8, case: &Case) -> Tunnel {
     }
 }
 
-async fn try_case(node: &common::Node, near: &Machine, case: &Case) -> Result<(), String> {
+async fn try_case(node: &crate::common::Node, near: &Machine, case: &Case) -> Result<(), String> {
     let engine = node.engine();
     for number in [2, 1] {
         let object = Object::Tunnel(Box::new(tunnel(number, case)));
@@ -88,7 +86,7 @@ async fn try_case(node: &common::Node, near: &Machine, case: &Case) -> Result<()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_algorithm_carries_packets() {
-    let Some(node) = common::Node::start("al").await else { return };
+    let Some(node) = crate::common::Node::start("al").await else { return };
     let peer = |address, cidr| Peer {
         connection: "c",
         if_id: 5,

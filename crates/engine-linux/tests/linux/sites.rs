@@ -1,8 +1,6 @@
 //! The lab itself, before it proves anything else: two sites with stock strongSwan and its own ESP in user
 //! space reach each other over the fabric.
 
-mod common;
-
 use std::time::Duration;
 
 use causeway_lab::{Lab, SiteSpec};
@@ -40,7 +38,7 @@ fn swanctl_conf(own: u8, peer: u8, start: bool) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_sites_reach_each_other() {
-    let Some(node) = common::Node::start("st").await else { return };
+    let Some(node) = crate::common::Node::start("st").await else { return };
     let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
     let one = lab.add_site(&site("one", 1)).await.unwrap();
     let two = lab.add_site(&site("two", 2)).await.unwrap();

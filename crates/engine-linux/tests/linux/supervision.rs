@@ -1,13 +1,11 @@
 //! Daemons that die are started again, a restarted control plane finds what is there, and deletion leaves
 //! nothing.
 
-mod common;
-
 use std::time::Duration;
 
+use crate::common::gateway::{Place, until};
 use causeway_engine::Engine;
 use causeway_plan::*;
-use common::gateway::{Place, until};
 
 fn kill(pid: u32) {
     // SAFETY: kill takes two integers; the process is one that this test's engine started.
@@ -23,7 +21,7 @@ fn exists(pid: u32) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_charon_and_a_killed_keeper_come_back() {
-    let Some(node) = common::Node::start("sk").await else { return };
+    let Some(node) = crate::common::Node::start("sk").await else { return };
     let place = Place(1);
     place.make(node.engine(), Some(100)).await;
     let engine = node.engine();
@@ -55,7 +53,7 @@ async fn a_killed_charon_and_a_killed_keeper_come_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_engine_finds_what_is_there() {
-    let Some(mut node) = common::Node::start("sr").await else { return };
+    let Some(mut node) = crate::common::Node::start("sr").await else { return };
     let place = Place(1);
     place.make(node.engine(), Some(100)).await;
     let before = node.engine().observe(&place.scope()).await.unwrap();
@@ -72,7 +70,7 @@ async fn a_restarted_engine_finds_what_is_there() {
 /// A process that died between two steps leaves parts; the next plan removes or completes them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_broken_off_step_left_is_repaired_or_removed() {
-    let Some(mut node) = common::Node::start("sb").await else { return };
+    let Some(mut node) = crate::common::Node::start("sb").await else { return };
     let place = Place(1);
     place.make(node.engine(), Some(100)).await;
     let namespace = |name: &str| format!("cw{}-{name}", node.config.node_tag);
@@ -108,7 +106,7 @@ async fn what_a_broken_off_step_left_is_repaired_or_removed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deletion_leaves_no_namespace_process_or_file() {
-    let Some(node) = common::Node::start("sd").await else { return };
+    let Some(node) = crate::common::Node::start("sd").await else { return };
     let place = Place(1);
     place.make(node.engine(), None).await;
     let pid = node.engine().charon_pid(&place.instance()).await.unwrap().expect("a charon");
@@ -121,7 +119,7 @@ async fn deletion_leaves_no_namespace_process_or_file() {
         node.engine().apply(&Step::Delete(key)).await.expect("delete");
     }
     assert!(!exists(pid), "charon is left");
-    let names = common::namespaces(&node.config.node_tag);
+    let names = crate::common::namespaces(&node.config.node_tag);
     assert_eq!(names, [node.engine().fabric().name()], "more than the fabric is left");
     let files = std::fs::read_dir(node.config.run_dir.join("gateways")).into_iter().flatten().count();
     assert_eq!(files, 0, "files of the gateway are left");

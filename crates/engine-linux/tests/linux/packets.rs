@@ -1,25 +1,23 @@
 //! Real packets: gateway to gateway, gateway to a stock strongSwan, and what is bought is what is measured.
 
-mod common;
-
 use std::time::Duration;
 
+use crate::common::gateway::{Peer, Place, until_up};
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine, Protocol, SiteSpec};
-use causeway_plan::{Encryption, Integrity};
-use common::gateway::{Peer, Place, until_up};
+use causeway_plan::{Encryption, Integrity, Object, Step};
 
 const EVERY: Duration = Duration::from_millis(50);
 
 /// Two gateways connected to each other, with a host behind each.
 struct Pair {
-    node: common::Node,
+    node: crate::common::Node,
     near: Machine,
     far: Machine,
 }
 
 async fn pair(name: &str, mbps: Option<u32>) -> Option<Pair> {
-    let node = common::Node::start(name).await?;
+    let node = crate::common::Node::start(name).await?;
     let (one, two) = (Place(1), Place(2));
     let engine = node.engine();
     let peer = |address, cidr| Peer {
@@ -73,31 +71,54 @@ async fn two_gateways_carry_traffic_between_their_networks() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bought_bandwidth_is_measured_bandwidth() {
+    let Some(pair) = pair("pb", Some(1)).await else { return };
     for mbps in [5, 100, 500] {
-        let Some(pair) = pair("pb", Some(mbps)).await else { return };
-        for reverse in [false, true] {
-            let tcp = Protocol::Tcp { streams: 1 };
-            // Never more than was bought; a busy machine may once in a while carry less.
-            let mut best = 0.0_f64;
-            for _ in 0..3 {
-                let measured = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 4, reverse).await.unwrap();
-                eprintln!("bought {mbps} Mbit/s, reverse {reverse}: {measured:?}");
-                let ratio = measured.mbps / f64::from(mbps);
-                assert!(ratio <= 1.05, "bought {mbps}, measured {measured:?}");
-                best = best.max(ratio);
-                if best >= 0.95 {
-                    break;
-                }
-            }
-            assert!(best >= 0.95, "bought {mbps}, measured {best:.2} of it");
+        // An upgrade of a gateway that is in use.
+        for place in [Place(1), Place(2)] {
+            let object = Object::Instance(place.object(Some(mbps)));
+            pair.node.engine().apply(&Step::Update(object)).await.unwrap();
         }
-        pair.node.end().await;
+        for reverse in [false, true] {
+            // A busy machine may keep a stream from its rate, so one good measurement out of three counts.
+            // More than was bought is never good.
+            let mut seen = Vec::new();
+            let near_enough = |measured: &f64| (0.95..=1.05).contains(&(measured / f64::from(mbps)));
+            while seen.len() < 3 && !seen.iter().any(near_enough) {
+                let tcp = Protocol::Tcp { streams: 1 };
+                let to = Place(2).host_ip();
+                let measured = pair.near.iperf(&pair.far, to, tcp, 4, reverse).await.unwrap();
+                assert!(measured.mbps <= 1.05 * f64::from(mbps), "bought {mbps}, measured {measured:?}");
+                seen.push(measured.mbps);
+            }
+            eprintln!("bought {mbps} Mbit/s, reverse {reverse}: {seen:?}");
+            assert!(seen.iter().any(near_enough), "bought {mbps}, measured {seen:?}");
+        }
     }
+    pair.node.end().await;
+}
+
+/// A packet that does not fit the tunnel and must not be cut is answered with the size that fits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_packet_too_big_for_the_tunnel_is_answered() {
+    let Some(pair) = pair("pm", None).await else { return };
+    let to = Place(2).host_ip().to_string();
+    let limit = Duration::from_secs(10);
+    let argv = ["ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s", "1450", &to];
+    let answer = pair.near.exec(&argv, limit).await.unwrap();
+    assert!(answer.stdout.contains("mtu = 1400") || answer.stderr.contains("mtu=1400"), "{answer:?}");
+    let argv = ["ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s", "1372", &to];
+    let fits = pair.near.exec(&argv, limit).await.unwrap();
+    assert!(fits.status.success(), "1400 bytes with headers fit: {fits:?}");
+    // Without the instruction not to cut it, it arrives in pieces.
+    let ping =
+        pair.near.exec(&["ping", "-n", "-c", "2", "-i", "0.2", "-s", "3000", &to], limit).await.unwrap();
+    assert!(ping.status.success(), "{ping:?}");
+    pair.node.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_site_with_stock_strongswan_reaches_the_network() {
-    let Some(node) = common::Node::start("ps").await else { return };
+    let Some(node) = crate::common::Node::start("ps").await else { return };
     let place = Place(1);
     place.make(node.engine(), Some(100)).await;
     let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);

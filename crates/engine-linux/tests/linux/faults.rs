@@ -1,13 +1,11 @@
 //! What breaks under traffic: charon, the control plane, a tunnel of a gateway with two instances.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
+use crate::common::gateway::{Peer, Place, until, until_up};
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine, Ping};
 use causeway_plan::{ChildState, Encryption, Observed, TunnelKey};
-use common::gateway::{Peer, Place, until, until_up};
 
 const EVERY: Duration = Duration::from_millis(20);
 
@@ -24,14 +22,14 @@ fn peer<'a>(address: &'a str, cidr: &'a str) -> Peer<'a> {
 }
 
 struct Pair {
-    node: common::Node,
+    node: crate::common::Node,
     near: Machine,
     near_end: TunnelKey,
     far_end: TunnelKey,
 }
 
 async fn pair(name: &str) -> Option<Pair> {
-    let node = common::Node::start(name).await?;
+    let node = crate::common::Node::start(name).await?;
     let (one, two) = (Place(1), Place(2));
     one.make(node.engine(), None).await;
     two.make(node.engine(), None).await;
@@ -88,6 +86,26 @@ async fn a_killed_charon_brings_its_tunnels_back() {
         eprintln!("charon {} killed: {ping:?}", place.0);
         assert!(f64::from(ping.received) >= 0.9 * f64::from(ping.sent), "{ping:?}");
     }
+    pair.node.end().await;
+}
+
+/// A daemon that hangs is worse than one that is dead: it has to be found out and replaced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hanging_charon_is_replaced() {
+    let Some(pair) = pair("fh").await else { return };
+    let engine = pair.node.engine();
+    let before = engine.charon_pid(&Place(1).instance()).await.unwrap().expect("a charon");
+    // SAFETY: kill takes two integers; the process is one that this test's engine started.
+    assert_eq!(unsafe { libc::kill(before.try_into().unwrap(), libc::SIGSTOP) }, 0);
+    let stopped = Instant::now();
+    while engine.charon_pid(&Place(1).instance()).await.unwrap_or(None).is_none_or(|pid| pid == before) {
+        assert!(stopped.elapsed() < Duration::from_secs(40), "charon still hangs");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    until_up(engine, &pair.near_end).await;
+    eprintln!("charon hung: up again after {:?}", stopped.elapsed());
+    let ping = pair.near.ping(Place(2).host_ip(), 10, EVERY).await.unwrap();
+    assert!(ping.received >= 9, "{ping:?}");
     pair.node.end().await;
 }
 

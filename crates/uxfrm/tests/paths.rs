@@ -1,0 +1,197 @@
+//! What happens on the way: small MTUs, fragments, NAT that remaps, many tunnels, floods. Needs root.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+use support::{Lab, Options, run, try_run, until};
+
+/// The path between the gateways is narrower than Ethernet: senders inside learn it, and what may be fragmented passes.
+#[test]
+fn path_mtu_reaches_the_senders_inside() {
+    lab_or_skip!();
+    for (name, outer_v6) in [("m4", false), ("m6", true)] {
+        let lab = Lab::new(name, Options { host_mtu: 1500, outer_v6, ..Options::default() });
+        lab.initiate("c0");
+        for gateway in ["ga", "gb"] {
+            lab.exec(gateway, "ip link set wan mtu 1320");
+        }
+        // The engine asks for the path MTU once a second; until then the kernel fragments outside.
+        std::thread::sleep(Duration::from_millis(1100));
+        let ping = |arguments: &str| {
+            let command = lab.in_namespace("ha", &format!("ping -n -i 0.1 -W 1 {arguments}"));
+            String::from_utf8_lossy(&try_run(&command).stdout).into_owned()
+        };
+        // Does not fit the interface; then fits it, but not the path.
+        let answer = ping("-c 2 -M do -s 1440 10.2.0.2");
+        assert!(answer.contains("mtu = 1400") || answer.contains("mtu=1400"), "{answer}");
+        let answer = ping("-c 3 -M do -s 1330 10.2.0.2");
+        let mtu: usize = ["mtu = ", "mtu="]
+            .iter()
+            .find_map(|mark| {
+                answer.split(mark).nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+            })
+            .unwrap_or_else(|| panic!("no MTU in {answer}"));
+        assert!((1200..1300).contains(&mtu), "{answer}");
+        assert!(ping(&format!("-c 2 -M do -s {} 10.2.0.2", mtu - 28)).contains(" 0% packet loss"));
+        let answer = ping("-c 3 -M do -s 1330 fd02::2");
+        assert!(answer.contains("too big"), "{answer}");
+        // Without DF everything passes, in fragments inside and outside.
+        for size in [1330, 3000, 9000] {
+            let answer = ping(&format!("-c 2 -M dont -s {size} 10.2.0.2"));
+            assert!(answer.contains(" 0% packet loss"), "{size}: {answer}");
+        }
+        // The other end has yet to learn the path's MTU for its answers.
+        let big = || ping("-c 1 -s 9000 fd02::2").contains(" 0% packet loss");
+        until("large packets of IPv6", Duration::from_secs(5), big);
+        // TCP adapts.
+        lab.exec("hb", "iperf3 -s -1 -D");
+        std::thread::sleep(Duration::from_millis(200));
+        let report: serde_json::Value =
+            serde_json::from_str(&lab.exec("ha", "iperf3 -J -c 10.2.0.2 -t 1")).unwrap();
+        assert!(report["end"]["sum_received"]["bits_per_second"].as_f64().unwrap() > 1e8);
+    }
+}
+
+/// A NAT gives the initiator another port in mid-life: the responder hears of it and follows.
+#[test]
+fn nat_remapping_is_followed() {
+    lab_or_skip!();
+    let lab = Lab::new("nt", Options::default());
+    let nat = |port: u16| {
+        let rules = format!(
+            "flush ruleset
+             table inet nat {{
+               chain pre {{ type filter hook prerouting priority -300; udp dport {port} notrack udp dport set 4500; }}
+               chain out {{ type filter hook output priority -300; udp sport 4500 notrack udp sport set {port}; }}
+             }}"
+        );
+        let file = lab.path("a", "nft");
+        std::fs::write(&file, rules).unwrap();
+        lab.exec("ga", &format!("nft -f {}", file.display()));
+    };
+    nat(5555);
+    lab.initiate("c0");
+    assert_eq!(lab.ping("ha", "10.2.0.2", 5), 5);
+    assert!(lab.swanctl("b", "--list-sas").contains("[5555]"));
+    nat(6666);
+    until("traffic after the remapping", Duration::from_secs(10), || lab.ping("ha", "10.2.0.2", 1) == 1);
+    assert!(lab.swanctl("b", "--list-sas").contains("[6666]"));
+    assert!(lab.log("b").contains("NAT mappings of CHILD_SA"));
+    assert_eq!(lab.sa_counter("b", "replayed"), 0);
+}
+
+#[test]
+fn simultaneous_rekeys_lose_nothing() {
+    lab_or_skip!();
+    let lab = Lab::new("sr", Options::default());
+    lab.initiate("c0");
+    let command = lab.in_namespace("ha", "ping -q -i 0.005 -c 800 10.2.0.2");
+    let ping = std::thread::spawn(move || run(&command));
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_secs(1));
+        std::thread::scope(|scope| {
+            scope.spawn(|| lab.swanctl("a", "--rekey --child c0"));
+            scope.spawn(|| lab.swanctl("b", "--rekey --child c0"));
+        });
+    }
+    let text = ping.join().unwrap();
+    assert!(text.contains("800 received"), "{text}");
+}
+
+/// Two hundred tunnels between two gateways, one interface each, all with the same (overlapping) selectors.
+#[test]
+fn two_hundred_tunnels() {
+    lab_or_skip!();
+    const TUNNELS: u32 = 200;
+    let lab = Lab::new("tw", Options::default());
+    for (side, other) in [("a", "b"), ("b", "a")] {
+        let mut text = String::from("connections {\n");
+        for i in 0..TUNNELS {
+            write!(
+                text,
+                "t{i} {{ version = 2\n local_addrs = {}\n remote_addrs = {}\n encap = yes
+                   if_id_in = {id}\n if_id_out = {id}\n proposals = aes128gcm16-x25519-prfsha256
+                   local {{ auth = psk\n id = {side}{i} }}\n remote {{ auth = psk\n id = {other}{i} }}
+                   children {{ n{i} {{ local_ts = 0.0.0.0/0\n remote_ts = 0.0.0.0/0\n esp_proposals = aes128gcm16-esn }} }} }}\n",
+                lab.outer(side),
+                lab.outer(other),
+                id = 1000 + i
+            )
+            .unwrap();
+        }
+        text += "}\nsecrets { ike { secret = a-secret-of-the-lab } }\n";
+        let file = lab.path(side, "many.conf");
+        std::fs::write(&file, text).unwrap();
+        lab.swanctl(side, &format!("--load-all --file {}", file.display()));
+    }
+    std::thread::scope(|scope| {
+        for part in 0..8 {
+            let lab = &lab;
+            scope.spawn(move || (part..TUNNELS).step_by(8).for_each(|i| lab.initiate(&format!("n{i}"))));
+        }
+    });
+    for side in ["a", "b"] {
+        assert_eq!(lab.stats(side)["sas"].as_array().unwrap().len(), 2 * TUNNELS as usize);
+    }
+    let name = &lab.name;
+    for i in [0, 1, 57, 123, TUNNELS - 1] {
+        run(&format!("ip -n {name}ga route replace 10.2.0.0/24 dev ipsec{}", 1000 + i));
+        run(&format!("ip -n {name}gb route replace 10.1.0.0/24 dev ipsec{}", 1000 + i));
+        assert_eq!(lab.ping("ha", "10.2.0.2", 3), 3, "tunnel {i}");
+    }
+    let stats = lab.stats("a");
+    let used =
+        stats["sas"].as_array().unwrap().iter().filter(|sa| sa["counters"]["packets"].as_u64() > Some(2));
+    assert_eq!(used.count(), 10, "each tunnel uses its own SAs");
+}
+
+/// A flood of small packets neither grows the engine nor ends it; when it is over the memory is given back.
+#[test]
+fn a_flood_leaves_memory_flat() {
+    lab_or_skip!();
+    let lab = Lab::new("fl", Options::default());
+    lab.initiate("c0");
+    let engine = lab.child_pid("b", "uxfrm-engine");
+    let private = || -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{engine}/smaps_rollup")).unwrap();
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("Private_Dirty") || line.starts_with("Private_Clean"));
+        lines.map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum()
+    };
+    let idle = private();
+    lab.exec("hb", "iperf3 -s -1 -D");
+    std::thread::sleep(Duration::from_millis(200));
+    let command = lab.in_namespace("ha", "iperf3 -J -c 10.2.0.2 -u -b 0 -l 64 -t 3");
+    let flood = std::thread::spawn(move || run(&command));
+    std::thread::sleep(Duration::from_secs(2));
+    let flooded = private();
+    flood.join().unwrap();
+    assert!(flooded < 8 * 1024, "{flooded} KiB in a flood");
+    until("memory given back", Duration::from_secs(10), || private() < idle + 512);
+    assert_eq!(lab.ping("ha", "10.2.0.2", 3), 3);
+}
+
+/// Idle means idle: no CPU, and little memory.
+#[test]
+fn idle_costs_nothing() {
+    lab_or_skip!();
+    let lab = Lab::new("id", Options::default());
+    lab.initiate("c0");
+    std::thread::sleep(Duration::from_secs(3));
+    let engine = lab.child_pid("a", "uxfrm-engine");
+    let switches = || -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{engine}/task")).unwrap().flatten();
+        let of = |path: std::path::PathBuf| {
+            let text = std::fs::read_to_string(path.join("status")).unwrap_or_default();
+            let lines = text.lines().filter(|line| line.contains("ctxt_switches"));
+            lines.map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum::<u64>()
+        };
+        tasks.map(|task| of(task.path())).sum()
+    };
+    let before = switches();
+    std::thread::sleep(Duration::from_secs(6));
+    // A ping of the broker every five seconds, and what IPv6 says on its own.
+    assert!(switches() - before <= 10, "{} wake-ups in 6 s", switches() - before);
+}
