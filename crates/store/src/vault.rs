@@ -96,6 +96,11 @@ impl Vault {
     }
 }
 
+/// Whether a JSON text may hold a secret, sealed or not; to look closer is right where it does not, only slower.
+pub(crate) fn may_hold_secrets(json: &str) -> bool {
+    json.contains(SECRET_MEMBER) || json.contains(SEALED_MEMBER)
+}
+
 /// Whether a name is [`SEALED_MEMBER`], with or without escapes before it.
 fn is_like_sealed(name: &str) -> bool {
     name.strip_suffix(SEALED_MEMBER).is_some_and(|escapes| escapes.chars().all(|char| char == ESCAPE))
