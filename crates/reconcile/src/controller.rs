@@ -143,7 +143,7 @@ impl Controller {
 
     fn engine_changed(&mut self, scope: &Scope) {
         if let Some(item) = Item::of_scope(scope) {
-            self.queue.wake(item);
+            self.queue.hear(item);
         }
     }
 
@@ -184,9 +184,10 @@ impl Controller {
                 self.queue.wake(Item::Network(network));
             }
             Ok(Settled::Later) => self.queue.unsettled(item, now),
+            Ok(Settled::Failed) => self.queue.failed(item, now),
             Err(trouble) => {
                 tracing::warn!(scope = %item.scope(), %trouble, "a reconciler run broke off");
-                self.queue.unsettled(item, now);
+                self.queue.failed(item, now);
             }
         }
     }

@@ -19,8 +19,10 @@ pub(crate) enum Settled {
     Yes,
     /// The network of the gateway has to be made first.
     AfterNetwork(NetworkId),
-    /// Something is under way or failed: look again a little later, if no event comes before.
+    /// Something is under way: look again a little later, if no event comes before.
     Later,
+    /// Steps failed: try again a little later.
+    Failed,
 }
 
 /// Why a run broke off.
@@ -84,7 +86,7 @@ impl Reconciler {
             };
             self.write(decide).await?;
         }
-        Ok(if rest.is_empty() && trouble.is_empty() { Settled::Yes } else { Settled::Later })
+        Ok(settled(&rest, &trouble))
     }
 
     async fn gateway(&self, id: GatewayId) -> Result<Settled, Trouble> {
@@ -95,9 +97,9 @@ impl Reconciler {
         }
         let (observed, rest, trouble) = self.converge(&wanted).await?;
         if wished.gateway(id).is_none() {
-            return Ok(if rest.is_empty() { Settled::Yes } else { Settled::Later });
+            return Ok(settled(&rest, &trouble));
         }
-        let is_settled = rest.is_empty() && trouble.is_empty();
+        let settled = settled(&rest, &trouble);
         let decide = move |newest: &View| {
             let seen = GatewaySeen {
                 wished: &wished,
@@ -111,7 +113,7 @@ impl Reconciler {
             (writes, ())
         };
         self.write(decide).await?;
-        Ok(if is_settled { Settled::Yes } else { Settled::Later })
+        Ok(settled)
     }
 
     /// The network that has to be made before the gateway can be.
@@ -153,6 +155,16 @@ impl Reconciler {
         }
         transact(&*self.store, decide).await?;
         Ok(())
+    }
+}
+
+fn settled(rest: &Plan, trouble: &Refusals) -> Settled {
+    if !trouble.is_empty() {
+        Settled::Failed
+    } else if rest.is_empty() {
+        Settled::Yes
+    } else {
+        Settled::Later
     }
 }
 
