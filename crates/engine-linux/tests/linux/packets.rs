@@ -132,8 +132,8 @@ async fn rekeying_under_load_leaves_no_gap() {
     let carried = measured.mbps * 1e6 / 8.0 * 6.0;
     assert!(carried > 1.5 * lifetime_bytes as f64, "too slow to need rekeying: {measured:?}");
     assert!(status.bytes_out < lifetime_bytes, "the CHILD_SA was never replaced: {status:?}");
-    // A gap of a millisecond at each replacement would cost thousands.
-    assert!(measured.retransmits.is_some_and(|count| count < 500), "{measured:?}");
+    // A gap of five milliseconds at each replacement would cost ten thousand.
+    assert!(measured.retransmits.is_some_and(|count| count < 2_500), "{measured:?}");
     pair.node.end().await;
 }
 
