@@ -76,6 +76,47 @@ fn tunnel(number: u32, peer: u32) -> Tunnel {
     }
 }
 
+/// A gateway with a tunnel to each of many others, made at once.
+async fn connect_hub(engine: &Arc<LinuxEngine>, count: u32) {
+    const HUB: u32 = 4;
+    let started = Instant::now();
+    let spokes = 5..5 + count;
+    let tasks: Vec<_> = spokes
+        .map(|spoke| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                for (number, peer, if_id) in [(HUB, spoke, 1_000 + spoke), (spoke, HUB, 2)] {
+                    let mut tunnel = tunnel(number, peer);
+                    tunnel.key.connection = ConnectionKey::new(format!("h{spoke}")).unwrap();
+                    tunnel.if_id = if_id;
+                    tunnel.routes = vec![format!("172.17.{}.0/24", peer % 250).parse().unwrap()];
+                    engine.apply(&Step::Create(Object::Tunnel(Box::new(tunnel)))).await.expect("tunnel");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("task");
+    }
+    let applied = started.elapsed().as_millis();
+    let mut wake_ups = engine.watch();
+    loop {
+        let seen = engine.observe(&Scope::Gateway(instance(HUB).key.gateway)).await.expect("observe");
+        let up = seen.tunnels.values().filter(|status| status.child == ChildState::Installed).count();
+        if up == count as usize {
+            break;
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(500), wake_ups.recv()).await;
+    }
+    println!(
+        "{count} tunnels of one instance: applied in {applied} ms, up in {} ms",
+        started.elapsed().as_millis()
+    );
+    let started = Instant::now();
+    engine.observe(&Scope::Gateway(instance(HUB).key.gateway)).await.expect("observe");
+    println!("observing them: {} ms", started.elapsed().as_millis());
+}
+
 /// Makes both ends of a tunnel and waits until both have it.
 async fn connect(engine: &LinuxEngine, a: u32, b: u32) -> Duration {
     let started = Instant::now();
@@ -170,6 +211,7 @@ async fn main() {
     connect_pairs(&engine, count).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     println!("memory for each with a tunnel: {:.2} MiB", (used_mib() - before) / f64::from(count));
+    connect_hub(&engine, count).await;
     let started = Instant::now();
     engine.cleanup_all().await.expect("cleanup");
     println!("cleanup: {} ms", started.elapsed().as_millis());

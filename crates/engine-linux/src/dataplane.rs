@@ -8,6 +8,7 @@ mod user;
 use std::path::Path;
 use std::{fmt, io};
 
+use causeway_plan::Instance;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
@@ -72,11 +73,11 @@ pub(crate) trait DataPlane: Send + Sync {
 pub(crate) fn start(
     kind: Kind,
     instance_dir: &Path,
-    mtu: u16,
+    instance: &Instance,
     vici: &Path,
 ) -> Result<Box<dyn DataPlane>, LinuxError> {
     match kind {
         Kind::Kernel => Ok(Box::new(KernelXfrm::new()?)),
-        Kind::Uxfrm => Ok(Box::new(UserXfrm::start(instance_dir, mtu, vici)?)),
+        Kind::Uxfrm => Ok(Box::new(UserXfrm::start(instance_dir, instance, vici)?)),
     }
 }

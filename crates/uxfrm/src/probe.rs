@@ -62,7 +62,7 @@ pub fn probe() -> Probe {
         true,
         in_child(|| {
             own_netns()?;
-            tun::open_queue("uxfrmprobe").map(|_| ())
+            tun::open_queue("uxfrmprobe", true).map(|_| ())
         }),
     );
     add(

@@ -102,7 +102,12 @@ fn interoperates_with_libipsec() {
                 until("the peer's routes", Duration::from_secs(5), || lab.ping(from, to, 1) == 1);
             }
             for (from, to) in ways {
-                assert_eq!(lab.ping(from, to, 3), 3, "{proposal}, {from} to {to}");
+                // The peer drops a packet now and then when the machine is busy; ours may not (no_errors below).
+                until(
+                    &format!("{proposal}, {from} to {to}: three in a row"),
+                    Duration::from_secs(20),
+                    || lab.ping(from, to, 3) == 3,
+                );
             }
             no_errors(&lab, "a");
             lab.swanctl("a", &format!("--terminate --child c{i}"));
@@ -190,6 +195,9 @@ fn acquire_and_expire_reach_charon() {
     lab_or_skip!();
     let child = "start_action = trap\n rekey_bytes = 50000\n rand_bytes = 0\n life_bytes = 200000";
     let lab = Lab::new("aq", Options { child: child.into(), ..Options::default() });
+    let events = lab.path("a", "stats.events");
+    let stream = std::os::unix::net::UnixStream::connect(events).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     until("a tunnel after a packet", Duration::from_secs(5), || lab.ping("ha", "10.2.0.2", 1) == 1);
     let spi = || lab.swanctl("a", "--list-sas --raw");
     assert!(spi().contains("INSTALLED"));
@@ -198,6 +206,14 @@ fn acquire_and_expire_reach_charon() {
     assert!(text.contains(" 0% packet loss"), "{text}");
     let log = lab.log("a");
     assert!(log.contains("creating rekey job"), "no rekey after the soft limit");
+    let mut events = Vec::new();
+    // Ends with the timeout.
+    let _ = std::io::Read::read_to_end(&mut &stream, &mut events);
+    let events = String::from_utf8(events).unwrap();
+    assert!(
+        events.contains(r#""event":"acquire""#) && events.contains(r#""event":"expire-soft""#),
+        "{events}"
+    );
 }
 
 /// The peer moves to another address (MOBIKE): sequence numbers go on, nothing is replayed.

@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use causeway_plan::Instance;
 use futures_util::future::BoxFuture;
-use nlink::netlink::tc::PfifoConfig;
 use tokio::process::{Child, Command};
-use uxfrm::broker::{Broker, BrokerConfig};
+use uxfrm::broker::{Broker, BrokerConfig, BrokerError};
 use uxfrm::engine::EngineConfig;
 
 use super::DataPlane;
@@ -18,8 +18,9 @@ use crate::{links, names};
 /// On a machine where a hundred instances start at once an engine may wait for its turn.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// As long as the kernel's default for a TUN.
-const QUEUE_PACKETS: u32 = 500;
+/// Up to this bandwidth, in Mbit/s, one pair of worker threads does; it moves several times as much. With
+/// more a TUN gets 256 transmit queues, which cost 3.7 MiB of kernel memory for each tunnel.
+const ONE_WORKER_MBPS: u32 = 2_000;
 
 /// Holds charon's side of the XFRM sockets and the engine that answers them.
 pub(crate) struct UserXfrm {
@@ -29,10 +30,13 @@ pub(crate) struct UserXfrm {
 
 impl UserXfrm {
     /// For the namespace that the calling thread is in. Returns when the engine has its sockets.
-    pub(crate) fn start(instance_dir: &Path, mtu: u16, vici: &Path) -> Result<Self, LinuxError> {
+    pub(crate) fn start(instance_dir: &Path, instance: &Instance, vici: &Path) -> Result<Self, LinuxError> {
+        let slow = instance.bandwidth_mbps.is_some_and(|mbps| mbps <= ONE_WORKER_MBPS);
+        let workers = if slow { 1 } else { 0 };
         let engine = EngineConfig {
             interface_name: format!("{}{{if_id}}", names::TUNNEL_PREFIX),
-            mtu,
+            mtu: instance.inner_mtu,
+            workers,
             stats: Some(instance_dir.join("uxfrm.stats")),
             ..EngineConfig::default()
         };
@@ -72,31 +76,25 @@ impl DataPlane for UserXfrm {
     ) -> BoxFuture<'a, Result<(), LinuxError>> {
         Box::pin(async move {
             self.broker.ensure_interface(if_id).map_err(|source| LinuxError::User { source })?;
-            self.socket.set_link_mtu(name, mtu.into()).await.doing(|| format!("MTU of {name}"))?;
-            one_queue(&self.socket, name).await
+            self.socket.set_link_mtu(name, mtu.into()).await.doing(|| format!("MTU of {name}"))
         })
     }
 
     fn remove_interface<'a>(
         &'a mut self,
-        _if_id: u32,
+        if_id: u32,
         name: &'a str,
     ) -> BoxFuture<'a, Result<(), LinuxError>> {
-        // The engine keeps the TUN for when the number is used again; down it carries nothing, and the
-        // kernel takes its routes away.
         Box::pin(async move {
-            if links::exists(&self.socket, name).await? {
-                links::set_addresses(&self.socket, name, &[]).await?;
-                self.socket.set_link_down(name).await.doing(|| format!("putting {name} down"))?;
+            match self.broker.remove_interface(if_id) {
+                // SAs of a charon that was killed may still be there, until they expire. Down, the
+                // interface carries nothing, and its routes are gone.
+                Err(BrokerError::InUse(_)) => {
+                    links::set_addresses(&self.socket, name, &[]).await?;
+                    self.socket.set_link_down(name).await.doing(|| format!("putting {name} down"))
+                }
+                other => other.map_err(|source| LinuxError::User { source }),
             }
-            Ok(())
         })
     }
-}
-
-/// Puts one queue in front of a TUN. A TUN for several workers has 256 transmit queues, and the kernel gives
-/// each one its own of the default kind: together 3.7 MiB of kernel memory for each tunnel.
-async fn one_queue(socket: &RouteSocket, name: &str) -> Result<(), LinuxError> {
-    let queue = PfifoConfig::new().limit(QUEUE_PACKETS.into());
-    socket.replace_qdisc(name, queue).await.doing(|| format!("queue of {name}"))
 }

@@ -76,7 +76,7 @@ impl Keeper {
     pub(super) fn new(args: ShimArgs) -> Result<Self, LinuxError> {
         let instance = read_instance(&args)?;
         let (dir, vici) = (&args.instance_dir, vici_socket(&args.instance_dir));
-        let plane = dataplane::start(args.data_plane, dir, instance.inner_mtu, &vici)?;
+        let plane = dataplane::start(args.data_plane, dir, &instance, &vici)?;
         let core = Core {
             instance,
             health: InstanceHealth::Starting,

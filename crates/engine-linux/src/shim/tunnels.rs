@@ -9,7 +9,7 @@ use super::protocol;
 use crate::strongswan::sas::SaState;
 
 /// The first pause before a peer is called again, and the longest. A peer that does not answer at all
-/// keeps charon busy for its own 40 s, so this is for peers that refuse.
+/// keeps charon busy for its own 26 s, so this is for peers that refuse.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 

@@ -9,7 +9,7 @@ const PLUGINS: &str = "random nonce openssl kdf kernel-netlink socket-default vi
 /// The text of the configuration. Everything else comes through VICI.
 ///
 /// - `install_routes`: routes are the instance's, not charon's.
-/// - `retransmit_*`: a peer counts as dead after about 40 s instead of 165 s.
+/// - `retransmit_*`: a peer counts as dead after 26 s instead of 165 s.
 /// - `kernel-netlink`: a data plane that hangs must not block charon for ever.
 /// - `spi_max`, ports and the rest are charon's defaults.
 pub(crate) fn text(vici_socket: &Path) -> String {
@@ -21,7 +21,7 @@ pub(crate) fn text(vici_socket: &Path) -> String {
   install_virtual_ip = no
   retransmit_timeout = 2.0
   retransmit_base = 1.5
-  retransmit_tries = 5
+  retransmit_tries = 4
   ikesa_table_size = 64
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   plugins {{

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::common::gateway::{Peer, Place, until, until_up};
 use causeway_engine::Engine;
-use causeway_lab::{Lab, Machine, Ping};
-use causeway_plan::{ChildState, Encryption, Observed, TunnelKey};
+use causeway_lab::{Lab, Machine, Ping, SiteSpec};
+use causeway_plan::{ChildState, Encryption, Observed, TunnelError, TunnelKey};
 
 const EVERY: Duration = Duration::from_millis(20);
 
@@ -143,4 +143,57 @@ async fn a_tunnel_that_is_taken_away_carries_nothing_more() {
     let counters = engine.counters(&Place(1).instance()).await.unwrap();
     assert_eq!(counters["output-dropped"].packets, 0, "something tried to leave in clear");
     pair.node.end().await;
+}
+
+/// A site that loses its power says nothing: dead peer detection has to notice, and the gateway has to call
+/// until it is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_peer_is_noticed_and_called_until_it_is_back() {
+    let Some(node) = crate::common::Node::start("fp").await else { return };
+    let (engine, place) = (node.engine(), Place(1));
+    place.make(engine, None).await;
+    let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
+    let spec = SiteSpec {
+        name: "site".into(),
+        public_ip: "198.51.100.9".parse().unwrap(),
+        router: "172.16.9.1/24".parse().unwrap(),
+        host_ip: "172.16.9.10".parse().unwrap(),
+        libipsec: true,
+    };
+    let conf = "connections { cloud {
+            local_addrs = 198.51.100.9
+            remote_addrs = 192.0.2.1
+            proposals = aes128-sha256-modp2048
+            local { auth = psk }
+            remote { auth = psk }
+            children { net {
+                local_ts = 172.16.9.0/24
+                remote_ts = 10.1.0.0/16
+                esp_proposals = aes128gcm16-modp2048
+            } }
+        } }
+        secrets { ike-cloud { secret = \"between the gateways\" } }\n";
+    lab.add_site(&spec).await.unwrap().load(conf).await.unwrap();
+    let key = place.connect(engine, &peer("198.51.100.9", "172.16.9.0/24"), true).await;
+    until_up(engine, &key).await;
+
+    lab.delete("site").await.unwrap();
+    let gone = Instant::now();
+    let error = loop {
+        assert!(gone.elapsed() < Duration::from_secs(60), "the tunnel still counts as up");
+        let seen = engine.observe(&place.scope()).await.unwrap();
+        let status = &seen.tunnels[&key];
+        if status.child == ChildState::Down {
+            break status.last_error;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    eprintln!("silent peer noticed after {:?}", gone.elapsed());
+    assert_eq!(error, Some(TunnelError::PeerNotResponding));
+
+    lab.add_site(&spec).await.unwrap().load(conf).await.unwrap();
+    let back = Instant::now();
+    until_up(engine, &key).await;
+    eprintln!("up again {:?} after it was back", back.elapsed());
+    node.end().await;
 }

@@ -16,11 +16,19 @@ struct Pair {
     far: Machine,
 }
 
-async fn pair(name: &str, mbps: Option<u32>) -> Option<Pair> {
-    let node = crate::common::Node::start(name).await?;
-    let (one, two) = (Place(1), Place(2));
-    let engine = node.engine();
-    let peer = |address, cidr| Peer {
+impl Pair {
+    /// The other end, seen from network 1 and from network 2.
+    fn near_peer(&self) -> Peer<'static> {
+        peer("192.0.2.2", "10.2.0.0/16")
+    }
+
+    fn far_peer(&self) -> Peer<'static> {
+        peer("192.0.2.1", "10.1.0.0/16")
+    }
+}
+
+fn peer(address: &'static str, cidr: &'static str) -> Peer<'static> {
+    Peer {
         connection: "c",
         if_id: 7,
         address,
@@ -28,7 +36,13 @@ async fn pair(name: &str, mbps: Option<u32>) -> Option<Pair> {
         psk: "between the gateways",
         encryption: Encryption::Aes128Gcm16,
         integrity: None,
-    };
+    }
+}
+
+async fn pair(name: &str, mbps: Option<u32>) -> Option<Pair> {
+    let node = crate::common::Node::start(name).await?;
+    let (one, two) = (Place(1), Place(2));
+    let engine = node.engine();
     one.make(engine, mbps).await;
     two.make(engine, mbps).await;
     let far_end = two.connect(engine, &peer("192.0.2.1", "10.1.0.0/16"), false).await;
@@ -94,6 +108,32 @@ async fn bought_bandwidth_is_measured_bandwidth() {
             assert!(seen.iter().any(near_enough), "bought {mbps}, measured {seen:?}");
         }
     }
+    pair.node.end().await;
+}
+
+/// A CHILD_SA is replaced under full load whenever it carried so many bytes, without a gap.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rekeying_under_load_leaves_no_gap() {
+    let Some(pair) = pair("pr", None).await else { return };
+    let engine = pair.node.engine();
+    let lifetime_bytes: u64 = 800_000_000;
+    for (place, peer) in [(Place(2), pair.far_peer()), (Place(1), pair.near_peer())] {
+        let mut tunnel = place.tunnel(&peer, place.0 == 1);
+        tunnel.esp.lifetime_bytes = Some(lifetime_bytes);
+        engine.apply(&Step::Update(Object::Tunnel(Box::new(tunnel)))).await.unwrap();
+    }
+    let key = Place(1).tunnel(&pair.near_peer(), true).key;
+    until_up(engine, &key).await;
+    let tcp = Protocol::Tcp { streams: 1 };
+    let measured = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 6, false).await.unwrap();
+    let seen = engine.observe(&Place(1).scope()).await.unwrap();
+    let status = &seen.tunnels[&key];
+    eprintln!("rekeyed every {lifetime_bytes} bytes: {measured:?}, now {} bytes", status.bytes_out);
+    let carried = measured.mbps * 1e6 / 8.0 * 6.0;
+    assert!(carried > 1.5 * lifetime_bytes as f64, "too slow to need rekeying: {measured:?}");
+    assert!(status.bytes_out < lifetime_bytes, "the CHILD_SA was never replaced: {status:?}");
+    // A gap of five milliseconds at each replacement would cost ten thousand.
+    assert!(measured.retransmits.is_some_and(|count| count < 2_500), "{measured:?}");
     pair.node.end().await;
 }
 

@@ -72,6 +72,8 @@ pub enum BrokerError {
     EngineStart,
     #[error("no interface for if_id {0}: the engine said why on standard error")]
     Interface(u32),
+    #[error("the interface of if_id {0} is in use by a policy or an SA")]
+    InUse(u32),
     #[error("the broker's thread is gone")]
     Gone,
 }
@@ -80,6 +82,7 @@ pub enum BrokerError {
 enum Ask {
     Listener(OwnedFd),
     Interface(u32, SyncSender<Option<String>>),
+    Remove(u32, SyncSender<Option<String>>),
     EnginePid(SyncSender<Option<u32>>),
     Flush,
     Stop,
@@ -158,6 +161,17 @@ impl Broker {
         self.ask(Ask::Interface(if_id, sender))?;
         let name = receiver.recv_timeout(Duration::from_secs(5)).map_err(|_| BrokerError::Gone)?;
         name.ok_or(BrokerError::Interface(if_id))
+    }
+
+    /// Removes the interface of an `if_id`.
+    ///
+    /// # Errors
+    /// [`BrokerError::InUse`] while a policy or an SA names it, [`BrokerError::Gone`].
+    pub fn remove_interface(&self, if_id: u32) -> Result<(), BrokerError> {
+        let (sender, receiver) = sync_channel(1);
+        self.ask(Ask::Remove(if_id, sender))?;
+        let removed = receiver.recv_timeout(Duration::from_secs(5)).map_err(|_| BrokerError::Gone)?;
+        removed.map(drop).ok_or(BrokerError::InUse(if_id))
     }
 
     /// Removes all SAs and policies: for a daemon that was killed, so that the next one finds nothing of it.

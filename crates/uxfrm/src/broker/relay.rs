@@ -1,11 +1,14 @@
 //! The broker's thread: one loop over the daemon's calls and messages, the engine's answers, and timers.
 
+mod lifecycle;
+
 use super::connection::Connection;
 use super::intercept::{self, Outcome};
 use super::journal::{self, Journal};
 use super::process::Engine;
 use super::{Ask, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
+use crate::engine::sockets::kept_prefix;
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::{self, message, seccomp};
 use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
@@ -95,7 +98,8 @@ pub(super) struct Relay {
     listeners: HashMap<u32, OwnedFd>,
     pending: HashMap<u32, Pending>,
     queued: VecDeque<(u32, Zeroizing<Vec<u8>>)>,
-    interface_asks: Vec<(u32, SyncSender<Option<String>>)>,
+    /// Which interface is to come ([`Kind::Interface`]) or go ([`Kind::Remove`]), and who wants to know.
+    interface_asks: Vec<(Kind, u32, SyncSender<Option<String>>)>,
     next_id: u32,
     stop: bool,
 }
@@ -213,16 +217,19 @@ impl Relay {
                 }
                 Ask::Listener(source) => self.add_source(source)?,
                 Ask::Flush => self.flush(),
-                Ask::Interface(if_id, reply) => {
-                    self.interface_asks.push((if_id, reply));
-                    if let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) {
-                        // Where the engine is dead, the next one is asked again.
-                        let _ = link::send(engine.link.as_fd(), Kind::Interface, if_id, &[], None, false);
-                    }
-                }
+                Ask::Interface(if_id, reply) => self.ask_interface(Kind::Interface, if_id, reply),
+                Ask::Remove(if_id, reply) => self.ask_interface(Kind::Remove, if_id, reply),
             }
         }
         Ok(())
+    }
+
+    fn ask_interface(&mut self, kind: Kind, if_id: u32, reply: SyncSender<Option<String>>) {
+        self.interface_asks.push((kind, if_id, reply));
+        if let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) {
+            // Where the engine is dead, the next one is asked again.
+            let _ = link::send(engine.link.as_fd(), kind, if_id, &[], None, false);
+        }
     }
 
     /// A process that was prepared by `intercept` sends its listener; the end of the source means no more will come.
@@ -318,11 +325,16 @@ impl Relay {
                         self.kept.insert(String::from_utf8_lossy(message.body).into_owned(), descriptor);
                     }
                 }
-                Kind::Interface => {
+                Kind::Interface | Kind::Remove => {
+                    let (kind, if_id) = (message.kind, message.number);
                     let name = String::from_utf8_lossy(message.body).into_owned();
                     let name = (!name.is_empty()).then_some(name);
-                    let if_id = message.number;
-                    for (_, reply) in self.interface_asks.extract_if(.., |(asked, _)| *asked == if_id) {
+                    if kind == Kind::Remove && name.is_some() {
+                        let prefix = kept_prefix(if_id);
+                        self.kept.retain(|kept, _| !kept.starts_with(&prefix));
+                    }
+                    let asked = |(k, id, _): &mut (Kind, u32, _)| *k == kind && *id == if_id;
+                    for (_, _, reply) in self.interface_asks.extract_if(.., asked) {
                         let _ = reply.try_send(name.clone());
                     }
                 }
@@ -350,115 +362,6 @@ impl Relay {
         let Some(pending) = self.pending.remove(&number) else { return };
         if let (Some(request), false) = (pending.journal, pending.failed) {
             self.journal.accepted(&request);
-        }
-    }
-
-    /// A new engine serves: it gets the policies, the interfaces that were asked for, and what waited.
-    fn engine_ready(&mut self) {
-        let Some(engine) = &mut self.engine else { return };
-        engine.ready = true;
-        let link = engine.link.as_fd();
-        // Errors mean that it died again, which the link's end will say.
-        for request in self.journal.requests() {
-            let _ = link::send(link, Kind::Request, 0, request, None, true);
-        }
-        for (if_id, _) in &self.interface_asks {
-            let _ = link::send(link, Kind::Interface, *if_id, &[], None, true);
-        }
-        for (number, request) in self.queued.drain(..) {
-            if self.pending.contains_key(&number) {
-                let _ = link::send(link, Kind::Request, number, &request, None, true);
-            }
-        }
-        match self.ready.take() {
-            Some(ready) => drop(ready.try_send(())),
-            None => self.recover(),
-        }
-    }
-
-    fn recover(&self) {
-        let Some(path) = self.config.vici.clone() else { return };
-        let work = move || match recovery::rekey_all(&path) {
-            Ok(count) => tracing::info!(count, "CHILD_SAs are rekeyed after the engine was replaced"),
-            Err(error) => tracing::error!(%error, "cannot rekey CHILD_SAs after the engine was replaced"),
-        };
-        let thread = std::thread::Builder::new().name("uxfrm-recovery".into()).stack_size(256 * 1024);
-        if let Err(error) = thread.spawn(work) {
-            tracing::error!(%error, "cannot start recovery");
-        }
-    }
-
-    /// Answers what the dead engine left unanswered, and plans the next one.
-    fn engine_gone(&mut self) {
-        self.engine = None;
-        self.ping_pending = None;
-        let waiting: Vec<_> = self.queued.iter().map(|(number, _)| *number).collect();
-        let lost: Vec<_> = self.pending.keys().copied().filter(|n| !waiting.contains(n)).collect();
-        lost.into_iter().for_each(|number| self.fail(number));
-        if self.engine_since.elapsed() > STABLE {
-            self.backoff = FIRST_BACKOFF;
-        }
-        self.restart_at = Some(Instant::now() + self.backoff);
-        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
-    }
-
-    fn fail(&mut self, number: u32) {
-        let Some(pending) = self.pending.remove(&number) else { return };
-        if let Some(connection) = self.connections.get(&pending.connection) {
-            connection.deliver(&mut wire::error_message(pending.header, libc::ETIMEDOUT));
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        let requests = self.pending.values().map(|p| p.since + self.config.request_timeout).min();
-        let running = self.engine.as_ref().filter(|engine| engine.ready);
-        let ping = running.map(|_| match self.ping_pending {
-            Some(since) => since + self.config.hang_timeout,
-            None => self.last_ping + self.config.ping_interval,
-        });
-        [requests, ping, self.restart_at].into_iter().flatten().min()
-    }
-
-    fn run_timers(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        if self.restart_at.is_some_and(|at| now >= at) {
-            self.start_engine();
-        }
-        let late: Vec<_> = self
-            .pending
-            .iter()
-            .filter(|(_, p)| now >= p.since + self.config.request_timeout)
-            .map(|(number, _)| *number)
-            .collect();
-        let hung = !late.is_empty() && self.ping_pending.is_none();
-        late.into_iter().for_each(|number| self.fail(number));
-        let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) else { return Ok(()) };
-        if self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout) {
-            tracing::error!(pid = engine.pid(), "the engine hangs: it is killed");
-            self.engine_gone();
-        } else if self.ping_pending.is_none() && (hung || now >= self.last_ping + self.config.ping_interval) {
-            self.last_ping = now;
-            self.ping_pending = Some(now);
-            // A full link counts as no answer.
-            let _ = link::send(engine.link.as_fd(), Kind::Ping, 0, &[], None, false);
-        }
-        Ok(())
-    }
-
-    fn start_engine(&mut self) {
-        self.restart_at = None;
-        self.engine_starts += 1;
-        self.engine_since = Instant::now();
-        let started = Engine::start(&self.config, &self.kept).and_then(|engine| {
-            self.epoll.add(engine.link.as_fd(), Token::Engine.encode())?;
-            Ok(engine)
-        });
-        match started {
-            Ok(engine) => self.engine = Some(engine),
-            Err(error) => {
-                tracing::error!(%error, "cannot start an engine");
-                self.engine_gone();
-            }
         }
     }
 }

@@ -89,6 +89,9 @@ impl ReceiveWorker {
                 idle = false;
                 if *token == WAKE {
                     sys::clear(shared.wake(thread));
+                    // Lets go of interfaces that went.
+                    shared.refresh(&mut self.cached);
+                    self.interfaces_changed();
                 } else if let Some((Some(socket), kind)) = sources.get(*token as usize) {
                     dirty = true;
                     self.drain(socket, *kind);
@@ -101,17 +104,21 @@ impl ReceiveWorker {
         }
     }
 
+    fn interfaces_changed(&mut self) {
+        let mut queues = self.cached.picture.interfaces.values().flat_map(|i| &i.queues);
+        self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
+    }
+
     /// Takes what waits on a socket. Errors that ICMP messages left on it are taken off and mean nothing here.
     fn drain(&mut self, socket: &std::os::fd::OwnedFd, kind: Kind) {
         for _ in 0..BUDGET {
-            let (received, count) = match self.receiver.receive(socket.as_fd()) {
+            let (received, count, more) = match self.receiver.receive(socket.as_fd()) {
                 Ok(batch) => batch,
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
                 Err(_) => continue,
             };
             if self.shared.refresh(&mut self.cached) {
-                let mut queues = self.cached.picture.interfaces.values().flat_map(|i| &i.queues);
-                self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
+                self.interfaces_changed();
             }
             self.opener.now = sys::unix_seconds();
             let counters = &self.shared.counters;
@@ -123,7 +130,7 @@ impl ReceiveWorker {
                 self.opener.datagram(&self.shared, view, region, datagram, kind, &mut writer);
             }
             self.opener.coalescer.flush(region, &mut writer);
-            if count < received.len() {
+            if !more {
                 return;
             }
         }
@@ -227,6 +234,9 @@ impl Opener {
 /// Checks, decrypts and strips one ESP packet in place.
 fn open_packet(state: &SaView, packet: &mut [u8]) -> Result<(Range<usize>, u8), crate::esp::EspError> {
     let association = &state.association;
+    if association.is_used_up() {
+        return Err(crate::esp::EspError::Exhausted);
+    }
     let low = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
     // Uncontended: one worker serves an SPI, and the control thread looks in a few times a minute.
     let mut replay = association.replay.lock().unwrap_or_else(PoisonError::into_inner);

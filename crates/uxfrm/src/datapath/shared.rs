@@ -82,9 +82,16 @@ impl Shared {
 
     /// Adds or replaces an interface and wakes the workers, which watch its queues from then on.
     pub fn add_interface(&self, interface: Interface) {
-        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-        picture.interfaces.insert(interface.if_id, Arc::new(interface));
-        drop(picture);
+        self.change_interfaces(|interfaces| drop(interfaces.insert(interface.if_id, Arc::new(interface))));
+    }
+
+    /// Takes an interface away and wakes the workers, which close its queues.
+    pub fn remove_interface(&self, if_id: u32) {
+        self.change_interfaces(|interfaces| drop(interfaces.remove(&if_id)));
+    }
+
+    fn change_interfaces(&self, change: impl FnOnce(&mut HashMap<u32, Arc<Interface>>)) {
+        change(&mut self.picture.lock().unwrap_or_else(PoisonError::into_inner).interfaces);
         self.generation.fetch_add(1, Ordering::Release);
         self.wakes.iter().for_each(sys::signal);
     }

@@ -21,6 +21,7 @@ use crate::sys;
 use crate::sys::region::Region;
 use crate::sys::tun::VNET_HEADER_LEN;
 use crate::sys::wait::Waiter;
+use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -60,7 +61,8 @@ impl Transmitter {
     pub fn run(mut self, thread: usize) -> std::io::Result<()> {
         let mut waiter = Waiter::new();
         waiter.add(self.shared.wake(thread).as_fd(), WAKE)?;
-        let mut watched = std::collections::HashSet::new();
+        // Keeps the queues open for as long as they are watched.
+        let mut watched: HashMap<u32, Arc<Interface>> = HashMap::new();
         let mut dirty = false;
         loop {
             let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
@@ -74,23 +76,37 @@ impl Transmitter {
             for token in ready {
                 if token == WAKE {
                     sys::clear(self.shared.wake(thread));
-                    for (if_id, interface) in &self.cached.picture.interfaces {
-                        if watched.insert(*if_id) {
-                            waiter.add(interface.queues[self.worker].fd.as_fd(), u64::from(*if_id))?;
-                        }
-                    }
+                    self.watch(&mut waiter, &mut watched)?;
                     continue;
                 }
                 let if_id = token as u32;
-                let Some(interface) = self.cached.picture.interfaces.get(&if_id).cloned() else { continue };
+                let Some(interface) = watched.get(&if_id).cloned() else { continue };
                 dirty = true;
                 if self.drain(&interface).is_err() {
                     // The interface was deleted: its queue is dead, and would be reported as ready for ever.
                     waiter.remove(interface.queues[self.worker].fd.as_fd());
-                    watched.remove(&if_id);
                 }
             }
         }
+    }
+
+    /// Watches the interfaces that came, and forgets those that went.
+    fn watch(&self, waiter: &mut Waiter, watched: &mut HashMap<u32, Arc<Interface>>) -> std::io::Result<()> {
+        let current = &self.cached.picture.interfaces;
+        watched.retain(|if_id, interface| {
+            let stays = current.get(if_id).is_some_and(|now| Arc::ptr_eq(now, interface));
+            if !stays {
+                waiter.remove(interface.queues[self.worker].fd.as_fd());
+            }
+            stays
+        });
+        for (if_id, interface) in current {
+            if !watched.contains_key(if_id) {
+                waiter.add(interface.queues[self.worker].fd.as_fd(), u64::from(*if_id))?;
+                watched.insert(*if_id, interface.clone());
+            }
+        }
+        Ok(())
     }
 
     /// Sends what waits on an interface.
@@ -127,7 +143,9 @@ impl Transmitter {
             return add(&counters.no_policy, 1);
         }
         let Some(state) = &policy.state else {
-            self.shared.notifier.send(Notice::Acquire { policy_index: policy.index, flow: packet.flow });
+            if policy.usage.may_acquire(sys::monotonic_ms()) {
+                self.shared.notifier.send(Notice::Acquire { policy_index: policy.index, flow: packet.flow });
+            }
             return add(&counters.no_state, 1);
         };
         if !state.selector.matches(&packet.flow) {

@@ -13,9 +13,9 @@ use crate::sys;
 use crate::sys::epoll::Epoll;
 use crate::xfrm::event::Event;
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -24,6 +24,9 @@ use zeroize::Zeroize;
 const LINK: u64 = 0;
 const NOTICES: u64 = 1;
 const STATS: u64 = 2;
+const EVENTS: u64 = 3;
+/// Programs that may follow events at a time.
+const MAX_WATCHERS: usize = 16;
 
 /// The control thread's state.
 pub struct Control {
@@ -36,6 +39,8 @@ pub struct Control {
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
     stats: Option<UnixListener>,
+    events: Option<UnixListener>,
+    watchers: Vec<UnixStream>,
 }
 
 fn clock() -> Clock {
@@ -71,6 +76,8 @@ impl Control {
         let interfaces = kept.kept_interfaces();
         let kept = kept.descriptors;
         let stats = config.stats.as_ref().map(|path| report::listen(path)).transpose()?;
+        let events =
+            config.stats.as_ref().map(|path| report::listen(&report::events_path(path))).transpose()?;
         let mut this = Self {
             link,
             config,
@@ -80,6 +87,8 @@ impl Control {
             interfaces: HashSet::new(),
             kept,
             stats,
+            events,
+            watchers: Vec::new(),
         };
         for if_id in interfaces {
             this.ensure_interface(if_id)?;
@@ -113,6 +122,9 @@ impl Control {
         if let Some(stats) = &self.stats {
             epoll.add(stats.as_fd(), STATS)?;
         }
+        if let Some(events) = &self.events {
+            epoll.add(events.as_fd(), EVENTS)?;
+        }
         link::send(self.link.as_fd(), Kind::Ready, 0, &[], None, true)?;
         let mut buffer = Buffer::new();
         let mut deadline: Option<u64> = None;
@@ -126,6 +138,7 @@ impl Control {
                         result => result?,
                     },
                     NOTICES => self.serve_notices()?,
+                    EVENTS => self.serve_watcher(),
                     _ => self.serve_stats(),
                 }
             }
@@ -165,10 +178,28 @@ impl Control {
                     };
                     link::send(self.link.as_fd(), Kind::Interface, if_id, name.as_bytes(), None, true)?;
                 }
+                Kind::Remove => {
+                    let if_id = message.number;
+                    drop(message);
+                    let removed = self.remove_interface(if_id);
+                    let body: &[u8] = if removed { b"gone" } else { b"" };
+                    link::send(self.link.as_fd(), Kind::Remove, if_id, body, None, true)?;
+                }
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
         Ok(())
+    }
+
+    /// Lets an interface go that no policy and no SA names. It disappears when the last worker has closed its queue.
+    fn remove_interface(&mut self, if_id: u32) -> bool {
+        if self.database.if_ids().contains(&if_id) {
+            return false;
+        }
+        self.shared.remove_interface(if_id);
+        self.interfaces.remove(&if_id);
+        self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
+        true
     }
 
     fn ensure_interface(&mut self, if_id: u32) -> io::Result<()> {
@@ -204,7 +235,9 @@ impl Control {
                     changed |= limit == crate::datapath::association::LimitReached::Hard;
                     self.database.limit_reached(&id, limit)
                 }
-                Notice::Mapping { id, source, port } => self.database.mapping_changed(&id, source, port),
+                Notice::Mapping { id, source, port } => {
+                    self.database.mapping_changed(&id, source, port, clock())
+                }
                 Notice::Acquire { policy_index, flow } => self.database.acquire(policy_index, &flow, clock()),
             };
             events.extend(event);
@@ -213,8 +246,20 @@ impl Control {
         self.send_events(events)
     }
 
-    fn send_events(&self, events: Vec<Event>) -> io::Result<()> {
+    fn serve_watcher(&mut self) {
+        let Some((stream, _)) = self.events.as_ref().and_then(|events| events.accept().ok()) else { return };
+        if self.watchers.len() < MAX_WATCHERS && stream.set_nonblocking(true).is_ok() {
+            self.watchers.push(stream);
+        }
+    }
+
+    fn send_events(&mut self, events: Vec<Event>) -> io::Result<()> {
         for event in events {
+            if !self.watchers.is_empty() {
+                let line = report::event_line(&event, sys::unix_seconds());
+                // One that went away or does not read is forgotten.
+                self.watchers.retain(|watcher| (&*watcher).write_all(line.as_bytes()).is_ok());
+            }
             link::send(self.link.as_fd(), Kind::Event, event.group, &event.message, None, true)?;
         }
         Ok(())
@@ -235,6 +280,7 @@ impl Control {
 fn spawn(name: String, work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     let label = name.clone();
     thread::Builder::new().name(name).stack_size(WORKER_STACK_LEN).spawn(move || {
+        sys::prefer_this_thread();
         // A worker that ends would leave the engine half dead: end it whole, and the broker starts another.
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         eprintln!("{}: {label} ended: {:?}", super::ENGINE_NAME, result.map_err(|_| "panic"));

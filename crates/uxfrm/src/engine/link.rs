@@ -29,12 +29,15 @@ pub enum Kind {
     /// Broker to engine: `number` is an `if_id` that must have an interface. Engine to broker: it has (body: its name) or
     /// not (empty).
     Interface = 8,
+    /// Broker to engine: the interface of `if_id` `number` is not needed any more. Engine to broker: it is let go (body not
+    /// empty), or still in use.
+    Remove = 9,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface]
+        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

@@ -2,12 +2,15 @@
 
 use crate::database::Database;
 use crate::datapath::Shared;
-use crate::xfrm::state::SaId;
+use crate::xfrm::constants::{EXPIRE, MAPPING, XFRMA_IF_ID};
+use crate::xfrm::event::Event;
+use crate::xfrm::state::{SaId, SaInfo};
+use crate::xfrm::wire::{self, Reader};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -27,6 +30,49 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
+}
+
+/// Where events are followed: beside the statistics, one JSON object a line.
+pub fn events_path(stats: &Path) -> PathBuf {
+    let mut path = stats.as_os_str().to_owned();
+    path.push(".events");
+    path.into()
+}
+
+/// An event as a line of JSON.
+pub fn event_line(event: &Event, now: u64) -> String {
+    let mut object = serde_json::Map::new();
+    object.insert("time".into(), now.into());
+    let mut text = |key: &str, value: String| object.insert(key.into(), value.into());
+    for message in wire::messages(&event.message) {
+        let mut reader = Reader::new(message.payload);
+        match message.header.kind {
+            EXPIRE => {
+                let Ok(info) = SaInfo::read(&mut reader) else { continue };
+                let hard = reader.u64().is_ok_and(|hard| hard.to_ne_bytes()[0] != 0);
+                text("event", if hard { "expire-hard" } else { "expire-soft" }.into());
+                text("spi", format!("{:08x}", info.id.spi));
+                text("destination", info.id.destination.to_string());
+            }
+            MAPPING => {
+                let Ok(id) = SaId::read(&mut reader) else { continue };
+                text("event", "mapping".into());
+                text("spi", format!("{:08x}", id.spi));
+                text("destination", id.destination.to_string());
+            }
+            _ => {
+                text("event", "acquire".into());
+                // `xfrm_user_acquire`, then its attributes.
+                if reader.skip(280).is_err() {
+                    continue;
+                }
+            }
+        }
+        for (_, value) in wire::attributes(reader.rest()).filter(|(kind, _)| *kind == XFRMA_IF_ID) {
+            text("if_id", Reader::new(value).u32().unwrap_or(0).to_string());
+        }
+    }
+    serde_json::Value::Object(object).to_string() + "\n"
 }
 
 struct SaReport {

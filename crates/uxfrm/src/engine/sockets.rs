@@ -10,6 +10,11 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// What the names of an interface's kept queues begin with.
+pub fn kept_prefix(if_id: u32) -> String {
+    format!("tun-{if_id}-")
+}
+
 /// Descriptors that the broker kept, by name.
 pub struct Kept<'a> {
     pub descriptors: HashMap<String, OwnedFd>,
@@ -83,12 +88,12 @@ impl Kept<'_> {
     /// # Errors
     /// TUN not permitted, a bad name, or the name is taken.
     pub fn interface(&mut self, if_id: u32, config: &EngineConfig) -> io::Result<Interface> {
-        let name = config.name_of(if_id);
+        let (name, workers) = (config.name_of(if_id), config.worker_count());
         let mut queues = Vec::new();
         let mut udp_segmentation = true;
-        for index in 0..config.worker_count() {
-            let fd = self.take_or(&format!("tun-{if_id}-{index}"), || {
-                let queue = tun::open_queue(&name)?;
+        for index in 0..workers {
+            let fd = self.take_or(&format!("{}{index}", kept_prefix(if_id)), || {
+                let queue = tun::open_queue(&name, workers > 1)?;
                 udp_segmentation = queue.udp_segmentation;
                 Ok(queue.fd)
             })?;

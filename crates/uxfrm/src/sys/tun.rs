@@ -36,18 +36,20 @@ fn request(name: &str) -> io::Result<libc::ifreq> {
     Ok(request)
 }
 
-/// Opens one more queue of the interface `name` in this thread's namespace, creating the interface if need be.
+/// Opens one more queue of the interface `name` in this thread's namespace, creating the interface if need be. `shared`
+/// says that there will be several: the kernel then makes 256 transmit queues, with megabytes of queueing disciplines.
 ///
 /// # Errors
 /// `/dev/net/tun` missing or not permitted, a bad name, or an interface of another kind with that name.
-pub fn open_queue(name: &str) -> io::Result<Queue> {
+pub fn open_queue(name: &str, shared: bool) -> io::Result<Queue> {
     let path = c"/dev/net/tun";
     let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC;
     // SAFETY: a C string.
     let fd = owned(unsafe { libc::open(path.as_ptr(), flags) })?;
     let mut request = request(name)?;
-    let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_MULTI_QUEUE;
-    request.ifr_ifru.ifru_flags = flags as i16;
+    let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
+    let several = if shared { libc::IFF_MULTI_QUEUE } else { 0 };
+    request.ifr_ifru.ifru_flags = (flags | several) as i16;
     // SAFETY: TUNSETIFF takes an ifreq, which lives over the call.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETIFF, &mut request) })?;
     let offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;

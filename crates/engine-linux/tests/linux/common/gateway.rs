@@ -84,12 +84,12 @@ impl Place {
         .await;
     }
 
-    /// A tunnel to a peer, and the route of the network that leads to it.
-    pub async fn connect(self, engine: &LinuxEngine, peer: &Peer<'_>, initiate: bool) -> TunnelKey {
+    /// A tunnel to a peer.
+    pub fn tunnel(self, peer: &Peer<'_>, initiate: bool) -> Tunnel {
         let key =
             TunnelKey { instance: self.instance(), connection: ConnectionKey::new(peer.connection).unwrap() };
-        let tunnel = Tunnel {
-            key: key.clone(),
+        Tunnel {
+            key,
             if_id: peer.if_id,
             remote: Some(peer.address.parse().unwrap()),
             local_id: self.public_ip(),
@@ -104,7 +104,13 @@ impl Place {
             initiate,
             routes: vec![peer.cidr.parse().unwrap()],
             inner_address: None,
-        };
+        }
+    }
+
+    /// Makes a tunnel to a peer, and the route of the network that leads to it.
+    pub async fn connect(self, engine: &LinuxEngine, peer: &Peer<'_>, initiate: bool) -> TunnelKey {
+        let tunnel = self.tunnel(peer, initiate);
+        let key = tunnel.key.clone();
         engine.apply(&Step::Create(Object::Tunnel(Box::new(tunnel)))).await.expect("tunnel");
         let route = Route {
             key: RouteKey {

@@ -1,0 +1,66 @@
+//! The library's own face: interfaces that come and go with a broker, in a namespace of their own. Needs root.
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+use support::until;
+use uxfrm::broker::{Broker, BrokerConfig};
+
+/// The test's program starts itself again as an engine, so it has its own `main`.
+fn main() {
+    uxfrm::engine::child_entry();
+    if let Some(reason) = support::unavailable() {
+        println!("SKIPPED: {reason}");
+        return;
+    }
+    // SAFETY: no pointers; the process has one thread.
+    assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
+    interfaces_come_and_go();
+    they_survive_the_engine();
+    a_taken_port_is_an_error();
+    println!("interfaces: ok");
+}
+
+fn exists(name: &str) -> bool {
+    Command::new("ip").args(["link", "show", name]).output().unwrap().status.success()
+}
+
+fn interfaces_come_and_go() {
+    let broker = Broker::start(BrokerConfig::default()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(broker.ensure_interface(9).unwrap(), "ipsec9");
+        assert_eq!(broker.ensure_interface(10).unwrap(), "ipsec10");
+        assert!(exists("ipsec9") && exists("ipsec10"));
+        broker.remove_interface(9).unwrap();
+        until("the interface to go", Duration::from_secs(2), || !exists("ipsec9"));
+        assert!(exists("ipsec10"));
+    }
+    drop(broker);
+    assert!(!exists("ipsec10"), "interfaces end with the broker");
+}
+
+fn they_survive_the_engine() {
+    let broker = Broker::start(BrokerConfig::default()).unwrap();
+    broker.ensure_interface(11).unwrap();
+    let show = || {
+        String::from_utf8(Command::new("ip").args(["-o", "link", "show", "ipsec11"]).output().unwrap().stdout)
+    };
+    let before = show().unwrap();
+    let engine = broker.engine_pid().unwrap();
+    // SAFETY: a process that this test's broker has started.
+    unsafe { libc::kill(engine as i32, libc::SIGKILL) };
+    until("another engine", Duration::from_secs(2), || broker.engine_pid().is_some_and(|pid| pid != engine));
+    assert_eq!(broker.ensure_interface(11).unwrap(), "ipsec11");
+    assert_eq!(show().unwrap(), before, "the same interface");
+}
+
+fn a_taken_port_is_an_error() {
+    let _first = Broker::start(BrokerConfig::default()).unwrap();
+    // Sharing needs the same user, which a second engine is; a foreign socket without SO_REUSEPORT is refused.
+    let taken = std::net::UdpSocket::bind("0.0.0.0:4600").unwrap();
+    let mut config = BrokerConfig::default();
+    config.engine.port = 4600;
+    assert!(Broker::start(config).is_err(), "the port is taken");
+    drop(taken);
+}
