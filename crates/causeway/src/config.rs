@@ -126,7 +126,8 @@ impl Config {
     /// The settings, with the defaults of the dialects.
     ///
     /// # Errors
-    /// When a region list names no dialect.
+    /// When a region list names no dialect, a region has no zone, or the pools are not IPv4 ranges apart from each
+    /// other.
     pub fn settings(&self, dialects: &[Arc<dyn Dialect>]) -> anyhow::Result<Settings> {
         let mut settings = Settings::default();
         for dialect in dialects {
@@ -138,10 +139,16 @@ impl Config {
                 let names: Vec<String> = dialects.iter().map(|dialect| dialect.id().to_string()).collect();
                 bail!("[[regions.{name}]]: there is no such API; there are {}", names.join(" and "));
             };
+            for region in regions.iter().filter(|region| region.zones.is_empty()) {
+                bail!("[[regions.{name}]]: region {} needs at least one zone", region.id);
+            }
             *known = regions.iter().map(RegionConfig::settings).collect();
         }
         settings.public_pools = match &self.public_pools {
-            Some(pools) => pools.clone(),
+            Some(pools) => {
+                check_pools(pools)?;
+                pools.clone()
+            }
             None => DEFAULT_POOLS.iter().filter_map(|pool| pool.parse().ok()).collect(),
         };
         let development = AccountConfig {
@@ -190,6 +197,20 @@ impl Config {
     }
 }
 
+/// Two pools with an address in common would give it out twice; gateways have IPv4 addresses.
+fn check_pools(pools: &[IpNet]) -> anyhow::Result<()> {
+    for (place, pool) in pools.iter().enumerate() {
+        if !matches!(pool, IpNet::V4(_)) {
+            bail!("public_pools: {pool} is no IPv4 range");
+        }
+        let mut others = pools.iter().take(place);
+        if let Some(other) = others.find(|other| other.contains(pool) || pool.contains(*other)) {
+            bail!("public_pools: {pool} and {other} have addresses in common");
+        }
+    }
+    Ok(())
+}
+
 impl RegionConfig {
     fn settings(&self) -> RegionSettings {
         let name = if self.name.is_empty() { self.id.clone() } else { self.name.clone() };
@@ -234,6 +255,19 @@ mod tests {
             "{ id = \"a\", secret = \"s\" }, { id = \"a\", secret = \"t\" }",
         ] {
             assert!(keyring(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn pools_are_ipv4_and_apart() {
+        let check = |pools: &[&str]| {
+            check_pools(&pools.iter().map(|pool| pool.parse().unwrap()).collect::<Vec<IpNet>>())
+        };
+        assert!(check(&["198.51.100.0/24", "203.0.113.0/24"]).is_ok());
+        assert!(check(DEFAULT_POOLS).is_ok());
+        for wrong in [&["2001:db8::/32"][..], &["10.0.0.0/8", "10.1.0.0/16"], &["10.1.0.0/16", "10.0.0.0/8"]]
+        {
+            assert!(check(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -15,6 +15,7 @@ use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
 use clap::ValueEnum;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
@@ -83,6 +84,8 @@ pub fn dialects() -> Vec<Arc<dyn Dialect>> {
 }
 
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    // First of all: whoever stops the service while it starts gets an orderly end as well.
+    let mut signals = StopSignals::listen()?;
     let config = Config::read(arguments.config.as_deref())?;
     let settings = Arc::new(config.settings(&dialects())?);
     let store = SqliteStore::open(&arguments.data_dir).context("opening the store")?;
@@ -132,7 +135,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     fronts.spawn(control::serve(control, stopped));
     announce(address, tls_address, info.name, &key)?;
 
-    let ended = run_until_stop(&mut reconciler).await;
+    let ended = run_until_stop(&mut signals, &mut reconciler).await;
     let _ = stop.send(true);
     while fronts.join_next().await.is_some() {}
     if ended.is_ok() {
@@ -148,9 +151,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// Waits until the service is told to stop, or can't go on.
-async fn run_until_stop(reconciler: &mut JoinHandle<()>) -> anyhow::Result<()> {
+async fn run_until_stop(signals: &mut StopSignals, reconciler: &mut JoinHandle<()>) -> anyhow::Result<()> {
     tokio::select! {
-        result = wait_for_stop() => result,
+        () = signals.wait() => Ok(()),
         // It runs until it is told to stop. Without it every answer would speak of a data plane that nobody looks at.
         ended = reconciler => Err(anyhow::anyhow!("the reconciler ended: {ended:?}")),
     }
@@ -194,11 +197,21 @@ fn announce(
     Ok(())
 }
 
-async fn wait_for_stop() -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result?,
-        _ = terminate.recv() => {}
+/// The signals that end the service. From the moment they are listened to they end nothing by themselves.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! What a dialect reads from the transport before it looks at the action.
 
+use std::fmt;
+
 use crate::params::Params;
 
 /// The outside of a request: who claims to ask for what, and what the claim is signed with.
-#[derive(Clone, Debug)]
+///
+/// Its `Debug` shows no parameter and no text that was signed: they may hold pre-shared keys.
+#[derive(Clone)]
 pub struct Envelope {
     /// The product (service) addressed, in lower case, such as `vpc`.
     pub service: String,
@@ -33,8 +37,20 @@ pub struct Envelope {
     pub params: Params,
 }
 
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("service", &self.service)
+            .field("action", &self.action)
+            .field("region", &self.region)
+            .field("access_key", &self.access_key)
+            .field("timestamp_s", &self.timestamp_s)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A signature and what it covers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Signing {
     /// The dialect's word for the scheme, such as `ACS3-HMAC-SHA256`.
     pub scheme: &'static str,
@@ -44,6 +60,12 @@ pub struct Signing {
     pub scope: Vec<String>,
     /// The signature as sent.
     pub signature: String,
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signing").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
 }
 
 /// How much of a request could be read when it failed, so that the refusal takes the wanted form.
@@ -59,4 +81,39 @@ pub struct Manner {
     pub host: String,
     /// The language wanted.
     pub language: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+
+    #[test]
+    fn debug_shows_no_parameter_and_no_signed_text() {
+        let signing = Signing { strings_to_sign: vec!["hunter2".into()], ..Signing::default() };
+        let envelope = Envelope {
+            service: "vpc".into(),
+            action: "CreateVpnConnection".into(),
+            version: String::new(),
+            region: String::new(),
+            access_key: "id".into(),
+            session_token: None,
+            timestamp_s: 0,
+            nonce: None,
+            signing,
+            wants_xml: false,
+            language: String::new(),
+            host: String::new(),
+            params: Params::from_pairs([("Psk", "hunter2")]).unwrap(),
+        };
+        let request = Request {
+            method: "POST".into(),
+            path: "/".into(),
+            query: "Psk=hunter2".into(),
+            headers: Vec::new(),
+            body: "Psk=hunter2".into(),
+        };
+        let shown = format!("{envelope:?} {:?} {request:?}", envelope.signing);
+        assert!(shown.contains("CreateVpnConnection") && !shown.contains("hunter2"), "{shown}");
+    }
 }

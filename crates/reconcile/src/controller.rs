@@ -21,6 +21,8 @@ use crate::reconciler::{Reconciler, Settled, Trouble};
 const RUNS_MAX: usize = 32;
 /// How long one run may take: a step that hangs must not keep its item, and one of the places, for ever.
 const RUN_TIME_MAX: Duration = Duration::from_secs(120);
+/// Client tokens that one transaction forgets at most; more wait for the next look at everything.
+const TOKENS_FORGOTTEN_MAX: usize = 10_000;
 /// How often everything is looked at, whatever the events said.
 const SAFETY_NET: Duration = Duration::from_secs(300);
 
@@ -141,7 +143,7 @@ impl Controller {
 
     fn engine_changed(&mut self, scope: &Scope) {
         if let Some(item) = Item::of_scope(scope) {
-            self.queue.wake(item);
+            self.queue.hear(item);
         }
     }
 
@@ -182,9 +184,10 @@ impl Controller {
                 self.queue.wake(Item::Network(network));
             }
             Ok(Settled::Later) => self.queue.unsettled(item, now),
+            Ok(Settled::Failed) => self.queue.failed(item, now),
             Err(trouble) => {
                 tracing::warn!(scope = %item.scope(), %trouble, "a reconciler run broke off");
-                self.queue.unsettled(item, now);
+                self.queue.failed(item, now);
             }
         }
     }
@@ -207,7 +210,7 @@ fn over_tokens(view: &View, now: Millis) -> Vec<Write> {
         Record::Token(token) if now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS => Some(token.id.key()),
         _ => None,
     });
-    tokens.map(Write::Delete).collect()
+    tokens.map(Write::Delete).take(TOKENS_FORGOTTEN_MAX).collect()
 }
 
 /// The items that a change of a record concerns.

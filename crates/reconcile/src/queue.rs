@@ -9,6 +9,8 @@ use crate::keys::Item;
 /// The first pause before an unsettled item is looked at again; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Failed runs in a row after which an item waits out its pauses, whatever the data plane says.
+const FAILURES_MAX: u32 = 8;
 
 /// See the module. Plain data: the loop around it does the waiting.
 #[derive(Debug, Default)]
@@ -17,8 +19,10 @@ pub(crate) struct Queue {
     queued: HashSet<Item>,
     running: HashSet<Item>,
     dirty_while_running: HashSet<Item>,
+    heard_while_running: HashSet<Item>,
     later: HashMap<Item, Instant>,
     pauses: HashMap<Item, Duration>,
+    failures: HashMap<Item, u32>,
 }
 
 impl Queue {
@@ -32,6 +36,20 @@ impl Queue {
         }
     }
 
+    /// The data plane says that the item may have changed. What is heard of an item that keeps failing may be its own
+    /// failures: then its pause goes on, or it would be tried as fast as it can fail.
+    pub fn hear(&mut self, item: Item) {
+        if self.running.contains(&item) {
+            self.heard_while_running.insert(item);
+        } else if !(self.keeps_failing(item) && self.later.contains_key(&item)) {
+            self.wake(item);
+        }
+    }
+
+    fn keeps_failing(&self, item: Item) -> bool {
+        self.failures.get(&item).is_some_and(|count| *count >= FAILURES_MAX)
+    }
+
     /// Takes the next item to look at.
     pub fn start(&mut self) -> Option<Item> {
         let item = self.ready.pop_front()?;
@@ -43,11 +61,25 @@ impl Queue {
     /// The run of an item ended and left nothing to do.
     pub fn settled(&mut self, item: Item) {
         self.pauses.remove(&item);
+        self.failures.remove(&item);
         self.finish(item);
     }
 
-    /// The run of an item ended and wants to be repeated after a pause, if no event comes before.
+    /// The run of an item ended, and something of it is under way: it is repeated after a pause, if no event comes
+    /// before.
     pub fn unsettled(&mut self, item: Item, now: Instant) {
+        self.failures.remove(&item);
+        self.repeat(item, now);
+    }
+
+    /// The run of an item failed: it is repeated after a pause.
+    pub fn failed(&mut self, item: Item, now: Instant) {
+        let count = self.failures.entry(item).or_default();
+        *count = count.saturating_add(1);
+        self.repeat(item, now);
+    }
+
+    fn repeat(&mut self, item: Item, now: Instant) {
         let pause = self
             .pauses
             .entry(item)
@@ -59,7 +91,8 @@ impl Queue {
 
     fn finish(&mut self, item: Item) {
         self.running.remove(&item);
-        if self.dirty_while_running.remove(&item) {
+        let is_heard = self.heard_while_running.remove(&item) && !self.keeps_failing(item);
+        if self.dirty_while_running.remove(&item) || is_heard {
             self.wake(item);
         }
     }
@@ -120,5 +153,27 @@ mod tests {
             queue.unsettled(ITEM, now);
         }
         assert_eq!(last, PAUSE_MAX);
+    }
+
+    #[tokio::test]
+    async fn an_item_that_keeps_failing_is_not_driven_by_what_its_failures_cause() {
+        let mut queue = Queue::default();
+        let now = Instant::now();
+        let mut runs = 0;
+        queue.wake(ITEM);
+        while queue.start().is_some() {
+            runs += 1;
+            assert!(runs <= FAILURES_MAX, "it runs as fast as it fails");
+            // Its failure is heard while it runs and after it.
+            queue.hear(ITEM);
+            queue.failed(ITEM, now);
+            queue.hear(ITEM);
+        }
+        assert_eq!(runs, FAILURES_MAX);
+        queue.wake(ITEM);
+        assert_eq!(queue.start(), Some(ITEM), "a change of what is wished is another thing");
+        queue.hear(ITEM);
+        queue.settled(ITEM);
+        assert_eq!(queue.start(), Some(ITEM), "what was heard during the run that settled it is looked at");
     }
 }

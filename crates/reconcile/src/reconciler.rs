@@ -10,7 +10,7 @@ use causeway_store::{Store, StoreError, transact};
 
 use crate::desired;
 use crate::keys::Item;
-use crate::status::{self, GatewaySeen};
+use crate::status::{self, GatewaySeen, Refusals};
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,8 +19,10 @@ pub(crate) enum Settled {
     Yes,
     /// The network of the gateway has to be made first.
     AfterNetwork(NetworkId),
-    /// Something is under way or failed: look again a little later, if no event comes before.
+    /// Something is under way: look again a little later, if no event comes before.
     Later,
+    /// Steps failed: try again a little later.
+    Failed,
 }
 
 /// Why a run broke off.
@@ -84,7 +86,7 @@ impl Reconciler {
             };
             self.write(decide).await?;
         }
-        Ok(if rest.is_empty() && trouble.is_empty() { Settled::Yes } else { Settled::Later })
+        Ok(settled(&rest, &trouble))
     }
 
     async fn gateway(&self, id: GatewayId) -> Result<Settled, Trouble> {
@@ -95,9 +97,9 @@ impl Reconciler {
         }
         let (observed, rest, trouble) = self.converge(&wanted).await?;
         if wished.gateway(id).is_none() {
-            return Ok(if rest.is_empty() { Settled::Yes } else { Settled::Later });
+            return Ok(settled(&rest, &trouble));
         }
-        let is_settled = rest.is_empty() && trouble.is_empty();
+        let settled = settled(&rest, &trouble);
         let decide = move |newest: &View| {
             let seen = GatewaySeen {
                 wished: &wished,
@@ -111,7 +113,7 @@ impl Reconciler {
             (writes, ())
         };
         self.write(decide).await?;
-        Ok(if is_settled { Settled::Yes } else { Settled::Later })
+        Ok(settled)
     }
 
     /// The network that has to be made before the gateway can be.
@@ -124,20 +126,18 @@ impl Reconciler {
 
     /// Applies what is to be done and tells what was seen then, what is left, and what went wrong. A failed step
     /// does not keep the others from being tried: the next run is the retry.
-    async fn converge(&self, wanted: &Desired) -> Result<(Observed, Plan, String), Trouble> {
+    async fn converge(&self, wanted: &Desired) -> Result<(Observed, Plan, Refusals), Trouble> {
         let observed = self.engine.observe(&wanted.scope).await?;
         let todo = plan(wanted, &observed);
         if todo.is_empty() {
-            return Ok((observed, todo, String::new()));
+            return Ok((observed, todo, Refusals::new()));
         }
-        let mut trouble = String::new();
+        let mut trouble = Refusals::new();
         for step in &todo.steps {
             tracing::debug!(key = %step.key(), "apply");
             if let Err(error) = self.engine.apply(step).await {
                 tracing::warn!(key = %step.key(), %error, "a step failed");
-                if trouble.is_empty() {
-                    trouble = format!("{}: {error}", step.key());
-                }
+                trouble.push((step.key(), format!("{}: {error}", step.key())));
             }
         }
         let observed = self.engine.observe(&wanted.scope).await?;
@@ -155,6 +155,16 @@ impl Reconciler {
         }
         transact(&*self.store, decide).await?;
         Ok(())
+    }
+}
+
+fn settled(rest: &Plan, trouble: &Refusals) -> Settled {
+    if !trouble.is_empty() {
+        Settled::Failed
+    } else if rest.is_empty() {
+        Settled::Yes
+    } else {
+        Settled::Later
     }
 }
 

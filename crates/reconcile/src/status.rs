@@ -6,6 +6,9 @@ use causeway_plan::{ChildState, IkeState, InstanceHealth, ObjectKey, Observed, P
 use crate::desired::{self, Left, instance_key, tunnel_key};
 use crate::keys::{network_key, subnet_key};
 
+/// The objects whose steps failed, and why, in the order of the steps.
+pub(crate) type Refusals = Vec<(ObjectKey, String)>;
+
 /// What was seen of a gateway, for one snapshot.
 pub(crate) struct GatewaySeen<'a> {
     /// The snapshot whose wishes were compared.
@@ -16,8 +19,15 @@ pub(crate) struct GatewaySeen<'a> {
     pub rest: &'a Plan,
     /// Tunnels that can't be carried.
     pub left: &'a Left,
-    /// What went wrong, if something did.
-    pub trouble: &'a str,
+    /// What went wrong.
+    pub trouble: &'a Refusals,
+}
+
+impl GatewaySeen<'_> {
+    /// Why an object's step failed, if it did.
+    fn refusal(&self, key: &ObjectKey) -> Option<&str> {
+        self.trouble.iter().find(|(refused, _)| refused == key).map(|(_, why)| why.as_str())
+    }
 }
 
 /// The writes that bring a gateway's status, and its connections', up to what was seen. `newest` may be later
@@ -38,7 +48,7 @@ pub(crate) fn gateway(newest: &View, gateway: &Gateway, seen: &GatewaySeen<'_>) 
         new.status.observed_generation = wished.meta.generation;
         new.status.was_active = true;
     }
-    new.status.trouble = seen.trouble.to_owned();
+    new.status.trouble = seen.trouble.first().map(|(_, why)| why.clone()).unwrap_or_default();
     if new != *gateway {
         writes.push(Write::Put(new.into()));
     }
@@ -52,7 +62,8 @@ fn is_carried(wished: &Gateway, seen: &GatewaySeen<'_>) -> bool {
     let healthy =
         |index| seen.observed.instances.get(&instance_key(wished.id, index)) == Some(&InstanceHealth::Active);
     let is_refused = |step: &causeway_plan::Step| {
-        !seen.trouble.is_empty() && matches!(step.key(), ObjectKey::Tunnel(_) | ObjectKey::Route(_))
+        let key = step.key();
+        matches!(key, ObjectKey::Tunnel(_) | ObjectKey::Route(_)) && seen.refusal(&key).is_some()
     };
     wished.paid
         && seen.rest.steps.iter().all(is_refused)
@@ -97,7 +108,8 @@ fn tunnel_status(key: &TunnelKey, seen: &GatewaySeen<'_>) -> TunnelStatus {
         return TunnelStatus { trouble: why.clone(), ..TunnelStatus::default() };
     }
     let Some(status) = seen.observed.tunnels.get(key) else {
-        return TunnelStatus { trouble: seen.trouble.to_owned(), ..TunnelStatus::default() };
+        let trouble = seen.refusal(&ObjectKey::Tunnel(key.clone())).unwrap_or_default().to_owned();
+        return TunnelStatus { trouble, ..TunnelStatus::default() };
     };
     TunnelStatus {
         ike_established: status.ike == IkeState::Established,

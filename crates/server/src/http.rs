@@ -1,6 +1,7 @@
 //! Sockets: HTTP/1.1, plain and over TLS.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -36,8 +37,8 @@ pub async fn serve(
             _ = stop.wait_for(|stop| *stop) => break,
             Some(_) = connections.join_next() => continue,
         };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: existing connections may free some.
                 tracing::warn!(%error, "a connection was not accepted");
@@ -54,9 +55,9 @@ pub async fn serve(
         let (service, tls, stop) = (Arc::clone(&service), tls.clone(), stop.clone());
         connections.spawn(async move {
             match tls {
-                None => connection(service, socket, stop).await,
+                None => connection(service, socket, peer, stop).await,
                 Some(tls) => match tokio::time::timeout(HEAD_TIME_MAX, tls.accept(socket)).await {
-                    Ok(Ok(socket)) => connection(service, socket, stop).await,
+                    Ok(Ok(socket)) => connection(service, socket, peer, stop).await,
                     Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 },
@@ -71,11 +72,12 @@ pub async fn serve(
 async fn connection(
     service: Arc<Service>,
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
     mut stop: watch::Receiver<bool>,
 ) {
     let handler = service_fn(move |request| {
         let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(handle(&service, request).await) }
+        async move { Ok::<_, Infallible>(handle(&service, request, peer).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -97,7 +99,11 @@ async fn connection(
     }
 }
 
-async fn handle(service: &Service, request: hyper::Request<Incoming>) -> hyper::Response<Full<Bytes>> {
+async fn handle(
+    service: &Service,
+    request: hyper::Request<Incoming>,
+    peer: SocketAddr,
+) -> hyper::Response<Full<Bytes>> {
     if request.uri().path() == "/healthz" {
         return plain(200, "ok\n");
     }
@@ -133,7 +139,7 @@ async fn handle(service: &Service, request: hyper::Request<Incoming>) -> hyper::
         Err(Unread::Broken) => return plain(400, "the body could not be read\n"),
     };
     read.body = bytes;
-    finish(service.answer(&read).await)
+    finish(service.answer(&read, peer).await)
 }
 
 /// Octets of a request's line and headers, with the separators of headers.

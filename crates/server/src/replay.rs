@@ -71,14 +71,14 @@ mod tests {
             assert_eq!(replay.take("other", nonce, timestamp, START), Nonce::Fresh);
             assert_eq!(replay.take("key", nonce, timestamp, START), Nonce::Seen, "{nonce}");
         }
+        // With another timestamp it is another request, but the nonce is used all the same.
+        assert_eq!(replay.take("key", "exact", START + 5, START + 5), Nonce::Seen);
         for later in [1, 899, 900] {
             assert_eq!(replay.take("key", "exact", START, START + later), Nonce::Seen, "{later}");
         }
         for later in [901, 1_800] {
             assert_eq!(replay.take("key", "early", START + 900, START + later), Nonce::Seen, "{later}");
         }
-        // With another timestamp it is another request, but the nonce is used all the same.
-        assert_eq!(replay.take("key", "exact", START + 5, START + 5), Nonce::Seen);
     }
 
     #[test]

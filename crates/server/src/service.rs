@@ -1,6 +1,7 @@
 //! From request to response: the one list of what happens to every request.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use causeway_dialect::{
@@ -49,8 +50,8 @@ impl Service {
         &self.store
     }
 
-    /// Answers one request.
-    pub async fn answer(&self, request: &Request) -> Response {
+    /// Answers one request that came from `peer`.
+    pub async fn answer(&self, request: &Request, peer: SocketAddr) -> Response {
         let Some((dialect, replay)) = self.dialects.iter().find(|(dialect, _)| dialect.recognises(request))
         else {
             return no_dialect();
@@ -69,6 +70,7 @@ impl Service {
         tracing::info!(
             target: "audit",
             request = %manner.request_id,
+            %peer,
             api = %dialect.id(),
             action = ?cut(&manner.action),
             key = ?cut(&self.claimed_key(&**dialect, request)),

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use crate::store::{Decider, Store, StoreError};
-use crate::vault::Vault;
+use crate::vault::{self, Vault};
 use crate::writer::{Sink, Writer};
 
 /// The layout of the file. A file of another version is refused rather than misread.
@@ -147,7 +147,7 @@ fn read_record(vault: &Vault, kind: &str, id: u64, value: &str) -> Result<Record
     let unreadable =
         |what: &str| StoreError::Failed(format!("a record of kind {kind} can't be read: {what}"));
     let known = Kind::from_word(kind).ok_or_else(|| unreadable("unknown kind"))?;
-    let json = if has_secrets(known) {
+    let json = if vault::may_hold_secrets(value) {
         let mut tree: Value = serde_json::from_str(value).map_err(|error| unreadable(&error.to_string()))?;
         let key = Key { kind: known, id };
         vault.open_tree(&key.to_string(), &mut tree).ok_or_else(|| StoreError::Sealed(kind.to_owned()))?;
@@ -156,11 +156,6 @@ fn read_record(vault: &Vault, kind: &str, id: u64, value: &str) -> Result<Record
         value.to_owned()
     };
     Record::from_json(known, json.as_bytes()).map_err(|error| unreadable(&error.to_string()))
-}
-
-/// Kinds whose records hold secrets.
-fn has_secrets(kind: Kind) -> bool {
-    matches!(kind, Kind::Connection | Kind::CustomerGateway)
 }
 
 struct Committer {
@@ -172,11 +167,12 @@ impl Committer {
     fn text(&self, record: &Record) -> Result<String, StoreError> {
         let failed = |error: serde_json::Error| StoreError::Failed(error.to_string());
         let key = record.key();
-        let json = record.to_json().map_err(failed)?;
-        if !has_secrets(key.kind) {
-            return String::from_utf8(json).map_err(|error| StoreError::Failed(error.to_string()));
+        let json = String::from_utf8(record.to_json().map_err(failed)?)
+            .map_err(|error| StoreError::Failed(error.to_string()))?;
+        if !vault::may_hold_secrets(&json) {
+            return Ok(json);
         }
-        let mut tree: Value = serde_json::from_slice(&json).map_err(failed)?;
+        let mut tree: Value = serde_json::from_str(&json).map_err(failed)?;
         self.vault
             .seal_tree(&key.to_string(), &mut tree)
             .ok_or_else(|| StoreError::Sealed(key.to_string()))?;

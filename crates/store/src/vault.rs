@@ -46,9 +46,7 @@ impl Vault {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 aws_lc_rs::rand::fill(&mut *bytes).map_err(|_| io::Error::other("no random numbers"))?;
-                let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-                file.write_all(&*bytes)?;
-                file.sync_all()?;
+                keep(path, &*bytes)?;
             }
             Err(error) => return Err(error),
         }
@@ -94,6 +92,23 @@ impl Vault {
             _ => Some(None),
         })
     }
+}
+
+/// Writes a private file as a whole or not at all: half a key would keep the store closed for ever.
+fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(dir)?.sync_all()
+}
+
+/// Whether a JSON text may hold a secret, sealed or not; to look closer is right where it does not, only slower.
+pub(crate) fn may_hold_secrets(json: &str) -> bool {
+    json.contains(SECRET_MEMBER) || json.contains(SEALED_MEMBER)
 }
 
 /// Whether a name is [`SEALED_MEMBER`], with or without escapes before it.

@@ -1,4 +1,17 @@
-//! IPsec in user space: the kernel's XFRM netlink interface and ESP, under an unmodified IKE daemon.
+#![doc = include_str!("../README.md")]
+//! ## Map
+//!
+//! | module | holds | may not |
+//! |---|---|---|
+//! | [`esp`] | transforms, sequence numbers, replay window, IVs, key limits | do I/O, know XFRM |
+//! | [`xfrm`] | the netlink messages as parsed types | hold state |
+//! | [`database`] | SAs and policies, answers to requests, lifetimes | do I/O, read a clock |
+//! | [`inner`] | IP packets inside: segmenting, coalescing, checksums, ECN, ICMP | do I/O |
+//! | [`datapath`] | workers between interfaces and outer sockets | change the databases |
+//! | [`engine`] | the engine's process: control thread, sockets, statistics | talk to the daemon |
+//! | [`broker`] | interception, relay, the engine's life, recovery | see a packet or keep a key |
+//! | [`sys`] | system calls | decide anything |
+//! | [`probe`] | what the machine permits | |
 
 pub mod broker;
 pub mod database;

@@ -195,3 +195,56 @@ fn idle_costs_nothing() {
     // A ping of the broker every five seconds, and what IPv6 says on its own.
     assert!(switches() - before <= 10, "{} wake-ups in 6 s", switches() - before);
 }
+
+/// Two workers on each side: flows spread over queues and SAs over sockets, and nothing is lost or refused.
+#[test]
+fn several_workers() {
+    lab_or_skip!();
+    let lab = Lab::new("wk", Options { run_arguments: vec!["--workers=2".into()], ..Options::default() });
+    for _ in 0..4 {
+        lab.initiate("c0");
+        for (from, to) in [("ha", "10.2.0.2"), ("hb", "10.1.0.2"), ("ha", "fd02::2"), ("hb", "fd01::2")] {
+            assert_eq!(lab.ping(from, to, 5), 5, "{from} to {to}");
+        }
+        lab.exec("hb", "iperf3 -s -1 -D");
+        std::thread::sleep(Duration::from_millis(200));
+        lab.exec("ha", "iperf3 -c 10.2.0.2 -t 1 -P 4");
+        for counter in ["integrity_failed", "replayed", "malformed", "policy_mismatch"] {
+            assert_eq!(lab.sa_counter("b", counter), 0, "{counter}");
+        }
+        // Another SPI, perhaps another worker.
+        lab.swanctl("a", "--terminate --ike t");
+    }
+}
+
+/// DSCP is shown outside; congestion that is marked outside reaches the packet inside (RFC 6040).
+#[test]
+fn dscp_and_ecn_cross_the_tunnel() {
+    lab_or_skip!();
+    let lab = Lab::new("tc", Options::default());
+    lab.initiate("c0");
+    let first = |node: &str, device: &str, filter: &str, tos: u32| -> String {
+        let capture = lab.in_namespace(node, &format!("timeout 5 tcpdump -n -v -c 1 -i {device} {filter}"));
+        let capture =
+            std::thread::spawn(move || String::from_utf8_lossy(&try_run(&capture).stdout).into_owned());
+        std::thread::sleep(Duration::from_millis(700));
+        lab.exec("ha", &format!("ping -q -i 0.1 -c 3 -s 500 -Q {tos} 10.2.0.2"));
+        capture.join().unwrap()
+    };
+    // Expedited forwarding, ECT(0): both are copied outside.
+    let outside = first("gb", "wan", "-Q in udp and dst port 4500 and greater 400", 0xba);
+    assert!(outside.contains("tos 0xba"), "{outside}");
+    // The wire marks congestion on what is ECN-capable.
+    let rules = lab.path("a", "nft");
+    std::fs::write(
+        &rules,
+        "table ip congest {\n chain out {\n type filter hook output priority 0\n udp dport 4500 ip ecn set ce\n }\n}\n",
+    )
+    .unwrap();
+    lab.exec("ga", &format!("nft -f {}", rules.display()));
+    let inside = first("hb", "lan", "-Q in icmp and greater 400", 0xba);
+    assert!(inside.contains("tos 0xbb"), "{inside}");
+    // What is not ECN-capable inside must be dropped then.
+    let lost = lab.ping("ha", "10.2.0.2", 3);
+    assert_eq!(lost, 0, "a mark on a packet whose transport cannot see it");
+}

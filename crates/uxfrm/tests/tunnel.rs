@@ -102,7 +102,12 @@ fn interoperates_with_libipsec() {
                 until("the peer's routes", Duration::from_secs(5), || lab.ping(from, to, 1) == 1);
             }
             for (from, to) in ways {
-                assert_eq!(lab.ping(from, to, 3), 3, "{proposal}, {from} to {to}");
+                // The peer drops a packet now and then when the machine is busy; ours may not (no_errors below).
+                until(
+                    &format!("{proposal}, {from} to {to}: three in a row"),
+                    Duration::from_secs(20),
+                    || lab.ping(from, to, 3) == 3,
+                );
             }
             no_errors(&lab, "a");
             lab.swanctl("a", &format!("--terminate --child c{i}"));

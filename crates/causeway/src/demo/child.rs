@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::Context;
@@ -13,6 +14,20 @@ use tokio::process::Command;
 
 use crate::serve::EngineChoice;
 use crate::{ctl, node};
+
+/// The file that tells a directory of the demo from one of a service that people rely on.
+const MARK: &str = "made-by-demo";
+
+/// Takes a directory for the demo, which removes every gateway of that directory in the end.
+fn claim(dir: &Path) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        dir.join(MARK).exists() || !dir.join("store.sqlite").exists(),
+        "{} holds the state of a service, whose gateways the demo would remove: give it another directory",
+        dir.display()
+    );
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    std::fs::write(dir.join(MARK), "").with_context(|| format!("writing into {}", dir.display()))
+}
 
 /// A running service.
 pub struct Child {
@@ -33,6 +48,9 @@ impl Child {
     /// # Errors
     /// When it does not get ready.
     pub async fn start(engine: EngineChoice, data_dir: Option<PathBuf>) -> anyhow::Result<Self> {
+        if let Some(dir) = &data_dir {
+            claim(dir)?;
+        }
         let temporary = if data_dir.is_none() { Some(tempfile::tempdir()?) } else { None };
         let data_dir =
             data_dir.or(temporary.as_ref().map(|dir| dir.path().to_owned())).context("a directory")?;
@@ -102,5 +120,22 @@ impl Child {
 
     async fn remove_lab(&self) -> anyhow::Result<()> {
         Ok(self.lab()?.clear().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_takes_no_directory_of_a_service() {
+        let parent = tempfile::tempdir().unwrap();
+        let (own, service) = (parent.path().join("own"), parent.path().join("service"));
+        claim(&own).unwrap();
+        std::fs::write(own.join("store.sqlite"), "").unwrap();
+        claim(&own).unwrap();
+        std::fs::create_dir(&service).unwrap();
+        std::fs::write(service.join("store.sqlite"), "").unwrap();
+        assert!(claim(&service).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! The broker's thread: one loop over the daemon's calls and messages, the engine's answers, and timers.
 
+mod lifecycle;
+
 use super::connection::Connection;
 use super::intercept::{self, Outcome};
 use super::journal::{self, Journal};
@@ -360,127 +362,6 @@ impl Relay {
         let Some(pending) = self.pending.remove(&number) else { return };
         if let (Some(request), false) = (pending.journal, pending.failed) {
             self.journal.accepted(&request);
-        }
-    }
-
-    /// A new engine serves: it gets the policies, the interfaces that were asked for, and what waited.
-    fn engine_ready(&mut self) {
-        let Some(engine) = &mut self.engine else { return };
-        engine.ready = true;
-        let link = engine.link.as_fd();
-        // Errors mean that it died again, which the link's end will say.
-        for request in self.journal.requests() {
-            let _ = link::send(link, Kind::Request, 0, request, None, true);
-        }
-        for (kind, if_id, _) in &self.interface_asks {
-            let _ = link::send(link, *kind, *if_id, &[], None, true);
-        }
-        for (number, request) in self.queued.drain(..) {
-            if self.pending.contains_key(&number) {
-                let _ = link::send(link, Kind::Request, number, &request, None, true);
-            }
-        }
-        match self.ready.take() {
-            Some(ready) => drop(ready.try_send(())),
-            None => self.recover(),
-        }
-    }
-
-    fn recover(&self) {
-        let Some(path) = self.config.vici.clone() else { return };
-        let work = move || match recovery::rekey_all(&path) {
-            Ok(count) => tracing::info!(count, "CHILD_SAs are rekeyed after the engine was replaced"),
-            Err(error) => tracing::error!(%error, "cannot rekey CHILD_SAs after the engine was replaced"),
-        };
-        let thread = std::thread::Builder::new().name("uxfrm-recovery".into()).stack_size(256 * 1024);
-        if let Err(error) = thread.spawn(work) {
-            tracing::error!(%error, "cannot start recovery");
-        }
-    }
-
-    /// Answers what the dead engine left unanswered, and plans the next one.
-    fn engine_gone(&mut self) {
-        if self.engine.take().is_some_and(|engine| engine.ready) {
-            // Whoever asked is told; asking the next engine again could end it the same way.
-            self.interface_asks.clear();
-        }
-        self.ping_pending = None;
-        let waiting: Vec<_> = self.queued.iter().map(|(number, _)| *number).collect();
-        let lost: Vec<_> = self.pending.keys().copied().filter(|n| !waiting.contains(n)).collect();
-        lost.into_iter().for_each(|number| self.fail(number));
-        if self.engine_since.elapsed() > STABLE {
-            self.backoff = FIRST_BACKOFF;
-        }
-        self.restart_at = Some(Instant::now() + self.backoff);
-        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
-    }
-
-    fn fail(&mut self, number: u32) {
-        let Some(pending) = self.pending.remove(&number) else { return };
-        if let Some(connection) = self.connections.get(&pending.connection) {
-            connection.deliver(&mut wire::error_message(pending.header, libc::ETIMEDOUT));
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        let requests = self.pending.values().map(|p| p.since + self.config.request_timeout).min();
-        let running = self.engine.as_ref().filter(|engine| engine.ready);
-        let ping = running.map(|_| match self.ping_pending {
-            Some(since) => since + self.config.hang_timeout,
-            None => self.last_ping + self.config.ping_interval,
-        });
-        let starting = self.engine.as_ref().filter(|engine| !engine.ready);
-        let start = starting.map(|_| self.engine_since + self.config.start_timeout);
-        [requests, ping, start, self.restart_at].into_iter().flatten().min()
-    }
-
-    fn run_timers(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        if self.restart_at.is_some_and(|at| now >= at) {
-            self.start_engine();
-        }
-        let late: Vec<_> = self
-            .pending
-            .iter()
-            .filter(|(_, p)| now >= p.since + self.config.request_timeout)
-            .map(|(number, _)| *number)
-            .collect();
-        let hung = !late.is_empty() && self.ping_pending.is_none();
-        late.into_iter().for_each(|number| self.fail(number));
-        let Some(engine) = self.engine.as_ref() else { return Ok(()) };
-        if !engine.ready {
-            if now >= self.engine_since + self.config.start_timeout {
-                tracing::error!(pid = engine.pid(), "the engine does not start: it is killed");
-                self.engine_gone();
-            }
-            return Ok(());
-        }
-        if self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout) {
-            tracing::error!(pid = engine.pid(), "the engine hangs: it is killed");
-            self.engine_gone();
-        } else if self.ping_pending.is_none() && (hung || now >= self.last_ping + self.config.ping_interval) {
-            self.last_ping = now;
-            self.ping_pending = Some(now);
-            // A full link counts as no answer.
-            let _ = link::send(engine.link.as_fd(), Kind::Ping, 0, &[], None, false);
-        }
-        Ok(())
-    }
-
-    fn start_engine(&mut self) {
-        self.restart_at = None;
-        self.engine_starts += 1;
-        self.engine_since = Instant::now();
-        let started = Engine::start(&self.config, &self.kept).and_then(|engine| {
-            self.epoll.add(engine.link.as_fd(), Token::Engine.encode())?;
-            Ok(engine)
-        });
-        match started {
-            Ok(engine) => self.engine = Some(engine),
-            Err(error) => {
-                tracing::error!(%error, "cannot start an engine");
-                self.engine_gone();
-            }
         }
     }
 }

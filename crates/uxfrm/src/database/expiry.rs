@@ -12,6 +12,9 @@ use std::sync::atomic::Ordering;
 /// SAs with a limit since first use are looked at this often, in milliseconds.
 const USE_POLL_MS: u64 = 1000;
 
+/// Least time between two reports of the same new address of a peer, in milliseconds.
+const MAPPING_INTERVAL_MS: u64 = 1000;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Due {
     Soft,
@@ -91,22 +94,28 @@ impl Database {
         Some(event)
     }
 
-    /// Authentic packets of an encapsulated SA came from elsewhere.
-    pub fn mapping_changed(&mut self, id: &SaId, source: IpAddr, port: u16) -> Option<Event> {
-        let request = &self.states.get(id)?.request;
-        let old_port = request.encapsulation?.source_port;
-        if (request.info.source, old_port) == (source, port) {
+    /// Authentic packets of an encapsulated SA came from elsewhere. The same news is told once a second at most.
+    pub fn mapping_changed(&mut self, id: &SaId, source: IpAddr, port: u16, clock: Clock) -> Option<Event> {
+        let state = self.states.by_id.get_mut(id)?;
+        let request = &state.request;
+        let old = (request.info.source, request.encapsulation?.source_port);
+        let news = (source, port);
+        let told = state
+            .mapping_reported
+            .is_some_and(|(what, when)| what == news && clock.monotonic < when + MAPPING_INTERVAL_MS);
+        if old == news || told {
             return None;
         }
-        Some(event::mapping(id, request.info.reqid, (request.info.source, old_port), (source, port)))
+        let event = event::mapping(id, request.info.reqid, old, news);
+        state.mapping_reported = Some((news, clock.monotonic));
+        Some(event)
     }
 
     /// A packet found a policy without an SA. At most one event a second per policy.
     pub fn acquire(&mut self, policy_index: u32, flow: &Flow, clock: Clock) -> Option<Event> {
         let policy = self.policies.by_index.get(&policy_index)?;
         let template = policy.request.templates.first()?;
-        let last = policy.usage.last_acquire.load(Ordering::Relaxed);
-        if last != 0 && clock.monotonic < last + 1000 {
+        if !policy.usage.may_acquire(clock.monotonic) {
             return None;
         }
         policy.usage.last_acquire.store(clock.monotonic.max(1), Ordering::Relaxed);

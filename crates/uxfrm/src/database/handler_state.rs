@@ -81,6 +81,7 @@ impl Database {
             association: None,
             carried: Default::default(),
             soft_time_reported: false,
+            mapping_reported: None,
         };
         let message = write_state(&state, reply(header, NEWSA, 0));
         self.states.by_id.insert(state.request.info.id, state);
@@ -124,6 +125,7 @@ impl Database {
             association: Some(Arc::new(association)),
             carried,
             soft_time_reported: false,
+            mapping_reported: None,
         };
         self.states.by_id.insert(state.request.info.id, state);
     }

@@ -27,6 +27,17 @@ pub struct PolicyUse {
     pub last_acquire: AtomicU64,
 }
 
+/// Least time between two ACQUIREs of a policy, in milliseconds.
+const ACQUIRE_INTERVAL_MS: u64 = 1000;
+
+impl PolicyUse {
+    /// Whether it is time to ask for an SA (again).
+    pub fn may_acquire(&self, monotonic: u64) -> bool {
+        let last = self.last_acquire.load(Ordering::Relaxed);
+        last == 0 || monotonic >= last + ACQUIRE_INTERVAL_MS
+    }
+}
+
 /// One policy.
 pub struct Policy {
     pub request: PolicyRequest,

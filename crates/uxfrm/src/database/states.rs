@@ -22,6 +22,8 @@ pub struct State {
     /// Counters carried over from before the SA was added.
     pub carried: Usage,
     pub soft_time_reported: bool,
+    /// The peer's new address that the daemon was told, and when.
+    pub mapping_reported: Option<((std::net::IpAddr, u16), u64)>,
 }
 
 impl State {

@@ -211,3 +211,24 @@ fn secrets_have_no_debug() {
     let _ = <KeyedAlgorithm as NoDebug<_>>::check;
     let _ = <SaRequest as NoDebug<_>>::check;
 }
+
+#[test]
+fn a_peers_new_address_is_told_once_a_second() {
+    let mut database = Database::default();
+    let request = request(NEWSA, |w| {
+        info(8).write(w);
+        algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &[1; 20], 128);
+        w.attribute(XFRMA_ENCAP, |w| {
+            w.u16(2).be16(4500).be16(4500).zeros(18);
+        });
+    });
+    assert_eq!(errno(&database.handle_datagram(&request, NOW)), 0);
+    let (id, home) = (info(8).id, info(8).source);
+    let later = Clock { monotonic: NOW.monotonic + 1000, ..NOW };
+    let mut told = |source, port, clock| database.mapping_changed(&id, source, port, clock).is_some();
+    assert!(!told(home, 4500, NOW), "no news");
+    assert!(told(home, 5000, NOW));
+    assert!(!told(home, 5000, NOW));
+    assert!(told(home, 5001, NOW), "other news");
+    assert!(told(home, 5001, later));
+}

@@ -112,7 +112,7 @@ impl ReceiveWorker {
     /// Takes what waits on a socket. Errors that ICMP messages left on it are taken off and mean nothing here.
     fn drain(&mut self, socket: &std::os::fd::OwnedFd, kind: Kind) {
         for _ in 0..BUDGET {
-            let (received, count) = match self.receiver.receive(socket.as_fd()) {
+            let (received, count, more) = match self.receiver.receive(socket.as_fd()) {
                 Ok(batch) => batch,
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
                 Err(_) => continue,
@@ -130,7 +130,7 @@ impl ReceiveWorker {
                 self.opener.datagram(&self.shared, view, region, datagram, kind, &mut writer);
             }
             self.opener.coalescer.flush(region, &mut writer);
-            if count < received.len() {
+            if !more {
                 return;
             }
         }
@@ -234,6 +234,9 @@ impl Opener {
 /// Checks, decrypts and strips one ESP packet in place.
 fn open_packet(state: &SaView, packet: &mut [u8]) -> Result<(Range<usize>, u8), crate::esp::EspError> {
     let association = &state.association;
+    if association.is_used_up() {
+        return Err(crate::esp::EspError::Exhausted);
+    }
     let low = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
     // Uncontended: one worker serves an SPI, and the control thread looks in a few times a minute.
     let mut replay = association.replay.lock().unwrap_or_else(PoisonError::into_inner);

@@ -143,7 +143,9 @@ impl Transmitter {
             return add(&counters.no_policy, 1);
         }
         let Some(state) = &policy.state else {
-            self.shared.notifier.send(Notice::Acquire { policy_index: policy.index, flow: packet.flow });
+            if policy.usage.may_acquire(sys::monotonic_ms()) {
+                self.shared.notifier.send(Notice::Acquire { policy_index: policy.index, flow: packet.flow });
+            }
             return add(&counters.no_state, 1);
         };
         if !state.selector.matches(&packet.flow) {

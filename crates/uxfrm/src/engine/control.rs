@@ -235,7 +235,9 @@ impl Control {
                     changed |= limit == crate::datapath::association::LimitReached::Hard;
                     self.database.limit_reached(&id, limit)
                 }
-                Notice::Mapping { id, source, port } => self.database.mapping_changed(&id, source, port),
+                Notice::Mapping { id, source, port } => {
+                    self.database.mapping_changed(&id, source, port, clock())
+                }
                 Notice::Acquire { policy_index, flow } => self.database.acquire(policy_index, &flow, clock()),
             };
             events.extend(event);

@@ -8,8 +8,12 @@ use std::mem::{size_of, zeroed};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Datagrams per call.
-pub const BATCH: usize = 8;
+/// Most datagrams per call.
+pub const BATCH: usize = 32;
+/// Datagrams per call while they come coalesced: more would only push each other out of the cache.
+const COALESCED_BATCH: usize = 8;
+/// A batch of less than this is worth more datagrams at a time, in bytes.
+const SMALL_BATCH_LEN: usize = 64 * 1024;
 /// Room for each, in bytes: the largest a coalesced datagram can be.
 pub const SLOT_LEN: usize = 65_536;
 const CONTROL_LEN: usize = 96;
@@ -36,6 +40,8 @@ pub struct Receiver {
     pub region: Region,
     names: Box<[RawAddress; BATCH]>,
     controls: Box<[Control; BATCH]>,
+    /// Datagrams to ask for next time.
+    room: usize,
 }
 
 impl Receiver {
@@ -46,17 +52,18 @@ impl Receiver {
             region: Region::new(BATCH * SLOT_LEN)?,
             names: Box::new([name; BATCH]),
             controls: Box::new([Control([0; CONTROL_LEN]); BATCH]),
+            room: COALESCED_BATCH,
         })
     }
 
-    /// Receives what is there, without waiting.
+    /// Receives what is there, without waiting. `true` where more may wait.
     ///
     /// # Errors
     /// Of `recvmmsg`; `WouldBlock` where nothing is there.
-    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<([Received; BATCH], usize)> {
+    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<([Received; BATCH], usize, bool)> {
         // SAFETY: all-zero is a valid mmsghdr and iovec.
         let (mut headers, mut iovecs): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { zeroed() };
-        for i in 0..BATCH {
+        for i in 0..self.room {
             let slot = &mut self.region[i * SLOT_LEN..(i + 1) * SLOT_LEN];
             iovecs[i] = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
             let header = &mut headers[i].msg_hdr;
@@ -68,9 +75,10 @@ impl Receiver {
             header.msg_controllen = CONTROL_LEN as _;
         }
         let (fd, null) = (socket.as_raw_fd(), std::ptr::null_mut());
-        // SAFETY: BATCH headers, each pointing to live buffers of the stated lengths that nobody else uses.
+        let room = self.room;
+        // SAFETY: at least `room` headers, each pointing to live buffers of the stated lengths that nobody else uses.
         let n = check(unsafe {
-            libc::recvmmsg(fd, headers.as_mut_ptr(), BATCH as u32, libc::MSG_DONTWAIT as _, null)
+            libc::recvmmsg(fd, headers.as_mut_ptr(), room as u32, libc::MSG_DONTWAIT as _, null)
         })? as usize;
         let empty = Received { start: 0, len: 0, segment: 0, source: None, tos: 0 };
         let mut received = [empty; BATCH];
@@ -81,7 +89,9 @@ impl Receiver {
             let source = self.names[i].address();
             *slot = Received { start: i * SLOT_LEN, len, segment, source, tos };
         }
-        Ok((received, n))
+        let bytes: usize = received[..n].iter().map(|datagram| datagram.len).sum();
+        self.room = if n == room && bytes < SMALL_BATCH_LEN { BATCH } else { COALESCED_BATCH };
+        Ok((received, n, n == room))
     }
 }
 

@@ -200,7 +200,7 @@ impl Lab {
     }
 
     pub fn initiate(&self, child: &str) {
-        self.swanctl("a", &format!("--initiate --child {child} --timeout 10"));
+        self.swanctl("a", &format!("--initiate --child {child} --timeout 60"));
     }
 
     fn build_network(&self) {
