@@ -28,6 +28,11 @@ pub enum LinuxError {
     System { what: String, source: io::Error },
     #[error("IPsec in user space")]
     User { source: uxfrm::broker::BrokerError },
+    /// Nothing here can carry ESP.
+    #[error("no data plane: the kernel has no {kernel}, and uxfrm does not work here:\n{user}")]
+    NoDataPlane { kernel: String, user: String },
+    #[error("{0} is not there: install strongSwan's charon-systemd")]
+    NoCharon(PathBuf),
     #[error("a task of the engine was stopped")]
     Stopped,
 }

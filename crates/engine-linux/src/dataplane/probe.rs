@@ -13,15 +13,19 @@ use crate::netns::Namespace;
 /// Chooses the data plane of a node.
 ///
 /// # Errors
-/// [`LinuxError`] when not even a namespace can be made.
+/// [`LinuxError::NoDataPlane`] when neither works here, and others when not even a namespace can be made.
 pub(crate) async fn probe(namespace: &Namespace) -> Result<Choice, LinuxError> {
     namespace.ensure(&[]).await?;
     let lacking = kernel_lacks(namespace).await;
     namespace.remove().await?;
-    Ok(match lacking {
-        None => Choice { kind: Kind::Kernel, reason: "the kernel has ESP and xfrm interfaces".into() },
-        Some(what) => Choice { kind: Kind::Uxfrm, reason: format!("the kernel has no {what}") },
-    })
+    let Some(what) = lacking else {
+        return Ok(Choice { kind: Kind::Kernel, reason: "the kernel has ESP and xfrm interfaces".into() });
+    };
+    let user = tokio::task::spawn_blocking(uxfrm::probe::probe).await.map_err(|_| LinuxError::Stopped)?;
+    if !user.uxfrm_works() {
+        return Err(LinuxError::NoDataPlane { kernel: what, user: user.to_string() });
+    }
+    Ok(Choice { kind: Kind::Uxfrm, reason: format!("the kernel has no {what}") })
 }
 
 /// What the kernel's own IPsec is missing, with its answer.

@@ -61,6 +61,9 @@ impl LinuxEngine {
         if !tag_fits || !tag.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
             return Err(LinuxError::Tag(tag.clone()));
         }
+        if !config.charon.exists() {
+            return Err(LinuxError::NoCharon(config.charon));
+        }
         let lock = take_lock(&config.run_dir)?;
         tmpfs::ensure(&config.run_dir)?;
         let names = Names::new(tag);

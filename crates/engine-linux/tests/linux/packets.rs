@@ -209,3 +209,37 @@ async fn a_site_with_stock_strongswan_reaches_the_network() {
     assert!(measured.mbps > 80.0, "{measured:?}");
     node.end().await;
 }
+
+/// The same with public addresses of IPv6, given to gateways that had others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_meet_over_ipv6() {
+    let Some(node) = crate::common::Node::start("p6").await else { return };
+    let engine = node.engine();
+    let address = |place: Place| format!("2001:db8::{}", place.0);
+    let (one, two) = (Place(1), Place(2));
+    for place in [one, two] {
+        place.make(engine, None).await;
+        let mut instance = place.object(None);
+        instance.public_ip = address(place).parse().unwrap();
+        engine.apply(&Step::Update(Object::Instance(instance))).await.unwrap();
+    }
+    for (place, other) in [(two, one), (one, two)] {
+        let (to, cidr) = (address(other), other.cidr());
+        let peer = Peer { address: &to, cidr: &cidr, ..peer("", "") };
+        let mut tunnel = place.tunnel(&peer, place.0 == 1);
+        tunnel.local_id = address(place);
+        let key = tunnel.key.clone();
+        place.connect(engine, &peer, place.0 == 1).await;
+        engine.apply(&Step::Update(Object::Tunnel(Box::new(tunnel)))).await.unwrap();
+        if place.0 == 1 {
+            until_up(engine, &key).await;
+        }
+    }
+    let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
+    let near = one.host(&lab).await;
+    two.host(&lab).await;
+    ping_gets_through(&near, two).await;
+    let counters = engine.counters(&one.instance()).await.unwrap();
+    assert!(counters["out-esp-udp"].packets + counters["out-esp"].packets >= 9, "{counters:?}");
+    node.end().await;
+}
