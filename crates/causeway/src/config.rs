@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use causeway_dialect::Dialect;
 use causeway_model::{AccountId, DialectId, Secret};
 use causeway_ops::{AccountSettings, Quota, RegionSettings, Settings};
-use causeway_server::{AccessKey, Keyring};
+use causeway_server::{AccessKey, Keyring, RateLimits};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -27,12 +27,39 @@ const DEFAULT_POOLS: &[&str] = &["198.51.100.0/24", "198.18.0.0/15", "100.64.0.0
 pub struct Config {
     /// Pools of public addresses.
     pub public_pools: Option<Vec<IpNet>>,
-    /// No call is refused for being one too many when this is false.
-    pub rate_limits: Option<bool>,
+    /// Limits of calls: `false` for none, or calls in a second by action in place of the documented limits.
+    pub rate_limits: RateLimitsConfig,
     /// Accounts besides the development account, or settings of that one.
     pub accounts: Vec<AccountConfig>,
     /// Regions by dialect; each list takes the place of the API's own regions.
     pub regions: BTreeMap<String, Vec<RegionConfig>>,
+}
+
+/// `rate_limits = false`, `rate_limits = true`, or `[rate_limits]` with calls in a second by action.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum RateLimitsConfig {
+    /// All of them on or off.
+    Switch(bool),
+    /// On, with limits of the operator's own.
+    Own(BTreeMap<String, u32>),
+}
+
+impl Default for RateLimitsConfig {
+    fn default() -> Self {
+        Self::Switch(true)
+    }
+}
+
+impl RateLimitsConfig {
+    /// What the server is told.
+    pub fn rate_limits(&self) -> RateLimits {
+        match self {
+            Self::Switch(false) => RateLimits::Off,
+            Self::Switch(true) => RateLimits::On(BTreeMap::new()),
+            Self::Own(own) => RateLimits::On(own.clone()),
+        }
+    }
 }
 
 /// `[[accounts]]`.
@@ -139,7 +166,7 @@ impl Config {
                 let names: Vec<String> = dialects.iter().map(|dialect| dialect.id().to_string()).collect();
                 bail!("[[regions.{name}]]: there is no such API; there are {}", names.join(" and "));
             };
-            for region in regions.iter().filter(|region| region.zones.is_empty()) {
+            if let Some(region) = regions.iter().find(|region| region.zones.is_empty()) {
                 bail!("[[regions.{name}]]: region {} needs at least one zone", region.id);
             }
             *known = regions.iter().map(RegionConfig::settings).collect();
@@ -256,6 +283,16 @@ mod tests {
         ] {
             assert!(keyring(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn rate_limits_are_a_switch_or_a_table() {
+        let read = |text: &str| toml::from_str::<Config>(text).map(|config| config.rate_limits.rate_limits());
+        assert_eq!(read("").unwrap(), RateLimits::On(BTreeMap::new()));
+        assert_eq!(read("rate_limits = false").unwrap(), RateLimits::Off);
+        let own = RateLimits::On([("CreateVpc".to_owned(), 7)].into());
+        assert_eq!(read("[rate_limits]\nCreateVpc = 7").unwrap(), own);
+        assert!(read("rate_limits = \"fast\"").is_err());
     }
 
     #[test]

@@ -23,7 +23,10 @@ pub fn tag(data_dir: &Path) -> anyhow::Result<String> {
             const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
             let tag: String =
                 (0..TAG_CHARS).map(|_| ALPHABET[(random_u64() % 36) as usize] as char).collect();
-            std::fs::write(&file, &tag).with_context(|| format!("writing {}", file.display()))?;
+            let beside = file.with_extension("new");
+            std::fs::write(&beside, &tag)
+                .and_then(|()| std::fs::rename(&beside, &file))
+                .with_context(|| format!("writing {}", file.display()))?;
             Ok(tag)
         }
         Err(error) => Err(error).with_context(|| format!("reading {}", file.display())),

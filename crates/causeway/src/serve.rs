@@ -72,8 +72,8 @@ pub struct Arguments {
 /// # Errors
 /// When it can't start: an address in use, a data directory or configuration that can't be read.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let filter =
-        EnvFilter::try_from_env("CAUSEWAY_LOG").unwrap_or_else(|_| EnvFilter::new("info,audit=warn,nlink=error"));
+    let filter = EnvFilter::try_from_env("CAUSEWAY_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,audit=warn,nlink=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))
 }
@@ -111,7 +111,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let engine = engine(&arguments, &settings).await?;
     let info = engine.info();
     tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
-    let rate_limits = config.rate_limits.unwrap_or(true);
+    let rate_limits = config.rate_limits.rate_limits();
     let service =
         Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
 

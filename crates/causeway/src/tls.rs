@@ -123,7 +123,10 @@ fn make_authority(store: &SqliteStore, certificate_file: &Path) -> anyhow::Resul
     let key = KeyPair::generate()?;
     let certificate = authority_params()?.self_signed(&key)?;
     store.set_secret(AUTHORITY_KEY, &key.serialize_pem()).context("keeping the authority's key")?;
-    fs::write(certificate_file, certificate.pem())
+    // Whole or not at all: half a certificate would keep every later start from working.
+    let beside = certificate_file.with_extension("pem.new");
+    fs::write(&beside, certificate.pem())
+        .and_then(|()| fs::rename(&beside, certificate_file))
         .with_context(|| format!("writing {}", certificate_file.display()))?;
     Ok(key)
 }

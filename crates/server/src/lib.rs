@@ -10,4 +10,5 @@ mod replay;
 pub mod service;
 
 pub use keyring::{AccessKey, Keyring};
+pub use rate::RateLimits;
 pub use service::Service;

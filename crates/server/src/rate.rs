@@ -2,7 +2,7 @@
 //!
 //! Counted in fixed windows, because the refusal tells how many calls were counted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use causeway_dialect::RateLimit;
@@ -17,13 +17,34 @@ struct Counter {
     calls: u32,
 }
 
+/// What the operator has set about rate limits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RateLimits {
+    /// No call is refused for being one too many.
+    Off,
+    /// The documented limits, but for these actions so many calls in a second.
+    On(BTreeMap<String, u32>),
+}
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Rates {
     counters: Mutex<HashMap<String, Counter>>,
+    /// Calls in a second by action, in place of the documented limit.
+    own: BTreeMap<String, u32>,
 }
 
 impl Rates {
+    /// With the operator's own limits.
+    pub fn new(own: BTreeMap<String, u32>) -> Self {
+        Self { counters: Mutex::default(), own }
+    }
+
+    /// The limit of an action: the operator's, or the documented one.
+    pub fn limit(&self, action: &str, documented: RateLimit) -> RateLimit {
+        self.own.get(action).map_or(documented, |calls| RateLimit { calls: *calls, per_s: 1 })
+    }
+
     /// Counts a call. `Err` tells the calls counted in this window when they are more than allowed.
     pub fn count(&self, who_and_what: &str, limit: RateLimit, now_s: i64) -> Result<(), u32> {
         let length_s = i64::from(limit.per_s.max(1));
@@ -48,6 +69,14 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_operators_limit_takes_the_place_of_the_documented_one() {
+        let rates = Rates::new([("CreateVpc".to_owned(), 3)].into());
+        let documented = RateLimit { calls: 600, per_s: 60 };
+        assert_eq!(rates.limit("CreateVpc", documented), RateLimit { calls: 3, per_s: 1 });
+        assert_eq!(rates.limit("DeleteVpc", documented), documented);
+    }
 
     #[test]
     fn each_window_allows_its_calls() {

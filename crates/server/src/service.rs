@@ -14,7 +14,7 @@ use causeway_store::{Store, StoreError, transact};
 use crate::clock;
 use crate::keyring::Keyring;
 use crate::limits::LOGGED_CHARS_MAX;
-use crate::rate::Rates;
+use crate::rate::{RateLimits, Rates};
 use crate::replay::{Nonce, Replay};
 
 /// What the service is made of.
@@ -27,13 +27,13 @@ pub struct Service {
 }
 
 impl Service {
-    /// Puts the service together. Without `rate_limits` no call is refused for being one too many.
+    /// Puts the service together.
     pub fn new(
         dialects: Vec<Arc<dyn Dialect>>,
         settings: Arc<Settings>,
         keyring: Keyring,
         store: Arc<dyn Store>,
-        rate_limits: bool,
+        rate_limits: RateLimits,
     ) -> Self {
         let dialects = dialects
             .into_iter()
@@ -42,7 +42,11 @@ impl Service {
                 (dialect, replay)
             })
             .collect();
-        Self { dialects, settings, keyring, store, rates: rate_limits.then(Rates::default) }
+        let rates = match rate_limits {
+            RateLimits::Off => None,
+            RateLimits::On(own) => Some(Rates::new(own)),
+        };
+        Self { dialects, settings, keyring, store, rates }
     }
 
     /// The store, for the other fronts of the service.
@@ -109,7 +113,7 @@ impl Service {
         let envelope = dialect.open(request)?;
         let account = self.authenticate(dialect, replay, &envelope, manner)?;
         if let Some(rates) = &self.rates {
-            let limit = dialect.rate_limit(&envelope);
+            let limit = rates.limit(&envelope.action, dialect.rate_limit(&envelope));
             let counter = format!("{account} {} {} {}", dialect.id(), envelope.service, envelope.action);
             rates.count(&counter, limit, now.seconds()).map_err(|seen| {
                 let gate = Gate::TooMany { seen, allowed: limit.calls, window_s: limit.per_s };
