@@ -73,7 +73,7 @@ pub struct Arguments {
 /// When it can't start: an address in use, a data directory or configuration that can't be read.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let filter =
-        EnvFilter::try_from_env("CAUSEWAY_LOG").unwrap_or_else(|_| EnvFilter::new("info,audit=warn"));
+        EnvFilter::try_from_env("CAUSEWAY_LOG").unwrap_or_else(|_| EnvFilter::new("info,audit=warn,nlink=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))
 }
