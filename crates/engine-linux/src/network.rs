@@ -1,6 +1,6 @@
 //! Networks and subnets: a namespace that routes, and a bridge per subnet.
 
-use causeway_plan::{Network, Subnet};
+use causeway_plan::Subnet;
 use ipnet::IpNet;
 
 use crate::error::{Doing, LinuxError};
@@ -9,7 +9,7 @@ use crate::names;
 use crate::netns::{Namespace, ROUTER_SYSCTLS};
 
 /// Makes a network's router.
-pub(crate) async fn ensure(namespace: &Namespace, _network: &Network) -> Result<(), LinuxError> {
+pub(crate) async fn ensure(namespace: &Namespace) -> Result<(), LinuxError> {
     namespace.ensure(ROUTER_SYSCTLS).await
 }
 

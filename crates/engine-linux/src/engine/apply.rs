@@ -12,7 +12,7 @@ use crate::{fabric, instance, network};
 
 pub(super) async fn network(inner: &Inner, network: &Network, object: &Object) -> Result<(), EngineError> {
     let namespace = Namespace::named(inner.names.network(&network.key));
-    network::ensure(&namespace, network).await?;
+    network::ensure(&namespace).await?;
     Ok(inner.remember(object)?)
 }
 

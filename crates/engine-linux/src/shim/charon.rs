@@ -33,6 +33,8 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 const LOOK_AT_LEAST: Duration = Duration::from_secs(20);
 /// Events come in bursts; one look at the end of a burst is enough.
 const BURST: Duration = Duration::from_millis(5);
+/// A stream of events without a pause is cut into bursts of this length.
+const BURST_LIMIT: Duration = Duration::from_millis(50);
 
 type Events = mpsc::Receiver<Result<Event, ViciError>>;
 
@@ -221,7 +223,10 @@ async fn digest(
     section: &Section,
 ) -> Result<(), ViciError> {
     let (mut about_sa, mut news) = note(keeper, name, section).await;
-    while let Ok(Some(next)) = timeout(BURST, events.recv()).await {
+    let end = Instant::now() + BURST_LIMIT;
+    while Instant::now() < end
+        && let Ok(Some(next)) = timeout(BURST, events.recv()).await
+    {
         let (name, section) = next?;
         let (sa, new) = note(keeper, &name, &section).await;
         about_sa |= sa;
