@@ -8,7 +8,6 @@ mod guest;
 mod policies;
 #[path = "kernel/states.rs"]
 mod states;
-#[allow(dead_code)]
 mod support;
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
