@@ -118,7 +118,7 @@ impl Database {
             w.u32(count);
         });
         writer.attribute(2, |w| {
-            w.u32(count.next_power_of_two()).u32(super::MAX_STATES as u32);
+            w.u32(HASH_MASK + 1).u32(HASH_MAXIMUM);
         });
         Ok(writer.finish())
     }

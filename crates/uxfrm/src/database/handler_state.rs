@@ -1,7 +1,7 @@
 //! Requests about SAs.
 
 use super::handler::{CHANGED, Outcome, reply};
-use super::states::State;
+use super::states::{LARVAL_LIFETIME_MS, State};
 use super::{Clock, Database, MAX_STATES};
 use crate::datapath::association::Association;
 use crate::esp::algorithm::Algorithm;
@@ -9,8 +9,8 @@ use crate::esp::replay::ReplayWindow;
 use crate::esp::transform::Transform;
 use crate::xfrm::constants::*;
 use crate::xfrm::lifetime::Limits;
-use crate::xfrm::state::{SaId, SaRequest, SpiRequest};
-use crate::xfrm::wire::{Errno, Header, Reader, Writer};
+use crate::xfrm::state::{SaId, SaInfo, SaRequest, SpiRequest};
+use crate::xfrm::wire::{Errno, Header, Reader, Writer, address_bytes};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -53,6 +53,17 @@ fn keyed(request: &SaRequest) -> Result<Association, Errno> {
     Ok(Association::new(transform, last, replay, &request.info.limits))
 }
 
+/// What the kernel shows of an SPI that waits for its keys: the outer addresses as selector, without a family, and the
+/// time it waits as hard limit.
+fn larval(info: &mut SaInfo) {
+    let prefix = if info.source.is_ipv4() { 32 } else { 128 };
+    info.selector.destination = address_bytes(info.id.destination);
+    info.selector.source = address_bytes(info.source);
+    (info.selector.destination_prefix, info.selector.source_prefix) = (prefix, prefix);
+    info.limits = Limits { hard_add: LARVAL_LIFETIME_MS / 1000, ..Limits::NONE };
+    (info.flags, info.replay_window) = (0, 0);
+}
+
 impl Database {
     pub(super) fn allocate_spi(&mut self, header: Header, payload: &[u8], clock: Clock) -> Outcome {
         let request = SpiRequest::read(payload)?;
@@ -64,7 +75,7 @@ impl Database {
             return Err(Errno(libc::EPROTONOSUPPORT));
         }
         info.id.spi = self.unused_spi(info.id, request.minimum, request.maximum)?;
-        info.limits = Limits::NONE;
+        larval(&mut info);
         let state = State {
             request: SaRequest {
                 info,
@@ -178,12 +189,12 @@ impl Database {
         let mut reader = Reader::new(payload);
         let id = SaId::read(&mut reader)?;
         reader.skip(16)?;
-        let (_flags, _reqid) = (reader.u32()?, reader.u32()?);
+        let (flags, _reqid) = (reader.u32()?, reader.u32()?);
         let state = self.states.get(&id).ok_or(Errno(libc::ESRCH))?;
         let mut writer = Writer::new(reply(header, NEWAE, 0));
         id.write(&mut writer);
-        // XFRM_AE_RVAL | XFRM_AE_LVAL: what follows.
-        writer.address(state.request.info.source).u32(2 | 4).u32(state.request.info.reqid);
+        // The kernel gives the request's flags back, whatever it includes.
+        writer.address(state.request.info.source).u32(flags).u32(state.request.info.reqid);
         write_replay(state, &mut writer);
         writer.attribute(XFRMA_LTIME_VAL, |w| state.usage().write(w));
         Ok((vec![writer.finish()], false))
@@ -220,9 +231,7 @@ pub(super) fn write_state(state: &State, header: Header) -> Vec<u8> {
             w.u32(state.request.extra_flags);
         });
     }
-    if !state.is_larval() {
-        write_replay(state, &mut writer);
-    }
+    write_replay(state, &mut writer);
     if state.request.if_id != 0 {
         writer.attribute(XFRMA_IF_ID, |w| {
             w.u32(state.request.if_id);

@@ -232,3 +232,63 @@ fn a_peers_new_address_is_told_once_a_second() {
     assert!(told(home, 5001, NOW), "other news");
     assert!(told(home, 5001, later));
 }
+
+fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid: u32) -> Vec<u8> {
+    request(kind, |w| {
+        selector().write(w);
+        w.zeros(96).u32(priority).u32(0).u8(direction).u8(u8::from(block)).zeros(6);
+        if !block {
+            let (from, to) = match direction {
+                XFRM_POLICY_OUT => ("192.0.2.1", "192.0.2.2"),
+                _ => ("192.0.2.2", "192.0.2.1"),
+            };
+            w.attribute(XFRMA_TMPL, |w| {
+                w.address(to.parse().unwrap()).be32(0).u8(50).zeros(3).u16(AF_INET).zeros(2);
+                w.address(from.parse().unwrap()).u32(reqid).u8(1).zeros(15);
+            });
+        }
+        w.attribute(XFRMA_IF_ID, |w| {
+            w.u32(42);
+        });
+    })
+}
+
+#[test]
+fn the_view_drops_what_no_sa_and_no_policy_covers() {
+    let flow = crate::xfrm::selector::Flow {
+        family: AF_INET,
+        source: [1; 16],
+        destination: [2; 16],
+        protocol: 6,
+        source_port: 1,
+        destination_port: 2,
+    };
+    let mut database = Database::default();
+    let mut handle = |bytes: Vec<u8>| assert_eq!(errno(&database.handle_datagram(&bytes, NOW)), 0);
+    handle(sa(NEWSA, &info(0x10)));
+    handle(policy(NEWPOLICY, XFRM_POLICY_OUT, false, 10, 7));
+    handle(policy(NEWPOLICY, XFRM_POLICY_IN, false, 10, 7));
+    let view = database.view();
+    let interface = &view.interfaces[&42];
+    // The only SA is inbound: the outbound policy has none, and asks for one.
+    assert!(interface.outbound_policy(&flow).unwrap().state.is_none());
+    let inbound = view.inbound[&0x10][0].clone();
+    assert!(interface.admits(&flow, &inbound).is_some());
+    // Another SA's packets do not come in by this policy, nor do our own that are sent back to us.
+    let mut other = (*inbound).clone();
+    other.reqid = 8;
+    assert!(interface.admits(&flow, &other).is_none());
+    let mut reflected = (*inbound).clone();
+    std::mem::swap(&mut reflected.outer.source, &mut reflected.outer.destination);
+    assert!(interface.admits(&flow, &reflected).is_none());
+    let v6 = crate::xfrm::selector::Flow { family: AF_INET6, ..flow };
+    assert!(interface.outbound_policy(&v6).is_none() && interface.admits(&v6, &inbound).is_none());
+
+    // Blocked, as during an address update: without a template, in place of the policy.
+    database.handle_datagram(&policy(UPDPOLICY, XFRM_POLICY_OUT, true, 5, 0), NOW);
+    database.handle_datagram(&policy(UPDPOLICY, XFRM_POLICY_IN, true, 5, 0), NOW);
+    let view = database.view();
+    let interface = &view.interfaces[&42];
+    assert!(interface.outbound_policy(&flow).unwrap().blocks);
+    assert!(interface.admits(&flow, &inbound).is_none());
+}

@@ -136,3 +136,56 @@ pub struct SaView {
     pub outer: Outer,
     pub association: std::sync::Arc<Association>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::esp::EspError;
+    use crate::esp::algorithm::{AeadCipher, Cipher, Hash};
+
+    fn association(algorithm: Algorithm, extended: bool, last: u64, limits: &Limits) -> Association {
+        let (cipher, mac) = algorithm.key_lens();
+        let transform = Transform::new(algorithm, &vec![1; cipher], &vec![2; mac], extended).unwrap();
+        Association::new(transform, last, ReplayWindow::new(32, extended), limits)
+    }
+
+    const GCM: Algorithm = Algorithm::Aead { cipher: AeadCipher::Aes128Gcm, icv: 16 };
+
+    #[test]
+    fn limits_are_reported_once_and_hard_ones_stop_the_sa() {
+        let limits = Limits { soft_bytes: 100, hard_packets: 5, ..Limits::NONE };
+        let sa = association(GCM, true, 0, &limits);
+        assert_eq!(sa.charge(1, 99, 7), None);
+        assert_eq!(sa.charge(1, 1, 8), Some(LimitReached::Soft));
+        assert_eq!(sa.charge(1, 1, 9), None);
+        assert!(!sa.is_used_up());
+        assert_eq!(sa.charge(2, 1, 9), Some(LimitReached::Hard));
+        assert_eq!(sa.charge(1, 1, 9), None);
+        assert!(sa.is_used_up());
+        assert_eq!((sa.first_use.load(Ordering::Relaxed), sa.last_use.load(Ordering::Relaxed)), (7, 9));
+    }
+
+    #[test]
+    fn sequence_numbers_end_and_never_wrap() {
+        let sa = association(GCM, false, u64::from(u32::MAX) - 2, &Limits::NONE);
+        assert_eq!(sa.sequence.next(), Ok(u64::from(u32::MAX) - 1));
+        assert_eq!(sa.sequence.next(), Ok(u64::from(u32::MAX)));
+        for _ in 0..3 {
+            assert_eq!(sa.sequence.next(), Err(EspError::Exhausted));
+        }
+        assert_eq!(sa.sequence.last(), u64::from(u32::MAX));
+        // With 64 bits the key's own limit comes first.
+        let sa = association(GCM, true, (1 << 36) - 1, &Limits::NONE);
+        assert_eq!(sa.sequence.next(), Ok(1 << 36));
+        assert_eq!(sa.sequence.next(), Err(EspError::Exhausted));
+    }
+
+    #[test]
+    fn a_short_block_limits_the_bytes_whatever_the_daemon_says() {
+        let triple = Algorithm::CipherAndMac { cipher: Cipher::TripleDesCbc, hash: Hash::Sha1, icv: 12 };
+        let sa = association(triple, false, 0, &Limits::NONE);
+        assert_eq!(sa.charge(1, 1 << 30, 1), Some(LimitReached::Soft));
+        assert_eq!(sa.charge(1, 3 << 30, 1), Some(LimitReached::Hard));
+        assert!(sa.is_used_up());
+    }
+}

@@ -148,6 +148,22 @@ impl Hash {
     }
 }
 
+/// The name that the kernel gives back for one of its synonyms.
+pub fn canonical_name(name: &str) -> &str {
+    match name {
+        "aes" => "cbc(aes)",
+        "des3_ede" => "cbc(des3_ede)",
+        "des" => "cbc(des)",
+        "cipher_null" => "ecb(cipher_null)",
+        "md5" => "hmac(md5)",
+        "sha1" => "hmac(sha1)",
+        "sha256" => "hmac(sha256)",
+        "sha384" => "hmac(sha384)",
+        "sha512" => "hmac(sha512)",
+        other => other,
+    }
+}
+
 impl Algorithm {
     /// Bytes of key material for the cipher (salt included) and for the MAC.
     pub fn key_lens(self) -> (usize, usize) {

@@ -2,7 +2,7 @@
 
 use super::constants::*;
 use super::wire::{Errno, Reader, Writer};
-use crate::esp::algorithm::{AeadCipher, Algorithm, Cipher, Hash};
+use crate::esp::algorithm::{AeadCipher, Algorithm, Cipher, Hash, canonical_name};
 use zeroize::Zeroizing;
 
 /// Length of an algorithm's name, zero-padded.
@@ -36,7 +36,7 @@ impl KeyedAlgorithm {
     }
 
     fn write(&self, writer: &mut Writer, icv_bits: Option<u32>) {
-        let name = self.name.as_bytes();
+        let name = canonical_name(&self.name).as_bytes();
         writer.bytes(name).zeros(NAME_LEN - name.len()).u32(self.key.len() as u32 * 8);
         if let Some(bits) = icv_bits {
             writer.u32(bits);

@@ -1,15 +1,10 @@
-//! The same script of policy requests to this kernel's XFRM and to ours: the answers must be the same, byte for byte but for
-//! times and indices. (SAs need the kernel's ESP; policies do not.) Needs root and CONFIG_XFRM_USER.
+//! Requests about policies.
 
-mod support;
-
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use uxfrm::database::{Clock, Database};
+use super::request;
 use uxfrm::xfrm::constants::*;
 use uxfrm::xfrm::lifetime::{Limits, Usage};
 use uxfrm::xfrm::policy::{PolicyInfo, Template};
 use uxfrm::xfrm::selector::Selector;
-use uxfrm::xfrm::wire::{Header, Writer, messages};
 
 fn selector(last: u8) -> Selector {
     let address = |host: u8| {
@@ -59,12 +54,6 @@ fn template(reqid: u32) -> Template {
     }
 }
 
-fn request(kind: u16, flags: u16, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST | flags, sequence: 77, port: 0 });
-    fill(&mut writer);
-    writer.finish()
-}
-
 fn install(kind: u16, direction: u8, last: u8, reqid: u32, if_id: u32) -> Vec<u8> {
     request(kind, NLM_F_ACK, |w| {
         info(direction, last).write(w);
@@ -89,7 +78,7 @@ fn named(kind: u16, flags: u16, direction: u8, last: u8, if_id: u32) -> Vec<u8> 
     })
 }
 
-fn script() -> Vec<(&'static str, Vec<u8>)> {
+pub fn script() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("delete nothing", named(DELPOLICY, NLM_F_ACK, 1, 1, 0)),
         ("get nothing", named(GETPOLICY, 0, 1, 1, 0)),
@@ -140,70 +129,4 @@ fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("flush", request(FLUSHPOLICY, NLM_F_ACK, |_| {})),
         ("get after the flush", named(GETPOLICY, 0, 1, 1, 0)),
     ]
-}
-
-/// Blanks what may differ: our port, the policy's index and times, and the text that newer kernels add to errors.
-fn comparable(datagram: &[u8]) -> Vec<(u16, u16, Vec<u8>)> {
-    messages(datagram)
-        .map(|message| {
-            let mut payload = message.payload.to_vec();
-            match message.header.kind {
-                NEWPOLICY => {
-                    // `curlft.add_time`, `curlft.use_time` and `index` of `xfrm_userpolicy_info`.
-                    payload[56 + 64 + 16..56 + 64 + 32].fill(0);
-                    payload[156..160].fill(0);
-                }
-                NLMSG_ERROR => payload.truncate(4),
-                _ => {}
-            }
-            (message.header.kind, message.header.flags & NLM_F_MULTI, payload)
-        })
-        .collect()
-}
-
-struct Kernel(OwnedFd);
-
-impl Kernel {
-    /// In a namespace that lasts as long as this thread.
-    fn open() -> Option<Self> {
-        // SAFETY: no pointers; a new descriptor.
-        unsafe {
-            assert_eq!(libc::unshare(libc::CLONE_NEWNET), 0, "{}", std::io::Error::last_os_error());
-            let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, NETLINK_XFRM);
-            (fd >= 0).then(|| Self(OwnedFd::from_raw_fd(fd)))
-        }
-    }
-
-    fn ask(&self, request: &[u8]) -> Vec<Vec<u8>> {
-        let fd = self.0.as_raw_fd();
-        // SAFETY: a readable buffer.
-        let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
-        assert_eq!(sent, request.len() as isize);
-        let mut answers = Vec::new();
-        loop {
-            let mut buffer = vec![0u8; 8192];
-            // SAFETY: a writable buffer. The kernel answers before `send` returns.
-            let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
-            let Ok(len) = usize::try_from(len) else { return answers };
-            buffer.truncate(len);
-            answers.push(buffer);
-        }
-    }
-}
-
-#[test]
-fn the_same_answers_as_the_kernel() {
-    lab_or_skip!();
-    let Some(kernel) = Kernel::open() else {
-        eprintln!("SKIPPED: this kernel has no CONFIG_XFRM_USER");
-        return;
-    };
-    let mut ours = Database::default();
-    let clock = Clock { wall: 1_700_000_000, monotonic: 1000 };
-    for (step, request) in script() {
-        let kernel: Vec<_> = kernel.ask(&request).iter().map(|m| comparable(m)).collect();
-        let ours: Vec<_> =
-            ours.handle_datagram(&request, clock).messages.iter().map(|m| comparable(m)).collect();
-        assert_eq!(ours, kernel, "{step}");
-    }
 }

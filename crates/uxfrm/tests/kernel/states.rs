@@ -1,0 +1,191 @@
+//! Requests about SAs.
+
+use super::request;
+use std::net::IpAddr;
+use uxfrm::xfrm::constants::*;
+use uxfrm::xfrm::lifetime::{Limits, Usage};
+use uxfrm::xfrm::selector::Selector;
+use uxfrm::xfrm::state::{SaId, SaInfo};
+use uxfrm::xfrm::wire::Writer;
+
+fn info(spi: u32) -> SaInfo {
+    let selector = Selector {
+        destination: [0; 16],
+        source: [0; 16],
+        destination_port: (0, 0),
+        source_port: (0, 0),
+        family: 0,
+        destination_prefix: 0,
+        source_prefix: 0,
+        protocol: 0,
+        interface_index: 0,
+        user: 0,
+    };
+    SaInfo {
+        selector,
+        id: SaId { destination: "192.0.2.1".parse::<IpAddr>().unwrap(), spi, protocol: 50 },
+        source: "192.0.2.2".parse().unwrap(),
+        limits: Limits { soft_add: 3000, hard_add: 3600, ..Limits::NONE },
+        usage: Usage::default(),
+        statistics: [0; 3],
+        sequence: 0,
+        reqid: 7,
+        mode: 1,
+        replay_window: 32,
+        flags: XFRM_STATE_AF_UNSPEC,
+    }
+}
+
+fn algorithm(w: &mut Writer, kind: u16, name: &str, key_len: usize, icv_bits: Option<u32>) {
+    w.attribute(kind, |w| {
+        w.bytes(name.as_bytes()).zeros(64 - name.len()).u32(key_len as u32 * 8);
+        if let Some(bits) = icv_bits {
+            w.u32(bits);
+        }
+        w.bytes(&vec![0x2b; key_len]);
+    });
+}
+
+fn gcm(w: &mut Writer) {
+    algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", 20, Some(128));
+}
+
+fn sha256(w: &mut Writer) {
+    algorithm(w, XFRMA_ALG_AUTH_TRUNC, "hmac(sha256)", 32, Some(128));
+}
+
+fn word(w: &mut Writer, kind: u16, value: u32) {
+    w.attribute(kind, |w| {
+        w.u32(value);
+    });
+}
+
+fn sa(kind: u16, info: &SaInfo, more: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    request(kind, NLM_F_ACK, |w| {
+        info.write(w);
+        more(w);
+    })
+}
+
+fn named(kind: u16, flags: u16, spi: u32) -> Vec<u8> {
+    request(kind, flags, |w| {
+        info(spi).id.write(w);
+        if kind == GETAE {
+            w.zeros(24);
+        }
+    })
+}
+
+fn allocate(minimum: u32, maximum: u32) -> Vec<u8> {
+    request(ALLOCSPI, 0, |w| {
+        info(0).write(w);
+        w.u32(minimum).u32(maximum);
+    })
+}
+
+fn extended(w: &mut Writer, window: u32, words: u32) {
+    gcm(w);
+    w.attribute(XFRMA_REPLAY_ESN_VAL, |w| {
+        w.u32(words).zeros(16).u32(window).zeros(words as usize * 4);
+    });
+}
+
+/// Like strongSwan: the cipher's name without its mode.
+fn cbc(w: &mut Writer, name: &str, key_len: usize) {
+    algorithm(w, XFRMA_ALG_CRYPT, name, key_len, None);
+    sha256(w);
+}
+
+pub fn script() -> Vec<(&'static str, Vec<u8>)> {
+    let esn = SaInfo { flags: XFRM_STATE_AF_UNSPEC | XFRM_STATE_ESN, replay_window: 0, ..info(0x300) };
+    let spi = |spi: u32, from: &SaInfo| SaInfo { id: SaId { spi, ..from.id }, ..from.clone() };
+    let encapsulated = |w: &mut Writer| {
+        gcm(w);
+        w.attribute(XFRMA_ENCAP, |w| {
+            w.u16(2).be16(4500).be16(4501).zeros(18);
+        });
+        word(w, XFRMA_IF_ID, 42);
+    };
+    let any = request(GETSA, NLM_F_DUMP, |_| {});
+    let flush = request(FLUSHSA, NLM_F_ACK, |w| {
+        w.u8(0).zeros(3);
+    });
+    vec![
+        ("get nothing", named(GETSA, 0, 0x100)),
+        ("update nothing", sa(UPDSA, &info(0x100), gcm)),
+        ("replay state of nothing", named(GETAE, 0, 0x100)),
+        ("new", sa(NEWSA, &info(0x100), gcm)),
+        ("new again", sa(NEWSA, &info(0x100), gcm)),
+        ("get", named(GETSA, 0, 0x100)),
+        ("replay state", named(GETAE, 0, 0x100)),
+        ("update", sa(UPDSA, &info(0x100), gcm)),
+        ("with encapsulation and interface", sa(NEWSA, &info(0x101), encapsulated)),
+        ("get it", named(GETSA, NLM_F_ACK, 0x101)),
+        ("extended numbers", sa(NEWSA, &esn, |w| extended(w, 1024, 32))),
+        ("get them", named(GETSA, 0, 0x300)),
+        ("replay state of extended numbers", named(GETAE, 0, 0x300)),
+        ("extended numbers without a window", sa(NEWSA, &spi(0x301, &esn), gcm)),
+        ("a window larger than its bitmap", sa(NEWSA, &spi(0x302, &esn), |w| extended(w, 1024, 31))),
+        ("a window too large", sa(NEWSA, &spi(0x303, &esn), |w| extended(w, 4097, 129))),
+        ("AES-CBC", sa(NEWSA, &info(0x102), |w| cbc(w, "aes", 32))),
+        ("get AES-CBC", named(GETSA, 0, 0x102)),
+        ("3DES", sa(NEWSA, &info(0x103), |w| cbc(w, "des3_ede", 24))),
+        ("get 3DES", named(GETSA, 0, 0x103)),
+        ("no algorithm", sa(NEWSA, &info(0x104), |_| {})),
+        ("unknown cipher", sa(NEWSA, &info(0x105), |w| cbc(w, "enigma", 16))),
+        ("unknown AEAD", sa(NEWSA, &info(0x106), |w| algorithm(w, XFRMA_ALG_AEAD, "x(y)", 20, Some(128)))),
+        ("AEAD and a hash", {
+            sa(NEWSA, &info(0x107), |w| {
+                gcm(w);
+                sha256(w);
+            })
+        }),
+        ("a check value longer than the hash", {
+            sa(NEWSA, &info(0x108), |w| {
+                algorithm(w, XFRMA_ALG_CRYPT, "aes", 16, None);
+                algorithm(w, XFRMA_ALG_AUTH_TRUNC, "hmac(sha256)", 32, Some(512));
+            })
+        }),
+        ("a cut key", {
+            sa(NEWSA, &info(0x109), |w| {
+                w.attribute(XFRMA_ALG_AEAD, |w| {
+                    w.bytes(b"rfc4106(gcm(aes))").zeros(64 - 17).u32(160).u32(128).zeros(10);
+                });
+            })
+        }),
+        ("allocate", allocate(0x500, 0x500)),
+        ("keys for the allocated", sa(UPDSA, &info(0x500), gcm)),
+        ("get it with keys", named(GETSA, 0, 0x500)),
+        ("all", any),
+        ("count", {
+            request(GETSADINFO, 0, |w| {
+                w.u32(0);
+            })
+        }),
+        ("delete", named(DELSA, NLM_F_ACK, 0x100)),
+        ("delete again", named(DELSA, NLM_F_ACK, 0x100)),
+        ("flush", flush.clone()),
+        ("get after the flush", named(GETSA, 0, 0x101)),
+        ("flush nothing", flush),
+        ("allocate again", allocate(0x500, 0x500)),
+        ("allocate where none is left", allocate(0x500, 0x500)),
+        ("allocate from an empty range", allocate(0x502, 0x501)),
+    ]
+}
+
+/// Blanks times and the sequence number that the kernel gives to allocated SPIs; sorts nothing else.
+pub fn blank(payload: &mut [u8]) {
+    // `curlft.add_time` and `curlft.use_time`, after selector, id, source and limits; then `seq`.
+    let usage = 56 + 24 + 16 + 64;
+    // How long an allocated SPI waits: 30 s unless `xfrm_acq_expires` says otherwise, which strongSwan sets to 165.
+    let hard_add = 56 + 24 + 16 + 5 * 8;
+    if let Some(seconds @ [30 | 165, 0, ..]) = payload.get_mut(hard_add..hard_add + 8) {
+        seconds.fill(0);
+    }
+    if let Some(times) = payload.get_mut(usage + 16..usage + 32) {
+        times.fill(0);
+    }
+    if let Some(sequence) = payload.get_mut(usage + 32 + 12..usage + 32 + 16) {
+        sequence.fill(0);
+    }
+}
