@@ -9,8 +9,8 @@ use imbl::{HashMap, OrdSet, Vector};
 
 use crate::{
     AccountId, Connection, ConnectionId, CustomerGateway, CustomerGatewayId, DialectId, ExternalId, Gateway,
-    GatewayId, Key, Kind, Meta, Network, NetworkId, Order, OrderId, Record, Region, Route, RouteId,
-    RouteTable, RouteTableId, Subnet, SubnetId, Token, TokenId, Write,
+    GatewayId, Key, Kind, Meta, Network, NetworkId, Order, OrderId, Placement, Record, Region, Route,
+    RouteId, RouteTable, RouteTableId, Subnet, SubnetId, Token, TokenId, Write,
 };
 
 /// Which list a resource stands in: what one account sees of one kind in one region of one API.
@@ -29,6 +29,28 @@ pub struct ListKey {
 impl ListKey {
     fn of(meta: &Meta, kind: Kind) -> Self {
         Self { owner: meta.owner.clone(), dialect: meta.dialect.clone(), region: meta.region.clone(), kind }
+    }
+}
+
+/// What the indices hold of a record.
+#[derive(PartialEq)]
+struct Indexed<'a> {
+    parents: Vec<Key>,
+    place: Option<(u64, &'a AccountId, &'a DialectId, &'a Region, &'a ExternalId)>,
+    peer_ip: Option<IpAddr>,
+    instances: &'a [Placement],
+}
+
+impl<'a> Indexed<'a> {
+    fn of(record: &'a Record) -> Self {
+        let place =
+            record.meta().map(|meta| (meta.seq, &meta.owner, &meta.dialect, &meta.region, &meta.external));
+        let (peer_ip, instances) = match record {
+            Record::CustomerGateway(it) => (Some(it.ip), &[][..]),
+            Record::Gateway(it) => (None, &it.instances[..]),
+            _ => (None, &[][..]),
+        };
+        Self { parents: record.parents(), place, peer_ip, instances }
     }
 }
 
@@ -160,12 +182,23 @@ impl View {
     /// The snapshot after one transaction.
     pub fn apply(&mut self, writes: &[Write]) {
         for write in writes {
-            if let Some(old) = self.records.remove(&write.key()) {
-                self.unindex(&old);
-            }
-            if let Write::Put(record) = write {
-                self.index(record);
-                self.records.insert(record.key(), record.clone());
+            match write {
+                Write::Put(record) => {
+                    let old = self.records.insert(record.key(), record.clone());
+                    // Most writes change a status, which no index holds.
+                    if old.as_ref().is_some_and(|old| Indexed::of(old) == Indexed::of(record)) {
+                        continue;
+                    }
+                    if let Some(old) = old {
+                        self.unindex(&old);
+                    }
+                    self.index(record);
+                }
+                Write::Delete(key) => {
+                    if let Some(old) = self.records.remove(key) {
+                        self.unindex(&old);
+                    }
+                }
             }
         }
         self.revision += 1;
