@@ -102,7 +102,7 @@ fn interoperates_with_libipsec() {
                 until("the peer's routes", Duration::from_secs(5), || lab.ping(from, to, 1) == 1);
             }
             for (from, to) in ways {
-                // The peer drops a packet now and then when the machine is busy; ours may not (no_errors below).
+                // On a busy machine a ping is lost now and then; which side loses it was not found out.
                 until(
                     &format!("{proposal}, {from} to {to}: three in a row"),
                     Duration::from_secs(20),
