@@ -12,13 +12,14 @@ pub mod limits;
 pub mod meta;
 pub mod network;
 pub mod order;
+pub mod proposal;
 pub mod record;
 pub mod secret;
 pub mod view;
 
 pub use connection::{
-    Connection, ConnectionState, ConnectionStatus, Dpd, DpdAction, HealthCheck, Policy, Selection, Tunnel,
-    TunnelBgp, TunnelStatus,
+    Connection, ConnectionState, ConnectionStatus, Dpd, DpdAction, HealthCheck, Policy, Selection,
+    TrafficSelectors, Tunnel, TunnelBgp, TunnelStatus,
 };
 pub use crypto::{DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity};
 pub use customer_gateway::CustomerGateway;
