@@ -61,6 +61,17 @@ impl List {
         })
     }
 
+    /// Those of the account that a parameter names by its number.
+    ///
+    /// # Errors
+    /// `Invalid{parameter}` when it is no number.
+    pub fn owned_by(self, fields: &Fields<'_>, parameter: &str) -> Result<Self, Failure> {
+        let wanted = fields.integer(parameter)?.map(|number| number.to_string());
+        Ok(self.matching(wanted, |record, owner: &String| {
+            record.meta().is_some_and(|meta| meta.owner.as_str() == owner)
+        }))
+    }
+
     /// Those with the name that a parameter gives.
     pub fn named(self, fields: &Fields<'_>, parameter: &str) -> Self {
         self.matching(fields.text(parameter), |record, name: &String| {

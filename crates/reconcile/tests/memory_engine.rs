@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use causeway_engine::{Engine, EngineError, EngineInfo, MemoryEngine};
-use causeway_model::fixtures::{gateway, meta};
+use causeway_model::fixtures::{self, gateway, meta};
 use causeway_model::{
-    Connection, ConnectionId, ConnectionStatus, CustomerGateway, CustomerGatewayId, DhGroup, Encryption,
-    EspProposal, Gateway, GatewayId, GatewayState, IkeProposal, IkeVersion, Integrity, Network, NetworkId,
-    Record, RouteTable, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel, View, Write,
+    Connection, ConnectionId, ConnectionStatus, CustomerGateway, CustomerGatewayId, Encryption, Gateway,
+    GatewayId, GatewayState, NetworkId, Record, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel,
+    View, Write,
 };
 use causeway_plan::{ObjectKey, Observed, Scope, Step};
 use causeway_store::{MemoryStore, Store, transact};
@@ -20,17 +20,7 @@ use tokio::sync::broadcast::Receiver;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn ground() -> Vec<Write> {
-    let network = Network {
-        id: NetworkId(1),
-        meta: meta(100, "net"),
-        cidr: "10.0.0.0/8".parse().unwrap(),
-        secondary_cidrs: vec![],
-        main_table: RouteTableId(1),
-        is_default: false,
-        observed_generation: 0,
-    };
-    let table =
-        RouteTable { id: RouteTableId(1), meta: meta(101, "rtb"), network: NetworkId(1), is_main: true };
+    let (network, table) = fixtures::network();
     let subnet = Subnet {
         id: SubnetId(1),
         meta: meta(102, "subnet"),
@@ -53,6 +43,7 @@ fn connection(n: u64, other: u64, psk: &str) -> [Write; 2] {
         asn: None,
         bgp_key: None,
     };
+    let (ike, esp) = fixtures::proposals();
     let connection = Connection {
         id: ConnectionId(n),
         meta: meta(300 + n, "conn"),
@@ -66,20 +57,8 @@ fn connection(n: u64, other: u64, psk: &str) -> [Write; 2] {
             psk: Secret::new(psk),
             local_id: own_ip.to_string(),
             remote_id: other_ip.to_string(),
-            ike: IkeProposal {
-                version: IkeVersion::V2,
-                encryption: Encryption::Aes128Cbc,
-                integrity: Integrity::Sha1,
-                dh_group: DhGroup(14),
-                lifetime_s: 86_400,
-            },
-            esp: EspProposal {
-                encryption: Encryption::Aes128Cbc,
-                integrity: Integrity::Sha1,
-                pfs_group: None,
-                lifetime_s: 3_600,
-                lifetime_bytes: None,
-            },
+            ike,
+            esp,
             dpd: None,
             nat_traversal: true,
             bgp: None,

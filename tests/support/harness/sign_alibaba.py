@@ -7,9 +7,12 @@ import hmac
 import urllib.parse
 import uuid
 
+from harness.flat import flatten, merged
 from harness.raw import Reply, exchange
 
 VERSION = "2016-04-28"
+# The number of a list's first item.
+FIRST = 1
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -27,27 +30,6 @@ def now_text(offset_s: int = 0) -> str:
     """The time in UTC as both schemes write it."""
     moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=offset_s)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def flatten(params: dict) -> dict[str, str]:
-    """Lists as Name.1, objects as Name.Member, booleans in lower case."""
-    flat: dict[str, str] = {}
-
-    def put(name: str, value) -> None:
-        if isinstance(value, dict):
-            for member, inner in value.items():
-                put(f"{name}.{member}", inner)
-        elif isinstance(value, (list, tuple)):
-            for index, inner in enumerate(value, start=1):
-                put(f"{name}.{index}", inner)
-        elif isinstance(value, bool):
-            flat[name] = "true" if value else "false"
-        elif value is not None:
-            flat[name] = str(value)
-
-    for name, value in params.items():
-        put(name, value)
-    return flat
 
 
 def v1_string_to_sign(method: str, params: dict[str, str]) -> str:
@@ -74,12 +56,7 @@ def v1_params(method: str, action: str, params: dict, key_id: str, secret: str, 
         "Timestamp": now_text(),
         "Format": "JSON",
     }
-    for name, value in common.items():
-        if value is None:
-            signed.pop(name, None)
-        else:
-            signed[name] = value
-    signed.update(flatten(params))
+    signed = merged(signed, common, flatten(params, FIRST))
     if "Signature" not in signed:
         signed["Signature"] = v1_signature(method, signed, secret)
     return signed
@@ -132,7 +109,7 @@ def acs3_signature(method: str, headers: dict[str, str], query: str, secret: str
 
 def acs3_send(server, action: str, params: dict, method: str = "POST", place: str = "query", **replaced) -> Reply:
     """Sends an ACS3 request; `place` is query or form."""
-    flat = flatten(params)
+    flat = flatten(params, FIRST)
     query = flat if place == "query" else {}
     body = b"" if place == "query" else canonical(flat).encode()
     headers = acs3_headers(

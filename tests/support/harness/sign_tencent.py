@@ -9,9 +9,12 @@ import random
 import time
 import urllib.parse
 
+from harness.flat import flatten, merged
 from harness.raw import Reply, exchange
 
 VERSION = "2017-03-12"
+# The number of a list's first item.
+FIRST = 0
 JSON_TYPE = "application/json"
 FORM = "application/x-www-form-urlencoded"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -39,27 +42,6 @@ def tc3_signature(
     return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest(), signed, scope
 
 
-def flatten(params: dict) -> dict[str, str]:
-    """The GET and form spelling: zero-based indices, dots."""
-    flat: dict[str, str] = {}
-
-    def put(name: str, value) -> None:
-        if isinstance(value, dict):
-            for member, inner in value.items():
-                put(f"{name}.{member}", inner)
-        elif isinstance(value, (list, tuple)):
-            for index, inner in enumerate(value):
-                put(f"{name}.{index}", inner)
-        elif isinstance(value, bool):
-            flat[name] = "true" if value else "false"
-        elif value is not None:
-            flat[name] = str(value)
-
-    for name, value in params.items():
-        put(name, value)
-    return flat
-
-
 def tc3_send(
     server,
     action: str,
@@ -82,7 +64,7 @@ def tc3_send(
     moment = int(time.time()) if moment is None else moment
     host = host or server.address
     if method == "GET":
-        query, body, content_type = urllib.parse.urlencode(flatten(params)), b"", FORM
+        query, body, content_type = urllib.parse.urlencode(flatten(params, FIRST)), b"", FORM
     else:
         body = params if isinstance(params, bytes) else json.dumps(params).encode()
         query, content_type = "", JSON_TYPE
@@ -137,12 +119,7 @@ def v1_send(
         "SignatureMethod": algorithm,
         "Language": "en-US",
     }
-    for name, value in common.items():
-        if value is None:
-            signed.pop(name, None)
-        else:
-            signed[name] = value
-    signed.update(flatten(params))
+    signed = merged(signed, common, flatten(params, FIRST))
     if "Signature" not in signed:
         signed["Signature"] = v1_signature(method, server.address, signed, server.key_secret, algorithm)
     text = urllib.parse.urlencode(signed)

@@ -39,6 +39,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         pay_now: true,
         exposure: Exposure::Public,
         asn: None,
+        zone: None,
     }))
 }
 

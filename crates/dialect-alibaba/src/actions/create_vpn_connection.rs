@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
+use crate::errors::NO_CERTIFICATES;
 use crate::facet::{self, ConnectionFacet, GatewayFacet, NATIONAL_STANDARD};
 use crate::params::{Fields, illegal};
 use crate::tags::Codes;
@@ -79,10 +80,17 @@ fn certificates(fields: &Fields<'_>, has_list: bool) -> Result<Vec<String>, Fail
     }
 }
 
-/// Gateways of the national standard take connections once certificates are associated with them. No action here
-/// does that yet.
-fn needs_no_certificates(gateway: &str) -> bool {
-    facet::parse::<GatewayFacet>(gateway).vpn_type != NATIONAL_STANDARD
+/// Gateways of the national standard take its algorithms only, and the others none of them. The former take
+/// connections once certificates are associated with them; no action here does that yet. The error is the option
+/// that does not suit the gateway, or [`NO_CERTIFICATES`].
+fn suits(gateway: &str, algorithms: &[(&'static str, String)]) -> Result<(), &'static str> {
+    let is_national = facet::parse::<GatewayFacet>(gateway).vpn_type == NATIONAL_STANDARD;
+    let is_of_standard = |word: &str| matches!(word, "sm3" | "sm4");
+    match algorithms.iter().find(|(_, word)| is_of_standard(word) != is_national) {
+        Some((option, _)) => Err(option),
+        None if is_national => Err(NO_CERTIFICATES),
+        None => Ok(()),
+    }
 }
 
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
@@ -97,18 +105,20 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let initiate = fields.boolean("EffectImmediately")?.unwrap_or(false);
     let tunnels_bgp = fields.boolean("EnableTunnelsBgp")?.unwrap_or(false);
     let has_tunnel_list = fields.value("TunnelOptionsSpecification").is_some();
+    tunnel_options::check_settings(fields, input.region)?;
     let tunnels = if has_tunnel_list {
         tunnel_options::list(fields, tunnels_bgp, initiate)?
     } else {
         vec![tunnel_options::single(fields, initiate)?]
     };
     let certificates = certificates(fields, has_tunnel_list)?;
+    let algorithms = tunnel_options::named_algorithms(fields);
     let facet = facet::write(&ConnectionFacet { has_tunnel_list, tunnels_bgp, certificates });
     let operation = CreateConnection {
         label: labels::label(fields, name, String::new(), Codes::Vpn, facet)?,
         gateway: fields.required_id("VpnGatewayId")?,
         network: None,
-        gateway_facet: Some(FacetTest::new(needs_no_certificates)),
+        gateway_facet: Some(FacetTest::new(move |gateway| suits(gateway, &algorithms))),
         selection: selection(&local, &remote, &tunnels),
         local_subnets: local,
         remote_subnets: remote,

@@ -116,6 +116,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         pay_now: fields.boolean("AutoPay")?.unwrap_or(false),
         exposure,
         asn: None,
+        zone: None,
     }))
 }
 

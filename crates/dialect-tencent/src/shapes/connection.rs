@@ -104,7 +104,7 @@ fn ike(tunnel: &Tunnel, own: &ConnectionFacet) -> Value {
     let (local_address, local_name) = identity(&own.local_identity, &tunnel.local_id);
     let (remote_address, remote_name) = identity(&own.remote_identity, &tunnel.remote_id);
     json!({
-        "PropoEncryAlgorithm": word(&IKE_ENCRYPTION, &tunnel.ike.encryption),
+        "PropoEncryAlgorithm": word(IKE_ENCRYPTION, &tunnel.ike.encryption),
         "PropoAuthenAlgorithm": word(&IKE_INTEGRITY, &tunnel.ike.integrity),
         "ExchangeMode": own.exchange_mode,
         "LocalIdentity": own.local_identity,
@@ -113,7 +113,7 @@ fn ike(tunnel: &Tunnel, own: &ConnectionFacet) -> Value {
         "RemoteAddress": remote_address,
         "LocalFqdnName": local_name,
         "RemoteFqdnName": remote_name,
-        "DhGroupName": word(&IKE_GROUPS, &tunnel.ike.dh_group),
+        "DhGroupName": word(IKE_GROUPS, &tunnel.ike.dh_group),
         "IKESaLifetimeSeconds": tunnel.ike.lifetime_s,
         "IKEVersion": ike_version(tunnel.ike.version),
     })
@@ -127,7 +127,7 @@ fn esp(tunnel: &Tunnel, own: &ConnectionFacet) -> Value {
         "IntegrityAlgorith": integrity,
         "IntegrityAlgorithm": integrity,
         "IPSECSaLifetimeSeconds": tunnel.esp.lifetime_s,
-        "PfsDhGroup": word(&PFS_GROUPS, &tunnel.esp.pfs_group),
+        "PfsDhGroup": word(PFS_GROUPS, &tunnel.esp.pfs_group),
         "IPSECSaLifetimeTraffic": own.lifetime_traffic_kb,
     })
 }
