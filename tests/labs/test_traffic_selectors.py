@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from harness.alibaba_sdk import Sdk as AlibabaSdk
+from harness.alibaba_sdk import NewSdk
 from harness.alibaba_world import World as AlibabaWorld
 from harness.lab import ESP, IKE, STRONGSWAN, assert_nothing_left, why_not
 from harness.server import Server
@@ -39,10 +39,10 @@ def host(server: Server, name: str, subnet: str, addresses: list[str]) -> str:
     return name
 
 
-def give(server: Server, machine: str, addresses: list[str]) -> None:
+def give(server: Server, machine: str, addresses: list[str], link: str = "eth0") -> None:
     """More addresses for a machine of the lab."""
     for address in addresses:
-        server.lab("exec", machine, "--", "ip", "addr", "add", f"{address}/24", "dev", "eth0")
+        server.lab("exec", machine, "--", "ip", "addr", "add", f"{address}/24", "dev", link)
 
 
 def passes(server: Server, machine: str, source: str, to: str) -> bool:
@@ -97,11 +97,14 @@ class Cloud:
 @pytest.mark.parametrize(("version", "number"), [("IKEV1", 31), ("IKEV2", 32)])
 def test_pairs_with_a_site(server, version, number):
     site, public, cidr = f"pairs{number}", f"203.0.113.{number}", f"192.168.{number}.0/24"
-    far = [f"192.168.{number}.{last}" for last in (2, 3, 4)]
+    # The router has an address in each range, because strongSwan's own ESP takes one as the source of its route.
+    far = [f"192.168.{number}.{last}" for last in (2, 6, 10)]
+    ranges = [f"192.168.{number}.{first}/30" for first in (0, 4, 8)]
     cloud = Cloud(server, f"vpc{number}", NEAR)
     server.lab("site", site, "--public-ip", public, "--cidr", cidr)
     give(server, f"{site}-host", far[1:])
-    pairs = {f"{NEAR[0]}/32": [f"{far[0]}/32", f"{far[1]}/32"], f"{NEAR[1]}/32": [f"{far[2]}/32"]}
+    give(server, site, [f"192.168.{number}.{last}" for last in (5, 9)], "lan")
+    pairs = {f"{NEAR[0]}/32": ranges[:2], f"{NEAR[1]}/32": ranges[2:]}
     connection = cloud.connect(public, pairs, version, cidr)
     text = cloud.world.api(
         "DownloadCustomerGatewayConfiguration", VpnGatewayId=cloud.gateway, VpnConnectionId=connection,
@@ -126,7 +129,7 @@ def test_lists_of_one_cloud_meet_pairs_of_the_other(server):
     """One end negotiates one CHILD_SA for all its ranges, the other one for each pair; between them all pairs pass."""
     near, far = ["10.41.1.100", "10.41.1.101", "10.41.1.102"], ["10.42.1.100", "10.42.1.101"]
     tencent = Cloud(server, "vpc41", near)
-    alibaba = AlibabaWorld(AlibabaSdk(server))
+    alibaba = AlibabaWorld(NewSdk(server))
     vpc = alibaba.vpc("10.0.0.0/8")
     vswitch = alibaba.vswitch(vpc, "10.42.1.0/24")
     gateway = alibaba.gateway(vpc, vswitch)

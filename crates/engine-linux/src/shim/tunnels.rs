@@ -62,6 +62,8 @@ impl Tunnels {
     pub(super) fn reshape(&mut self, name: &str, tunnel: Tunnel, fingerprint: Fingerprint) {
         if let Some(kept) = self.kept.get_mut(name) {
             kept.children = child_names(&tunnel);
+            // At once: what takes the place of a child has to be up before that goes.
+            kept.child = kept.child_state(&kept.seen);
             (kept.loaded, kept.reshaped) = (false, true);
             (kept.tunnel, kept.fingerprint) = (tunnel, fingerprint);
         }

@@ -76,6 +76,7 @@ impl World {
         tunnel.ike.version = self.version;
         let own = |child: &TrafficSelectors| if place == 1 { child.clone() } else { child.reversed() };
         tunnel.children = children.iter().map(own).collect();
+        tunnel.routes = tunnel.children.iter().flat_map(|child| child.remote.clone()).collect();
         tunnel
     }
 
