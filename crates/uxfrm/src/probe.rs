@@ -50,14 +50,18 @@ impl fmt::Display for Probe {
 const KERNEL_ESP: &str = "kernel ESP";
 const KERNEL_INTERFACES: &str = "kernel xfrm interfaces";
 
-/// Tries everything, in processes and namespaces of its own: nothing is left behind.
-pub fn probe() -> Probe {
-    let mut findings = Vec::new();
-    let mut add = |what, needed, result: io::Result<()>| {
-        findings.push(Finding { what, needed, result: result.map_err(|e| e.to_string()) });
-    };
-    add("seccomp user notification", true, in_child(|| Filter::new().install().map(|_| ())));
-    add(
+impl Probe {
+    fn add(&mut self, what: &'static str, needed: bool, result: io::Result<()>) {
+        self.findings.push(Finding { what, needed, result: result.map_err(|e| e.to_string()) });
+    }
+}
+
+/// Tries what uxfrm cannot work without, and nothing else: for a program that starts. The symbols of the kernel, in
+/// which [`probe`] looks for ESP, take many times as long as all of this.
+pub fn needs() -> Probe {
+    let mut probe = Probe { findings: Vec::new() };
+    probe.add("seccomp user notification", true, in_child(|| Filter::new().install().map(|_| ())));
+    probe.add(
         "TUN",
         true,
         in_child(|| {
@@ -65,7 +69,7 @@ pub fn probe() -> Probe {
             tun::open_queue("uxfrmprobe", true).map(|_| ())
         }),
     );
-    add(
+    probe.add(
         "port-sharing UDP with GRO",
         true,
         in_child(|| {
@@ -74,6 +78,13 @@ pub fn probe() -> Probe {
             socket::attach_steering(std::os::fd::AsFd::as_fd(&socket), 1, 1)
         }),
     );
+    probe
+}
+
+/// Tries everything, in processes and namespaces of its own: nothing is left behind.
+pub fn probe() -> Probe {
+    let mut probe = needs();
+    let mut add = |what, needed, result| probe.add(what, needed, result);
     add(
         "UDP over IPv6",
         false,
@@ -92,7 +103,7 @@ pub fn probe() -> Probe {
             kernel_interface()
         }),
     );
-    Probe { findings }
+    probe
 }
 
 fn own_netns() -> io::Result<()> {

@@ -16,7 +16,7 @@ use crate::error::LinuxError;
 /// # Errors
 /// [`LinuxError::NoDataPlane`] when neither works here, and others when not even a namespace can be made.
 pub(crate) async fn probe() -> Result<Choice, LinuxError> {
-    let user = tokio::task::spawn_blocking(uxfrm::probe::probe);
+    let user = tokio::task::spawn_blocking(uxfrm::probe::needs);
     let Some(what) = apart(async || kernel_lacks().await).await? else {
         return Ok(Choice { kind: Kind::Kernel, reason: "the kernel has ESP and xfrm interfaces".into() });
     };
