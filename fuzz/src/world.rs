@@ -44,13 +44,18 @@ impl World {
     pub fn call(&mut self, dialect: &dyn Dialect, request: &Request) {
         let _ = dialect.recognises(request);
         let manner = dialect.manner(request, 7);
-        let envelope = match dialect.open(request) {
+        let mut envelope = match dialect.open(request) {
             Ok(envelope) => envelope,
             Err(failure) => return drop(dialect.fail(&failure, &manner)),
         };
-        if let Err(failure) = dialect.verify(&envelope, "secret") {
+        if let Err(failure) = dialect.verify(request, &envelope, "secret") {
             let _ = dialect.fail(&failure, &manner);
         }
+        if let Err(failure) = dialect.read(request, &mut envelope) {
+            return drop(dialect.fail(&failure, &manner));
+        }
+        let envelope = envelope;
+        let _ = dialect.request_id(&envelope, 7);
         let _ = dialect.rate_limit(&envelope);
         let account = AccountId::from(ACCOUNT);
         let request_id = manner.request_id.as_str();

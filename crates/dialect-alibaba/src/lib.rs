@@ -76,8 +76,16 @@ impl Dialect for Alibaba {
         open::open(request)
     }
 
-    fn verify(&self, envelope: &Envelope, secret: &str) -> Result<(), Failure> {
-        signature::verify(envelope, secret)
+    fn request_id(&self, _: &Envelope, random: u128) -> String {
+        open::request_id(random)
+    }
+
+    fn verify(&self, request: &Request, envelope: &Envelope, secret: &str) -> Result<(), Failure> {
+        signature::verify(request, envelope, secret)
+    }
+
+    fn read(&self, request: &Request, envelope: &mut Envelope) -> Result<(), Failure> {
+        open::read(request, envelope)
     }
 
     fn window_s(&self) -> i64 {

@@ -48,6 +48,7 @@ pub fn envelope(action: &str, pairs: &[(&str, &str)]) -> Envelope {
         wants_xml: false,
         language: String::new(),
         host: "127.0.0.1:8440".into(),
+        pairs: Vec::new(),
         params: Params::from_pairs(pairs.iter().copied()).unwrap(),
     }
 }

@@ -54,6 +54,7 @@ pub fn envelope(service: &str, action: &str, params: Value) -> Envelope {
         wants_xml: false,
         language: "en-US".to_owned(),
         host: "127.0.0.1".to_owned(),
+        pairs: Vec::new(),
         params: Params(params.as_object().cloned().unwrap_or_default()),
     }
 }

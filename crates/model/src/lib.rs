@@ -1,5 +1,6 @@
 //! The nouns of Causeway: parsed types, their lifecycles and limits. No I/O, no clock, no randomness.
 
+pub mod addresses;
 pub mod connection;
 pub mod crypto;
 pub mod customer_gateway;
@@ -16,6 +17,7 @@ pub mod record;
 pub mod secret;
 pub mod view;
 
+pub use addresses::{Ground, TakenAddresses};
 pub use connection::{
     Connection, ConnectionState, ConnectionStatus, Dpd, DpdAction, HealthCheck, Policy, Selection, Tunnel,
     TunnelBgp, TunnelStatus,
