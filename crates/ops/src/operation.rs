@@ -200,6 +200,8 @@ pub struct ModifyGateway {
     pub description: Option<String>,
     /// Routes learned by BGP are propagated.
     pub propagate: Option<bool>,
+    /// New number of SSL-VPN clients, of a gateway that has them.
+    pub ssl_clients: Option<u32>,
     /// New bandwidth in Mbit/s.
     pub bandwidth_mbps: Option<u32>,
     /// New charge type.

@@ -51,7 +51,6 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         zone: zone.as_ref().map(Zone::to_string).unwrap_or_default(),
         renew_flag: renew_flag.to_owned(),
         new_purchase_plan: String::new(),
-        max_connection,
     };
     let subnet = members.id("SubnetId", Kind::Subnet, MALFORMED)?.filter(|_| network.is_some());
     let label = Label { name, tags: members.tags()?, facet: facet::write(&own), ..Label::default() };

@@ -54,7 +54,7 @@ pub fn gateway(context: &EncodeContext<'_>, it: &Gateway) -> Value {
         "Version": VERSION,
         "NetworkInstanceId": "",
         "CdcId": "",
-        "MaxConnection": own.max_connection,
+        "MaxConnection": it.features.ssl_clients.unwrap_or_default(),
         "BgpAsn": it.asn.unwrap_or_default(),
         "TagSet": tag_set(&it.meta),
         "IsPrivate": it.exposure == Exposure::Private,
