@@ -94,17 +94,19 @@ fn check_policy_routes(
     gateway: &Gateway,
     it: &CreateConnection,
 ) -> Result<(), OpError> {
-    let pairs = |selection: &Selection| match selection {
+    let pairs = |selection: &Selection, local: &[ipnet::IpNet], remote: &[ipnet::IpNet]| match selection {
         Selection::Policies(policies) => policies.iter().map(|policy| policy.remotes.len()).sum(),
+        Selection::Ranges => local.len() * remote.len(),
         Selection::Routes | Selection::Bgp => 0_usize,
     };
-    let wanted = pairs(&it.selection);
+    let wanted = pairs(&it.selection, &it.local_subnets, &it.remote_subnets);
     if !it.auto_routes || wanted == 0 {
         return Ok(());
     }
     let is_routed = |other: &&Connection| context.view.children(other.id, Kind::Route).next().is_some();
     let routed = context.connections_of(gateway).filter(is_routed);
-    let present = routed.map(|other| pairs(&other.selection)).sum();
+    let present =
+        routed.map(|other| pairs(&other.selection, &other.local_subnets, &other.remote_subnets)).sum();
     context.check_quota(Quota::PolicyRoutesPerGateway, present, wanted)
 }
 

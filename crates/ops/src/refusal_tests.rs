@@ -96,9 +96,11 @@ fn pairs_of_ranges_are_counted_where_the_service_routes_them() {
         let one = world.make(peer([203, 0, 113, next]));
         let remotes = (0..remotes).map(|n| format!("192.168.{}.0/24", 10 * next + n).parse().unwrap());
         let remotes: Vec<ipnet::IpNet> = remotes.collect();
-        let policy = Policy { local: "10.0.0.0/8".parse().unwrap(), remotes: remotes.clone() };
+        let local = "10.0.0.0/8".parse().unwrap();
+        let policies = Selection::Policies(vec![Policy { local, remotes: remotes.clone() }]);
         let wanted = CreateConnection {
-            selection: Selection::Policies(vec![policy]),
+            selection: if next % 2 == 0 { Selection::Ranges } else { policies },
+            local_subnets: vec![local],
             remote_subnets: remotes,
             auto_routes,
             ..connection(&id, &[&one], "192.168.0.0/16")

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use causeway_dialect::{EncodeContext, Failure};
-use causeway_model::{ConnectionId, HealthCheck, Kind, Policy, Selection};
+use causeway_model::{ConnectionId, HealthCheck, Kind, Selection};
 use causeway_ops::operation::{CreateConnection, FacetTest, NewTunnel};
 use causeway_ops::{Operation, Outcome};
 use ipnet::IpNet;
@@ -32,7 +32,7 @@ fn ranges(fields: &Fields<'_>, name: &str) -> Result<Vec<IpNet>, Failure> {
     })
 }
 
-/// Everything on both sides, or BGP: routes choose. Else pairs of ranges do.
+/// Everything on both sides, or BGP: routes choose. Else the ranges do, every one with every other.
 fn selection(local: &[IpNet], remote: &[IpNet], tunnels: &[NewTunnel]) -> Selection {
     if tunnels.iter().any(|tunnel| tunnel.bgp.is_some()) {
         return Selection::Bgp;
@@ -40,8 +40,7 @@ fn selection(local: &[IpNet], remote: &[IpNet], tunnels: &[NewTunnel]) -> Select
     if local.iter().any(cidr::is_everything) && remote.iter().any(cidr::is_everything) {
         return Selection::Routes;
     }
-    let policy = |local: &IpNet| Policy { local: *local, remotes: remote.to_vec() };
-    Selection::Policies(local.iter().map(policy).collect())
+    Selection::Ranges
 }
 
 fn health_check(fields: &Fields<'_>) -> Result<Option<HealthCheck>, Failure> {

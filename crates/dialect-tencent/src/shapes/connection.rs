@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use causeway_dialect::time;
 use causeway_model::{Connection, ConnectionState, Policy, Selection, Tunnel, View};
+use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::facet::{self, ConnectionFacet};
@@ -80,6 +81,10 @@ fn policies(it: &Connection) -> Value {
     };
     match &it.selection {
         Selection::Policies(policies) => policies.iter().map(one).collect(),
+        Selection::Ranges => {
+            let policy = |local: &IpNet| Policy { local: *local, remotes: it.remote_subnets.clone() };
+            it.local_subnets.iter().map(|local| one(&policy(local))).collect()
+        }
         Selection::Routes | Selection::Bgp => {
             json!([{"LocalCidrBlock": "0.0.0.0/0", "RemoteCidrBlock": ["0.0.0.0/0"]}])
         }
