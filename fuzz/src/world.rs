@@ -22,11 +22,8 @@ impl World {
     /// An empty one, for these dialects.
     pub fn new(dialects: &[&dyn Dialect]) -> Self {
         let account = AccountSettings {
-            id: ACCOUNT.into(),
-            name: "fuzz".to_owned(),
-            solvent: true,
-            quotas: BTreeMap::new(),
             resource_groups: vec![("rg-1".to_owned(), "default".to_owned())],
+            ..AccountSettings::new(ACCOUNT, "fuzz")
         };
         let settings = Settings {
             regions: dialects.iter().map(|dialect| (dialect.id(), dialect.default_regions())).collect(),
@@ -47,13 +44,18 @@ impl World {
     pub fn call(&mut self, dialect: &dyn Dialect, request: &Request) {
         let _ = dialect.recognises(request);
         let manner = dialect.manner(request, 7);
-        let envelope = match dialect.open(request) {
+        let mut envelope = match dialect.open(request) {
             Ok(envelope) => envelope,
             Err(failure) => return drop(dialect.fail(&failure, &manner)),
         };
-        if let Err(failure) = dialect.verify(&envelope, "secret") {
+        if let Err(failure) = dialect.verify(request, &envelope, "secret") {
             let _ = dialect.fail(&failure, &manner);
         }
+        if let Err(failure) = dialect.read(request, &mut envelope) {
+            return drop(dialect.fail(&failure, &manner));
+        }
+        let envelope = envelope;
+        let _ = dialect.request_id(&envelope, 7);
         let _ = dialect.rate_limit(&envelope);
         let account = AccountId::from(ACCOUNT);
         let request_id = manner.request_id.as_str();

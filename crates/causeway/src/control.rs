@@ -16,11 +16,14 @@ use causeway_server::clock;
 use causeway_store::{Store, transact};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use crate::development_key::KeyPair;
+
+/// Octets of a question at most.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// What can be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,17 +105,36 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 async fn converse(state: &State, socket: UnixStream) {
     let (read, mut write) = socket.into_split();
-    let mut lines = BufReader::new(read).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let answer = match serde_json::from_str(&line) {
-            Ok(ask) => {
-                answer(state, ask).await.unwrap_or_else(|error| json!({"error": format!("{error:#}")}))
-            }
-            Err(error) => json!({"error": error.to_string()}),
+    let mut read = BufReader::new(read);
+    loop {
+        let (answer, goes_on) = match line(&mut read).await {
+            Ok(Some(line)) => (ask(state, &line).await, true),
+            Ok(None) => return,
+            Err(error) => (json!({"error": error.to_string()}), false),
         };
-        if write.write_all(format!("{answer}\n").as_bytes()).await.is_err() {
+        if write.write_all(format!("{answer}\n").as_bytes()).await.is_err() || !goes_on {
             return;
         }
+    }
+}
+
+/// The next line; `None` at the end.
+async fn line(read: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    if read.take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await? == 0 {
+        return Ok(None);
+    }
+    if line.len() as u64 == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+        let text = format!("a line has more than {LINE_BYTES_MAX} octets");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, text));
+    }
+    Ok(Some(line))
+}
+
+async fn ask(state: &State, line: &[u8]) -> Value {
+    match serde_json::from_slice(line) {
+        Ok(ask) => answer(state, ask).await.unwrap_or_else(|error| json!({"error": format!("{error:#}")})),
+        Err(error) => json!({"error": error.to_string()}),
     }
 }
 
@@ -216,4 +238,25 @@ fn subnet(state: &State, id: &str) -> anyhow::Result<Value> {
         "cidr": subnet.cidr,
         "router_ip": subnet.router_ip(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_has_an_end() {
+        let most = usize::try_from(LINE_BYTES_MAX).unwrap();
+        let mut good = vec![b'a'; most - 1];
+        good.push(b'\n');
+        good.extend_from_slice(b"the rest");
+        let mut read = good.as_slice();
+        assert_eq!(line(&mut read).await.unwrap().unwrap().len(), most);
+        assert_eq!(line(&mut read).await.unwrap().unwrap(), b"the rest");
+        assert!(line(&mut read).await.unwrap().is_none());
+        let long = vec![b'a'; most + 1];
+        let mut read = long.as_slice();
+        assert!(line(&mut read).await.unwrap_err().to_string().contains("octets"));
+        assert_eq!(read.len(), 1, "no more was taken in");
+    }
 }

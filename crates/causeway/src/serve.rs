@@ -50,6 +50,10 @@ pub struct Arguments {
     /// Key of the certificate in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// A host name or address that clients on other machines call, for the certificate that the service makes; may be
+    /// given several times.
+    #[arg(long = "tls-name", value_name = "NAME", requires = "tls_listen", conflicts_with = "tls_cert")]
+    tls_names: Vec<String>,
     /// What carries the gateways.
     #[arg(long, value_enum, default_value = "memory")]
     engine: EngineChoice,
@@ -101,7 +105,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         Some(at) => {
             let given = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
             let given = given.map(|(certificate, key)| tls::Given { certificate, key });
-            let acceptor = tls::acceptor(&store, &arguments.data_dir, given.as_ref(), at.ip())?;
+            let acceptor =
+                tls::acceptor(&store, &arguments.data_dir, given.as_ref(), at.ip(), &arguments.tls_names)?;
             Some((listen(at).await?, acceptor))
         }
     };

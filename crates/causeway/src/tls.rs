@@ -1,6 +1,7 @@
 //! Certificates: one that the operator gives, or one from an authority that is made at the first start.
 
 use std::fs;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,8 +41,8 @@ pub fn authority_file(data_dir: &Path) -> PathBuf {
     data_dir.join("ca.pem")
 }
 
-/// An acceptor with the given certificate, or with one of the service's own authority for `listen` and the names
-/// that clients call.
+/// An acceptor with the given certificate, or with one of the service's own authority for `listen`, the names that
+/// clients call, and `names` (host names or addresses).
 ///
 /// # Errors
 /// When a file can't be read or written, or holds no certificate or key.
@@ -49,7 +50,8 @@ pub fn acceptor(
     store: &SqliteStore,
     data_dir: &Path,
     given: Option<&Given>,
-    listen: std::net::IpAddr,
+    listen: IpAddr,
+    names: &[String],
 ) -> anyhow::Result<TlsAcceptor> {
     let (chain, key) = match given {
         Some(given) => {
@@ -60,7 +62,7 @@ pub fn acceptor(
                 .with_context(|| format!("reading the key {}", given.key.display()))?;
             (chain, key)
         }
-        None => own_certificate(store, data_dir, listen)?,
+        None => own_certificate(store, data_dir, listen, names)?,
     };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -75,12 +77,15 @@ pub fn acceptor(
 fn own_certificate(
     store: &SqliteStore,
     data_dir: &Path,
-    listen: std::net::IpAddr,
+    listen: IpAddr,
+    names: &[String],
 ) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
     let (authority, issuer) = authority(store, data_dir)?;
-    let mut params =
-        CertificateParams::new(HOST_NAMES.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
-    for address in [std::net::IpAddr::from([127, 0, 0, 1]), std::net::Ipv6Addr::LOCALHOST.into(), listen] {
+    let known = HOST_NAMES.iter().map(|name| (*name).to_owned());
+    // Each is taken as an address where it is one.
+    let names: Vec<String> = known.chain(names.iter().cloned()).collect();
+    let mut params = CertificateParams::new(names).context("a name of the certificate")?;
+    for address in [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into(), listen] {
         if !address.is_unspecified() {
             params.subject_alt_names.push(SanType::IpAddress(address));
         }
@@ -99,11 +104,21 @@ fn authority(
     data_dir: &Path,
 ) -> anyhow::Result<(CertificateDer<'static>, Issuer<'static, KeyPair>)> {
     let certificate_file = authority_file(data_dir);
-    let stored = store.secret(AUTHORITY_KEY).context("reading the authority's key")?;
-    let key = match (stored, certificate_file.exists()) {
-        (Some(pem), true) => KeyPair::from_pem(&pem).context("reading the authority's key")?,
-        _ => make_authority(store, &certificate_file)?,
+    let key = match store.secret(AUTHORITY_KEY).context("reading the authority's key")? {
+        Some(pem) => KeyPair::from_pem(&pem).context("reading the authority's key")?,
+        None => {
+            let key = KeyPair::generate()?;
+            store.set_secret(AUTHORITY_KEY, &key.serialize_pem()).context("keeping the authority's key")?;
+            // A certificate that is here already is of another authority.
+            write_certificate(&key, &certificate_file)?;
+            key
+        }
     };
+    if !certificate_file.exists() {
+        // Clients that trust the one that was lost trust this one as well: name and key are the same.
+        tracing::warn!(file = %certificate_file.display(), "the authority's certificate was lost and is made anew");
+        write_certificate(&key, &certificate_file)?;
+    }
     let text = fs::read_to_string(&certificate_file)
         .with_context(|| format!("reading {}", certificate_file.display()))?;
     Ok((CertificateDer::from_pem_slice(text.as_bytes())?, Issuer::new(authority_params()?, key)))
@@ -119,14 +134,61 @@ fn authority_params() -> anyhow::Result<CertificateParams> {
     Ok(params)
 }
 
-fn make_authority(store: &SqliteStore, certificate_file: &Path) -> anyhow::Result<KeyPair> {
-    let key = KeyPair::generate()?;
-    let certificate = authority_params()?.self_signed(&key)?;
-    store.set_secret(AUTHORITY_KEY, &key.serialize_pem()).context("keeping the authority's key")?;
+fn write_certificate(key: &KeyPair, certificate_file: &Path) -> anyhow::Result<()> {
+    let certificate = authority_params()?.self_signed(key)?;
     // Whole or not at all: half a certificate would keep every later start from working.
     let beside = certificate_file.with_extension("pem.new");
     fs::write(&beside, certificate.pem())
         .and_then(|()| fs::rename(&beside, certificate_file))
-        .with_context(|| format!("writing {}", certificate_file.display()))?;
-    Ok(key)
+        .with_context(|| format!("writing {}", certificate_file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes a certificate as a start does, and gives what was written to the authority's file.
+    fn start(dir: &Path, names: &[&str]) -> (Vec<CertificateDer<'static>>, String) {
+        let store = SqliteStore::open(dir).unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let (chain, _) = own_certificate(&store, dir, [0, 0, 0, 0].into(), &names).unwrap();
+        (chain, fs::read_to_string(authority_file(dir)).unwrap())
+    }
+
+    /// Whether a client that trusts an authority's file takes a chain for a name.
+    fn is_trusted(authority: &str, chain: &[CertificateDer<'_>], name: &str) -> bool {
+        use rustls::client::WebPkiServerVerifier;
+        use rustls::pki_types::{ServerName, UnixTime};
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        use rustls::client::danger::ServerCertVerifier as _;
+        verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], UnixTime::now()).is_ok()
+    }
+
+    #[test]
+    fn a_certificate_is_for_the_names_that_the_operator_gives() {
+        let dir = tempfile::tempdir().unwrap();
+        let (chain, authority) = start(dir.path(), &["vpn.example.com", "192.0.2.7"]);
+        for name in ["vpn.example.com", "192.0.2.7", "127.0.0.1", "vpc.aliyuncs.com"] {
+            assert!(is_trusted(&authority, &chain, name), "{name}");
+        }
+        for name in ["www.example.com", "192.0.2.8"] {
+            assert!(!is_trusted(&authority, &chain, name), "{name}");
+        }
+    }
+
+    #[test]
+    fn who_trusted_the_authority_does_so_after_its_file_was_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, before) = start(dir.path(), &[]);
+        assert_eq!(start(dir.path(), &[]).1, before, "the file stays as it is");
+        fs::remove_file(authority_file(dir.path())).unwrap();
+        let (chain, after) = start(dir.path(), &[]);
+        assert!(is_trusted(&before, &chain, "localhost"));
+        assert!(is_trusted(&after, &chain, "localhost"));
+    }
 }

@@ -1,7 +1,7 @@
 //! Sends signed requests over one kept connection.
 
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use causeway_model::Millis;
@@ -13,6 +13,9 @@ use tokio::net::TcpStream;
 
 use crate::request::{AccessKey, SignedRequest};
 use crate::{alibaba, tencent};
+
+/// How long a call may take: a service that hangs must not hang its clients.
+pub const CALL_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +51,19 @@ pub struct Client {
     host: String,
     key: AccessKey,
     connection: Option<SendRequest<Full<Bytes>>>,
+    time_max: Duration,
 }
 
 impl Client {
     /// A client that has not connected yet.
     pub fn new(address: SocketAddr, key: AccessKey) -> Self {
-        Self { address, host: address.to_string(), key, connection: None }
+        Self { address, host: address.to_string(), key, connection: None, time_max: CALL_TIME_MAX }
+    }
+
+    /// The same, with another time for each call than [`CALL_TIME_MAX`].
+    #[must_use]
+    pub fn answers_within(self, time_max: Duration) -> Self {
+        Self { time_max, ..self }
     }
 
     /// Calls an action of the Alibaba Cloud API.
@@ -104,8 +114,16 @@ impl Client {
     /// once.
     ///
     /// # Errors
-    /// [`ClientError::Transport`] when there is no answer.
+    /// [`ClientError::Transport`] when there is no answer, or none in time ([`Client::answers_within`]).
     pub async fn send(&mut self, request: SignedRequest) -> Result<Bytes, ClientError> {
+        let time = self.time_max;
+        // When the time is over the connection is gone: it was taken out for the call.
+        tokio::time::timeout(time, self.exchange(request)).await.unwrap_or_else(|_| {
+            Err(ClientError::Transport(self.address, format!("none within {} s", time.as_secs_f32())))
+        })
+    }
+
+    async fn exchange(&mut self, request: SignedRequest) -> Result<Bytes, ClientError> {
         let failed = |error: &dyn std::fmt::Display| ClientError::Transport(self.address, error.to_string());
         let mut kept = self.connection.take();
         if let Some(connection) = &mut kept
@@ -159,4 +177,21 @@ pub fn nonce() -> u128 {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes).expect("the system has random numbers");
     u128::from_ne_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_service_that_hangs_is_told() {
+        // Connections are made by the kernel; nobody answers on them.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let key = AccessKey { id: "k".into(), secret: "s".into() };
+        let client = Client::new(listener.local_addr().unwrap(), key);
+        let mut client = client.answers_within(Duration::from_millis(50));
+        let call = client.alibaba("2016-04-28", "DescribeRegions", &[]);
+        let error = tokio::time::timeout(Duration::from_secs(10), call).await.expect("it ends").unwrap_err();
+        assert!(error.to_string().contains("none within"), "{error}");
+    }
 }

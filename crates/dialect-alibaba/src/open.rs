@@ -1,14 +1,15 @@
-//! Reading the outside of a request: common parameters, product, action, signature.
+//! Reading a request: first its outside (common parameters, product, action, signature), then, once the signature was
+//! found to be right, its parameters.
 
 use causeway_dialect::encoding::form_pairs;
 use causeway_dialect::time::parse_iso_utc;
-use causeway_dialect::{Envelope, Failure, Manner, Params, Request, Signing};
+use causeway_dialect::{Envelope, Failure, Gate, Manner, Params, Request, Signing};
 use serde_json::Value;
 
 use crate::params::{invalid, mandatory};
 use crate::recognise::form_text;
 use crate::signature::{acs3, v1};
-use crate::{catalog, product};
+use crate::{catalog, gate, product};
 
 /// Parameters of the transport; the rest are the action's own.
 const COMMON: &[&str] = &[
@@ -29,27 +30,40 @@ const COMMON: &[&str] = &[
 /// Keys of temporary credentials begin with this.
 const TEMPORARY_KEY: &str = "STS.";
 
+/// Octets of a form that is read before the signature is checked. The older scheme's key stands in it, so that its
+/// forms must not be larger; of the newer scheme a larger one is read afterwards.
+const FORM_BYTES_MAX: usize = 1024 * 1024;
+
 /// The decoded parameters of query and form, query first.
 struct Pairs(Vec<(String, String)>);
+
+/// The form in the body, unless it is too large to be read before the signature is checked.
+fn early_form(request: &Request) -> Option<&str> {
+    form_text(request).filter(|form| form.len() <= FORM_BYTES_MAX)
+}
 
 impl Pairs {
     fn read(request: &Request) -> Option<Pairs> {
         let mut pairs = form_pairs(&request.query)?;
-        if let Some(form) = form_text(request) {
+        if let Some(form) = early_form(request) {
             pairs.extend(form_pairs(form)?);
         }
         Some(Pairs(pairs))
     }
 
-    /// The first parameter of a name; an empty one counts as left out.
     fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        first(&self.0, name)
     }
 
     fn required(&self, name: &str) -> Result<String, Failure> {
         self.get(name).map(str::to_owned).ok_or_else(|| mandatory(name))
     }
+}
+
+/// The first parameter of a name; an empty one counts as left out.
+fn first<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = pairs.iter().find(|(known, _)| known == name);
+    found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
 }
 
 fn host(request: &Request) -> String {
@@ -86,11 +100,18 @@ pub fn manner(request: &Request, random: u128) -> Manner {
 }
 
 /// A request id: a version 4 UUID (RFC 9562) in upper case.
-fn request_id(random: u128) -> String {
+pub fn request_id(random: u128) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let bits = (random & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032X}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
-    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+    let mut text = String::with_capacity(36);
+    for (place, byte) in bits.to_be_bytes().into_iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push(char::from(HEX[usize::from(byte >> 4)]));
+        text.push(char::from(HEX[usize::from(byte & 15)]));
+    }
+    text
 }
 
 /// Reads the outside of a request.
@@ -103,7 +124,6 @@ pub fn open(request: &Request) -> Result<Envelope, Failure> {
         let message = "Cannot find product according to your specified domain.";
         return Err(Failure::new(404, "InvalidProduct.NotFound", message));
     }
-    let unreadable = || Failure::new(400, "InvalidParameter", "The parameters are not valid UTF-8.");
     let pairs = Pairs::read(request).ok_or_else(unreadable)?;
     let action = action(request, &pairs).ok_or_else(|| mandatory("Action"))?;
     let version = pairs.get("Version").or_else(|| request.header("x-acs-version"));
@@ -114,10 +134,10 @@ pub fn open(request: &Request) -> Result<Envelope, Failure> {
         return Err(Failure::new(404, "InvalidAction.NotFound", message));
     }
     let authorization = request.header("authorization").filter(|value| value.starts_with("ACS3-"));
-    let is_acs3 = authorization.is_some();
     let claim = match authorization {
         Some(value) => claim_of_acs3(request, value)?,
-        None => claim_of_v1(request, &pairs)?,
+        None if request.body.len() > FORM_BYTES_MAX => return Err(gate::refuse(&Gate::TooLarge)),
+        None => claim_of_v1(&pairs)?,
     };
     if claim.access_key.starts_with(TEMPORARY_KEY) && claim.session_token.is_none() {
         return Err(mandatory("SecurityToken"));
@@ -135,8 +155,30 @@ pub fn open(request: &Request) -> Result<Envelope, Failure> {
         wants_xml: wants_xml(request, &pairs),
         language: language(request, &pairs),
         host,
-        params: params(request, &pairs, is_acs3)?,
+        pairs: pairs.0,
+        params: Params::default(),
     })
+}
+
+/// Reads the action's parameters.
+///
+/// # Errors
+/// The API's refusal of parameters that can't be read.
+pub fn read(request: &Request, envelope: &mut Envelope) -> Result<(), Failure> {
+    let mut pairs = Pairs(std::mem::take(&mut envelope.pairs));
+    if let (Some(form), None) = (form_text(request), early_form(request)) {
+        pairs.0.extend(form_pairs(form).ok_or_else(unreadable)?);
+        // What the claim was read from comes first, so that it stays what it was.
+        envelope.region = pairs.get("RegionId").unwrap_or_default().to_owned();
+        envelope.wants_xml = wants_xml(request, &pairs);
+        envelope.language = language(request, &pairs);
+    }
+    envelope.params = params(request, &pairs, envelope.signing.scheme == acs3::SCHEME)?;
+    Ok(())
+}
+
+fn unreadable() -> Failure {
+    Failure::new(400, "InvalidParameter", "The parameters are not valid UTF-8.")
 }
 
 /// Who says they sent a request, and when.
@@ -155,7 +197,7 @@ fn timestamp(text: &str) -> Result<i64, Failure> {
     })
 }
 
-fn claim_of_v1(request: &Request, pairs: &Pairs) -> Result<Claim, Failure> {
+fn claim_of_v1(pairs: &Pairs) -> Result<Claim, Failure> {
     if pairs.get("SignatureType").is_some() {
         // Bearer tokens belong to services that this one does not speak for.
         return Err(invalid("SignatureType"));
@@ -177,12 +219,7 @@ fn claim_of_v1(request: &Request, pairs: &Pairs) -> Result<Claim, Failure> {
         session_token: pairs.get("SecurityToken").map(str::to_owned),
         timestamp_s: timestamp(&pairs.required("Timestamp")?)?,
         nonce: pairs.required("SignatureNonce")?,
-        signing: Signing {
-            scheme: v1::SCHEME,
-            strings_to_sign: vec![v1::string_to_sign(&request.method, &pairs.0)],
-            scope: Vec::new(),
-            signature,
-        },
+        signing: Signing { scheme: v1::SCHEME, scope: Vec::new(), signature },
     })
 }
 
@@ -201,11 +238,10 @@ fn claim_of_acs3(request: &Request, value: &str) -> Result<Claim, Failure> {
         nonce: nonce.to_owned(),
         signing: Signing {
             scheme: acs3::SCHEME,
-            strings_to_sign: vec![acs3::string_to_sign(request, &authorization)?],
             scope: Vec::new(),
-            signature: authorization.signature,
+            signature: authorization.signature.to_owned(),
         },
-        access_key: authorization.credential,
+        access_key: authorization.credential.to_owned(),
     })
 }
 

@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::signature::verify;
+use crate::signature::{string_to_sign, verify};
 
 const SDK_REQUESTS: &str = include_str!("../../../specs/alibaba/vectors/sdk_requests.jsonl");
 const GO_REQUESTS: &str = include_str!("../../../specs/alibaba/vectors/go_requests.jsonl");
@@ -30,40 +30,49 @@ fn request(recorded: &Value) -> Request {
     }
 }
 
+/// A request that is opened and whose parameters are read.
+fn read_whole(request: &Request) -> Result<Envelope, Failure> {
+    let mut envelope = open(request)?;
+    read(request, &mut envelope)?;
+    Ok(envelope)
+}
+
 #[test]
 fn every_recorded_request_opens_and_verifies() {
     let all = recorded();
     assert!(all.len() > 30);
     for recorded in &all {
-        let envelope = open(&request(recorded)).unwrap_or_else(|failure| panic!("{failure:?}: {recorded}"));
+        let request = request(recorded);
+        let envelope = open(&request).unwrap_or_else(|failure| panic!("{failure:?}: {recorded}"));
         assert_eq!(envelope.action, text(recorded, "action"));
         assert!(["testid", "STS.id"].contains(&envelope.access_key.as_str()));
+        let signed = string_to_sign(&request, &envelope).unwrap();
         if let Some(wanted) = recorded["v1"]["sts"].as_str() {
-            assert_eq!(envelope.signing.strings_to_sign, [wanted]);
+            assert_eq!(signed, wanted);
         }
         if let Some(canonical) = recorded["acs3"]["canonical_request"].as_str() {
             let hash = causeway_dialect::encoding::sha256_hex(canonical.as_bytes());
-            assert_eq!(envelope.signing.strings_to_sign, [format!("ACS3-HMAC-SHA256\n{hash}")]);
+            assert_eq!(signed, format!("ACS3-HMAC-SHA256\n{hash}"));
         }
-        verify(&envelope, SECRET).unwrap_or_else(|failure| panic!("{failure:?}: {recorded}"));
-        let refused = verify(&envelope, "another secret").unwrap_err();
+        verify(&request, &envelope, SECRET).unwrap_or_else(|failure| panic!("{failure:?}: {recorded}"));
+        let refused = verify(&request, &envelope, "another secret").unwrap_err();
         assert_eq!(refused.code, "SignatureDoesNotMatch");
         assert_eq!(refused.status, 400);
-        assert!(refused.message.ends_with(&envelope.signing.strings_to_sign[0]));
+        assert!(refused.message.ends_with(&signed));
     }
 }
 
 #[test]
 fn a_changed_query_or_body_does_not_verify() {
+    let is_refused = |request: &Request| verify(request, &open(request).unwrap(), SECRET).is_err();
     for recorded in &recorded() {
         let mut changed = request(recorded);
         changed.query.push_str("&Extra=1");
-        let envelope = open(&changed).unwrap();
-        assert!(verify(&envelope, SECRET).is_err(), "{recorded}");
+        assert!(is_refused(&changed), "{recorded}");
         if !changed.body.is_empty() {
             let mut changed = request(recorded);
             changed.body = format!("{}1", text(recorded, "body")).into();
-            assert!(verify(&open(&changed).unwrap(), SECRET).is_err(), "{recorded}");
+            assert!(is_refused(&changed), "{recorded}");
         }
     }
 }
@@ -75,13 +84,68 @@ fn query_and_form_body_are_merged() {
         text(it, "action") == "CreateVpnConnection"
             && text(it, "body").contains("TunnelOptionsSpecification.2")
     });
-    let envelope = open(&request(connection.unwrap())).unwrap();
+    let envelope = read_whole(&request(connection.unwrap())).unwrap();
     assert_eq!(envelope.params.text("LocalSubnet").as_deref(), Some("10.0.0.0/8"));
     let tunnels = envelope.params.get("TunnelOptionsSpecification").unwrap().as_array().unwrap();
     assert_eq!(tunnels.len(), 2);
     assert_eq!(tunnels[0]["TunnelIkeConfig"]["Psk"], "p");
     assert!(envelope.params.get("Signature").is_none());
     assert_eq!(envelope.region, "cn-hangzhou");
+}
+
+/// A request of the newer scheme with another body. Its signature does not fit.
+fn acs3_with(content_type: &str, body: String) -> Request {
+    let mut changed = request(recorded().iter().find(|it| it.get("acs3").is_some()).unwrap());
+    changed.headers.retain(|(name, _)| name != "content-type");
+    changed.headers.push(("content-type".into(), content_type.into()));
+    changed.body = body.into();
+    changed
+}
+
+#[test]
+fn a_body_is_looked_at_after_the_signature() {
+    let json = acs3_with("application/json", "{".into());
+    let mut envelope = open(&json).unwrap();
+    assert_eq!(verify(&json, &envelope, SECRET).unwrap_err().code, "SignatureDoesNotMatch");
+    assert_eq!(read(&json, &mut envelope).unwrap_err().code, "InvalidParameter");
+    let large = format!("Large={}&RegionId=cn-shanghai", "x".repeat(FORM_BYTES_MAX));
+    let form = acs3_with("application/x-www-form-urlencoded", large);
+    let mut envelope = open(&form).unwrap();
+    assert!(envelope.pairs.iter().all(|(name, _)| name != "Large"));
+    read(&form, &mut envelope).unwrap();
+    assert_eq!(envelope.params.text("Large").map(|text| text.len()), Some(FORM_BYTES_MAX));
+}
+
+#[test]
+fn forms_of_the_older_scheme_have_a_limit() {
+    let query: Vec<String> = v1_query().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let form = |octets: usize| Request {
+        method: "POST".into(),
+        path: "/".into(),
+        query: query.join("&"),
+        headers: Vec::new(),
+        body: "x".repeat(octets).into(),
+    };
+    assert!(open(&form(FORM_BYTES_MAX)).is_ok());
+    assert_eq!(open(&form(FORM_BYTES_MAX + 1)).unwrap_err().code, "RequestEntityTooLarge");
+}
+
+#[test]
+fn a_refusal_repeats_no_more_than_the_start_of_a_large_string_to_sign() {
+    let mut pairs = v1_query();
+    let large = "é".repeat(100_000);
+    pairs.push(("Large", &large));
+    let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let request = Request {
+        method: "GET".into(),
+        path: "/".into(),
+        query: query.join("&"),
+        headers: Vec::new(),
+        body: Default::default(),
+    };
+    let refused = verify(&request, &open(&request).unwrap(), SECRET).unwrap_err();
+    assert!(refused.message.contains("server string to sign is:GET&%2F&"));
+    assert!(refused.message.len() < 70_000, "{}", refused.message.len());
 }
 
 fn v1_query() -> Vec<(&'static str, &'static str)> {
@@ -99,7 +163,7 @@ fn v1_query() -> Vec<(&'static str, &'static str)> {
 
 fn opened(pairs: &[(&str, &str)]) -> Result<Envelope, Failure> {
     let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    open(&Request {
+    read_whole(&Request {
         method: "GET".into(),
         path: "/".into(),
         query: query.join("&"),
@@ -143,13 +207,14 @@ fn a_header_that_decides_something_must_be_signed() {
     let recorded = recorded();
     let mut changed = request(recorded.iter().find(|it| it.get("acs3").is_some()).unwrap());
     changed.headers.push(("x-acs-security-token".into(), "t".into()));
-    assert_eq!(open(&changed).unwrap_err().code, "IncompleteSignature");
+    let refused = verify(&changed, &open(&changed).unwrap(), SECRET).unwrap_err();
+    assert_eq!(refused.code, "IncompleteSignature");
 }
 
 /// A request of the older scheme with a header and a body that it does not sign.
 fn with_unsigned_parts(pairs: &[(&str, &str)]) -> Result<Envelope, Failure> {
     let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    open(&Request {
+    read_whole(&Request {
         method: "POST".into(),
         path: "/".into(),
         query: query.join("&"),

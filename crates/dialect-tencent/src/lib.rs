@@ -13,6 +13,7 @@ pub mod ids;
 pub mod listing;
 pub mod manner;
 pub mod open;
+pub mod paging;
 pub mod params;
 pub mod quotas;
 pub mod rates;
@@ -63,8 +64,17 @@ impl Dialect for Tencent {
         open::open(request).map_err(|refusal| refusal.into_failure(&manner::read(request, 0).language))
     }
 
-    fn verify(&self, envelope: &Envelope, secret: &str) -> Result<(), Failure> {
-        signature::verify(envelope, secret).map_err(|refusal| refusal.into_failure(&envelope.language))
+    fn request_id(&self, envelope: &Envelope, random: u128) -> String {
+        manner::request_id(envelope, random)
+    }
+
+    fn verify(&self, request: &Request, envelope: &Envelope, secret: &str) -> Result<(), Failure> {
+        signature::verify(request, envelope, secret)
+            .map_err(|refusal| refusal.into_failure(&envelope.language))
+    }
+
+    fn read(&self, request: &Request, envelope: &mut Envelope) -> Result<(), Failure> {
+        open::read(request, envelope).map_err(|refusal| refusal.into_failure(&envelope.language))
     }
 
     fn window_s(&self) -> i64 {

@@ -1,6 +1,6 @@
 //! How an answer is wanted, read from however broken a request.
 
-use causeway_dialect::{Manner, Request, encoding};
+use causeway_dialect::{Envelope, Manner, Request, encoding};
 
 use crate::task;
 
@@ -11,28 +11,29 @@ pub fn read(request: &Request, random: u128) -> Manner {
         Some(value) => value.to_owned(),
         None => parameter_of(request, parameter).unwrap_or_default(),
     };
-    let action = common("x-tc-action", "Action");
-    let request_id = match action.as_str() {
-        "DeleteVpnConnection" => task::deletion_id(&deleted(request).unwrap_or_default(), random),
+    Manner {
+        request_id: task::request_id(random),
+        wants_xml: false,
+        action: common("x-tc-action", "Action"),
+        host,
+        language: common("x-tc-language", "Language"),
+    }
+}
+
+/// The id of a request: one that deletes a connection carries the connection's id.
+pub fn request_id(envelope: &Envelope, random: u128) -> String {
+    match envelope.action.as_str() {
+        "DeleteVpnConnection" => {
+            task::deletion_id(&envelope.params.text("VpnConnectionId").unwrap_or_default(), random)
+        }
         _ => task::request_id(random),
-    };
-    Manner { request_id, wants_xml: false, action, host, language: common("x-tc-language", "Language") }
+    }
 }
 
 /// A host without the scheme that some clients put before it.
 pub fn bare_host(host: &str) -> &str {
     let host = host.strip_prefix("http://").or_else(|| host.strip_prefix("https://")).unwrap_or(host);
     host.trim_end_matches('/')
-}
-
-/// The connection that a request deletes; its id becomes a part of the request's id.
-fn deleted(request: &Request) -> Option<String> {
-    const NAME: &str = "VpnConnectionId";
-    let from_json = || {
-        let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
-        Some(body.get(NAME)?.as_str()?.to_owned())
-    };
-    parameter_of(request, NAME).or_else(from_json)
 }
 
 fn parameter_of(request: &Request, name: &str) -> Option<String> {

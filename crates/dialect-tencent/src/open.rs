@@ -1,9 +1,10 @@
-//! The outside of a request: the common parameters, from headers (TC3) or from the query or form (the first
-//! scheme), and the action's parameters as a typed tree.
+//! Reading a request: first its outside, the common parameters, from headers (TC3) or from the query or form (the
+//! first scheme); then, once the signature was found to be right, the action's parameters as a typed tree.
 
 use causeway_dialect::{Envelope, Params, ParamsError, Request, Signing, encoding};
 use serde_json::Value;
 
+use crate::action;
 use crate::catalog::{self, ActionSpec, Service};
 use crate::check;
 use crate::manner::bare_host;
@@ -53,46 +54,61 @@ pub fn open(request: &Request) -> Result<Envelope, Refusal> {
 }
 
 fn open_tc3(request: &Request, authorization: &str) -> Result<Envelope, Refusal> {
-    let header = |name: &str| request.header(&format!("x-tc-{name}")).unwrap_or_default().to_owned();
-    for (name, shown) in [("action", "Action"), ("version", "Version"), ("timestamp", "Timestamp")] {
-        if header(name).is_empty() {
-            return Err(Refusal::missing(shown));
-        }
-    }
-    let (action, version, timestamp) = (header("action"), header("version"), header("timestamp"));
-    let timestamp_s = seconds(&timestamp)?;
+    let header = |name: &str| request.header(name).unwrap_or_default();
+    let needed = |name: &str, shown: &str| match header(name) {
+        "" => Err(Refusal::missing(shown)),
+        value => Ok(value),
+    };
+    let action = needed("x-tc-action", "Action")?;
+    let version = needed("x-tc-version", "Version")?;
+    let timestamp_s = seconds(needed("x-tc-timestamp", "Timestamp")?)?;
     let host = bare_host(request.header("host").unwrap_or_default());
     let (secret_id, service, signing) = if authorization == signature::SKIP {
-        if !UNSIGNED_ACTIONS.contains(&action.as_str()) {
+        if !UNSIGNED_ACTIONS.contains(&action) {
             return Err(tc3::invalid("`SKIP` is not allowed for this action."));
         }
         (String::new(), "sts".to_owned(), Signing { scheme: signature::SKIP, ..Signing::default() })
     } else {
-        let claim = tc3::read(request, authorization, &timestamp)?;
-        (claim.secret_id, claim.service, claim.signing)
+        let claim = tc3::read(request, authorization)?;
+        (claim.secret_id.to_owned(), claim.service().to_owned(), claim.signing())
     };
-    let (service, spec) = find_action(&service, host, &version, &action)?;
-    let params = if request.method == "GET" {
-        flat_params(service, spec, &pairs_of(&request.query)?)?
-    } else {
-        body_params(request, service, spec)?
-    };
+    let (service, _) = find_action(&service, host, version, action)?;
     Ok(Envelope {
         service: service.name.to_owned(),
-        action,
-        version,
-        region: header("region"),
+        action: action.to_owned(),
+        version: version.to_owned(),
+        region: header("x-tc-region").to_owned(),
         access_key: secret_id,
-        session_token: Some(header("token")).filter(|token| !token.is_empty()),
+        session_token: Some(header("x-tc-token").to_owned()).filter(|token| !token.is_empty()),
         timestamp_s,
         // The scheme has no nonce, and clients that poll send the same signature twice in a second.
         nonce: None,
         signing,
         wants_xml: false,
-        language: header("language"),
+        language: header("x-tc-language").to_owned(),
         host: host.to_owned(),
-        params,
+        pairs: Vec::new(),
+        params: Params::default(),
     })
+}
+
+/// Reads the action's parameters.
+///
+/// # Errors
+/// The gate's refusals of bodies that can't be read.
+pub fn read(request: &Request, envelope: &mut Envelope) -> Result<(), Refusal> {
+    let service = catalog::service(&envelope.service).ok_or_else(action::lost)?;
+    let spec = service.action(&envelope.action).ok_or_else(action::lost)?;
+    envelope.params = match envelope.signing.scheme {
+        v1::SHA1 | v1::SHA256 => {
+            let mut own = std::mem::take(&mut envelope.pairs);
+            own.retain(|(name, _)| !COMMON.contains(&name.as_str()));
+            flat_params(service, spec, &own)?
+        }
+        _ if request.method == "GET" => flat_params(service, spec, &pairs_of(&request.query)?)?,
+        _ => body_params(request, service, spec)?,
+    };
+    Ok(())
 }
 
 /// The service of a credential scope and its action.
@@ -204,13 +220,9 @@ fn open_v1(request: &Request) -> Result<Envelope, Refusal> {
     let nonce = value("Nonce").parse::<u64>().map_err(|_| type_error("Nonce"))?;
     let raw_host = request.header("host").unwrap_or_default();
     let host = bare_host(raw_host);
-    let hosts = if raw_host == host { vec![host] } else { vec![raw_host, host] };
-    let signing = v1::read(&request.method, &hosts, &pairs)?;
+    let signing = v1::read(&pairs)?;
     let (action, version) = (value("Action"), value("Version"));
-    let (service, spec) = find_action_v1(host, &version, &action)?;
-    let own: Vec<(String, String)> =
-        pairs.iter().filter(|(name, _)| !COMMON.contains(&name.as_str())).cloned().collect();
-    let params = flat_params(service, spec, &own)?;
+    let (service, _) = find_action_v1(host, &version, &action)?;
     Ok(Envelope {
         service: service.name.to_owned(),
         region: value("Region"),
@@ -224,9 +236,10 @@ fn open_v1(request: &Request) -> Result<Envelope, Refusal> {
         wants_xml: false,
         language: value("Language"),
         host: host.to_owned(),
-        params,
+        params: Params::default(),
         action,
         version,
+        pairs,
     })
 }
 

@@ -99,9 +99,9 @@ pub struct EncodeContext<'a> {
 /// A dialect: one cloud's API on the wire.
 ///
 /// The server calls, in this order: [`recognises`](Dialect::recognises), [`open`](Dialect::open), key look-up,
-/// [`verify`](Dialect::verify), window and nonce checks, rate limits, [`decode`](Dialect::decode), the
-/// operation, and [`encode`](Dialect::encode) or [`refuse`](Dialect::refuse). Each refusal becomes a response
-/// through [`fail`](Dialect::fail).
+/// window check, [`verify`](Dialect::verify), nonce check, rate limits, [`read`](Dialect::read),
+/// [`decode`](Dialect::decode), the operation, and [`encode`](Dialect::encode) or [`refuse`](Dialect::refuse). Each
+/// refusal becomes a response through [`fail`](Dialect::fail).
 pub trait Dialect: Send + Sync {
     /// Its word, such as in the alias table of ids.
     fn id(&self) -> DialectId;
@@ -112,17 +112,27 @@ pub trait Dialect: Send + Sync {
     /// What is known of the manner in which an answer is wanted, however broken the request is.
     fn manner(&self, request: &Request, random: u128) -> Manner;
 
-    /// Reads the outside of a request and checks that the action exists.
+    /// The id of a request that could be opened; the same for the same arguments.
+    fn request_id(&self, envelope: &Envelope, random: u128) -> String;
+
+    /// Reads the outside of a request and checks that the action exists. It costs little, however large the request
+    /// is: anybody can send one.
     ///
     /// # Errors
     /// The API's refusal of requests that can't be read, lack common parameters, or name no action of its.
     fn open(&self, request: &Request) -> Result<Envelope, Failure>;
 
-    /// Checks the signature, in constant time.
+    /// Checks the signature of an opened request, in constant time.
     ///
     /// # Errors
     /// The API's refusal of a wrong signature.
-    fn verify(&self, envelope: &Envelope, secret: &str) -> Result<(), Failure>;
+    fn verify(&self, request: &Request, envelope: &Envelope, secret: &str) -> Result<(), Failure>;
+
+    /// Reads the action's parameters of a request whose signature was found to be right.
+    ///
+    /// # Errors
+    /// The API's refusal of parameters that can't be read.
+    fn read(&self, request: &Request, envelope: &mut Envelope) -> Result<(), Failure>;
 
     /// How far, in seconds, a request's timestamp may be from now; nonces are remembered that long.
     fn window_s(&self) -> i64;

@@ -6,7 +6,7 @@ use crate::params::Params;
 
 /// The outside of a request: who claims to ask for what, and what the claim is signed with.
 ///
-/// Its `Debug` shows no parameter and no text that was signed: they may hold pre-shared keys.
+/// Its `Debug` shows no parameter and no signature: parameters may hold pre-shared keys.
 #[derive(Clone)]
 pub struct Envelope {
     /// The product (service) addressed, in lower case, such as `vpc`.
@@ -33,7 +33,9 @@ pub struct Envelope {
     pub language: String,
     /// The host as the client called it, without scheme, with port.
     pub host: String,
-    /// The action's own parameters, as a tree.
+    /// The decoded parameters of query and form, in order, as far as they had to be read to know who asks for what.
+    pub pairs: Vec<(String, String)>,
+    /// The action's own parameters, as a tree. Empty until [`Dialect::read`](crate::Dialect::read).
     pub params: Params,
 }
 
@@ -49,13 +51,11 @@ impl fmt::Debug for Envelope {
     }
 }
 
-/// A signature and what it covers.
+/// A signature. What it covers is made when it is checked: that costs, and nobody is to cause it who has no key.
 #[derive(Clone, Default)]
 pub struct Signing {
     /// The dialect's word for the scheme, such as `ACS3-HMAC-SHA256`.
     pub scheme: &'static str,
-    /// Texts that the signature may cover, in the order they are tried. Most schemes have one.
-    pub strings_to_sign: Vec<String>,
     /// What the key is derived with (date and service of a credential scope), where the scheme does that.
     pub scope: Vec<String>,
     /// The signature as sent.
@@ -65,6 +65,19 @@ pub struct Signing {
 impl fmt::Debug for Signing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signing").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+impl Manner {
+    /// The manner of a request that could be opened.
+    pub fn of(envelope: &Envelope, request_id: String) -> Self {
+        Self {
+            request_id,
+            wants_xml: envelope.wants_xml,
+            action: envelope.action.clone(),
+            host: envelope.host.clone(),
+            language: envelope.language.clone(),
+        }
     }
 }
 
@@ -89,8 +102,8 @@ mod tests {
     use crate::request::Request;
 
     #[test]
-    fn debug_shows_no_parameter_and_no_signed_text() {
-        let signing = Signing { strings_to_sign: vec!["hunter2".into()], ..Signing::default() };
+    fn debug_shows_no_parameter_and_no_signature() {
+        let signing = Signing { signature: "hunter2".into(), ..Signing::default() };
         let envelope = Envelope {
             service: "vpc".into(),
             action: "CreateVpnConnection".into(),
@@ -104,6 +117,7 @@ mod tests {
             wants_xml: false,
             language: String::new(),
             host: String::new(),
+            pairs: vec![("Psk".into(), "hunter2".into())],
             params: Params::from_pairs([("Psk", "hunter2")]).unwrap(),
         };
         let request = Request {

@@ -1,5 +1,7 @@
 //! Writes a JSON tree as XML, as RPC-style APIs do.
 
+use std::borrow::Cow;
+
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde_json::Value;
@@ -36,10 +38,23 @@ fn element(writer: &mut Writer<Vec<u8>>, name: &str, value: &Value) {
         scalar => {
             let text = scalar_text(scalar).unwrap_or_default();
             let _ = writer.write_event(Event::Start(BytesStart::new(name)));
-            let _ = writer.write_event(Event::Text(BytesText::new(&text)));
+            let _ = writer.write_event(Event::Text(BytesText::new(&characters(&text))));
             let _ = writer.write_event(Event::End(BytesEnd::new(name)));
         }
     }
+}
+
+/// The text with U+FFFD in place of what XML 1.0 has no way to write (its production `Char`): control characters.
+fn characters(text: &str) -> Cow<'_, str> {
+    let is_char = |char: char| match char {
+        '\t' | '\n' | '\r' => true,
+        '\u{fffe}' | '\u{ffff}' => false,
+        char => char >= ' ',
+    };
+    if text.chars().all(is_char) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|char| if is_char(char) { char } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 #[cfg(test)]
@@ -66,5 +81,16 @@ mod tests {
              <VpnGateway><Name>a&lt;&amp;&gt;</Name></VpnGateway><VpnGateway><Name>b</Name></VpnGateway>\
              </VpnGateways><Bare>x</Bare><Bare>y</Bare><Empty></Empty><Flag>true</Flag><Number>5</Number></XResponse>"
         );
+    }
+
+    #[test]
+    fn what_xml_does_not_have_is_replaced() {
+        let text = document("R", &json!({"A": "a\u{0}b\u{1b}\tc\u{7f}\u{fffe}é\r\n"}));
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("<A>a\u{fffd}b\u{fffd}\tc\u{7f}\u{fffd}é"), "{text}");
+        assert!(!text.chars().any(|char| char < ' ' && !"\t\n\r".contains(char)));
+        // The names of members are the dialects' own; what is between them is read back as it was.
+        let mut reader = quick_xml::Reader::from_str(&text);
+        while reader.read_event().unwrap() != quick_xml::events::Event::Eof {}
     }
 }

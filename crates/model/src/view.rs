@@ -9,8 +9,8 @@ use imbl::{HashMap, OrdSet, Vector};
 
 use crate::{
     AccountId, Connection, ConnectionId, CustomerGateway, CustomerGatewayId, DialectId, ExternalId, Gateway,
-    GatewayId, Key, Kind, Meta, Network, NetworkId, Order, OrderId, Placement, Record, Region, Route,
-    RouteId, RouteTable, RouteTableId, Subnet, SubnetId, Token, TokenId, Write,
+    GatewayId, Ground, Key, Kind, Meta, Network, NetworkId, Order, OrderId, Placement, Record, Region, Route,
+    RouteId, RouteTable, RouteTableId, Subnet, SubnetId, TakenAddresses, Token, TokenId, Write,
 };
 
 /// Which list a resource stands in: what one account sees of one kind in one region of one API.
@@ -63,8 +63,7 @@ pub struct View {
     externals: HashMap<(DialectId, Kind, ExternalId), Key>,
     lists: HashMap<ListKey, Vector<(u64, Key)>>,
     children: OrdSet<(Key, Kind, u64, u64)>,
-    public_ips: HashMap<IpAddr, Key>,
-    private_ips: OrdSet<(u64, IpAddr)>,
+    addresses: TakenAddresses,
     peer_ips: HashMap<(ListKey, IpAddr), Key>,
 }
 
@@ -81,7 +80,14 @@ macro_rules! typed_reads {
 }
 
 impl View {
-    /// The number of transactions that made this snapshot.
+    /// The snapshot with these records, whose newest was written with a revision.
+    pub fn restored(revision: u64, records: impl IntoIterator<Item = Record>) -> Self {
+        let mut view = Self { revision, ..Self::default() };
+        records.into_iter().for_each(|record| view.put(record));
+        view
+    }
+
+    /// The number of transactions that made this snapshot, counted over restarts.
     pub fn revision(&self) -> u64 {
         self.revision
     }
@@ -157,21 +163,9 @@ impl View {
             .filter_map(move |&(_, kind, _, id)| self.records.get(&Key { kind, id }))
     }
 
-    /// Who uses a public address.
-    pub fn public_ip_user(&self, ip: IpAddr) -> Option<Key> {
-        self.public_ips.get(&ip).copied()
-    }
-
-    /// Whether an address of a subnet is taken.
-    pub fn private_ip_taken(&self, subnet: SubnetId, ip: IpAddr) -> bool {
-        self.private_ips.contains(&(subnet.0, ip))
-    }
-
-    /// How many addresses of a subnet are taken.
-    pub fn private_ips_taken(&self, subnet: SubnetId) -> usize {
-        let lowest = IpAddr::from([0, 0, 0, 0]);
-        let highest = IpAddr::from([u16::MAX; 8]);
-        self.private_ips.range((subnet.0, lowest)..=(subnet.0, highest)).count()
+    /// The addresses that gateways have.
+    pub fn addresses(&self) -> &TakenAddresses {
+        &self.addresses
     }
 
     /// The customer gateway of a list (see [`ListKey`]) that has an address.
@@ -183,17 +177,7 @@ impl View {
     pub fn apply(&mut self, writes: &[Write]) {
         for write in writes {
             match write {
-                Write::Put(record) => {
-                    let old = self.records.insert(record.key(), record.clone());
-                    // Most writes change a status, which no index holds.
-                    if old.as_ref().is_some_and(|old| Indexed::of(old) == Indexed::of(record)) {
-                        continue;
-                    }
-                    if let Some(old) = old {
-                        self.unindex(&old);
-                    }
-                    self.index(record);
-                }
+                Write::Put(record) => self.put(record.clone()),
                 Write::Delete(key) => {
                     if let Some(old) = self.records.remove(key) {
                         self.unindex(&old);
@@ -202,6 +186,18 @@ impl View {
             }
         }
         self.revision += 1;
+    }
+
+    fn put(&mut self, record: Record) {
+        let old = self.records.get(&record.key());
+        // Most writes change a status, which no index holds.
+        if old.is_none_or(|old| Indexed::of(old) != Indexed::of(&record)) {
+            if let Some(old) = old.cloned() {
+                self.unindex(&old);
+            }
+            self.index(&record);
+        }
+        self.records.insert(record.key(), record);
     }
 
     fn index(&mut self, record: &Record) {
@@ -224,12 +220,7 @@ impl View {
             Err(place) => list.insert(place, (seq, key)),
         }
         if let Record::Gateway(gateway) = record {
-            for instance in &gateway.instances {
-                self.public_ips.insert(instance.public_ip, key);
-                if let (Some(subnet), Some(ip)) = (instance.subnet, instance.private_ip) {
-                    self.private_ips.insert((subnet.0, ip));
-                }
-            }
+            addresses(gateway).for_each(|(ground, ip)| self.addresses.insert(ground, ip));
         }
     }
 
@@ -254,14 +245,19 @@ impl View {
             }
         }
         if let Record::Gateway(gateway) = record {
-            for instance in &gateway.instances {
-                self.public_ips.remove(&instance.public_ip);
-                if let (Some(subnet), Some(ip)) = (instance.subnet, instance.private_ip) {
-                    self.private_ips.remove(&(subnet.0, ip));
-                }
-            }
+            addresses(gateway).for_each(|(ground, ip)| self.addresses.remove(ground, ip));
         }
     }
+}
+
+/// The addresses that a gateway has, and what they belong to.
+fn addresses(gateway: &Gateway) -> impl Iterator<Item = (Ground, IpAddr)> {
+    let link = gateway.network.map(Ground::RouterLink);
+    gateway.instances.iter().flat_map(move |instance| {
+        let ground = instance.subnet.map(Ground::Subnet).or(link);
+        let private = ground.zip(instance.private_ip);
+        private.into_iter().chain([(Ground::Public, instance.public_ip)])
+    })
 }
 
 #[cfg(test)]

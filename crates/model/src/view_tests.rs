@@ -47,12 +47,12 @@ proptest! {
         let children: Vec<u64> =
             view.children(NetworkId(1), Kind::Gateway).map(|record| record.key().id).collect();
         prop_assert_eq!(&children, &ids);
-        prop_assert_eq!(view.private_ips_taken(SubnetId(1)), ids.len());
+        prop_assert_eq!(view.addresses().count(Ground::Subnet(SubnetId(1))), ids.len() as u128);
         for n in 0..12 {
             let it = gateway(n);
             let known = ids.contains(&n);
             prop_assert_eq!(view.by_external(&it.meta.dialect, Kind::Gateway, &it.meta.external).is_some(), known);
-            prop_assert_eq!(view.public_ip_user(it.instances[0].public_ip).is_some(), known);
+            prop_assert_eq!(view.addresses().contains(Ground::Public, it.instances[0].public_ip), known);
         }
     }
 }

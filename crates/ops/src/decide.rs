@@ -55,5 +55,8 @@ pub fn decide(
 }
 
 #[cfg(test)]
+#[path = "decide_deleting_tests.rs"]
+mod deleting_tests;
+#[cfg(test)]
 #[path = "decide_tests.rs"]
 mod tests;

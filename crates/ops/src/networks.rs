@@ -28,6 +28,9 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateNetwork) -> Result<Dec
 
 pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, OpError> {
     let network = context.network(&it.id)?;
+    if network.meta.deleting {
+        return Ok(Decision::nothing(Outcome::Done));
+    }
     // A subnet that is on its way out goes with its network; a gateway first gives back what it has there.
     let stays = |record: &Record| record.meta().is_some_and(|meta| !meta.deleting);
     for by in [Kind::Subnet, Kind::Gateway] {

@@ -13,6 +13,12 @@ pub(crate) fn pay(mut context: Context<'_>, it: &Target) -> Result<Decision, OpE
     if order.paid {
         return Ok(Decision::nothing(Outcome::Changed(order.id.key())));
     }
+    if let Some(Record::Gateway(gateway)) = context.view.record(order.subject)
+        && gateway.meta.deleting
+    {
+        let id = gateway.meta.external.clone();
+        return Err(OpError::WrongState { kind: Kind::Gateway, id });
+    }
     check_funds(&context, true)?;
     let mut paid = (**order).clone();
     paid.paid = true;

@@ -8,6 +8,10 @@ use crate::{Decision, OpError, Outcome, Quota};
 
 pub(crate) fn create(mut context: Context<'_>, it: &CreateRoutes) -> Result<Decision, OpError> {
     let table = context.table(&it.table)?;
+    if context.view.network(table.network).is_none_or(|network| network.meta.deleting) {
+        // It goes with its network.
+        return Err(OpError::NotFound { kind: Kind::RouteTable, id: it.table.clone() });
+    }
     let own = context.view.children(table.id, Kind::Route);
     let present = own.filter(|record| matches!(record, Record::Route(route) if !route.system)).count();
     context.check_quota(Quota::RoutesPerTable, present, it.routes.len())?;

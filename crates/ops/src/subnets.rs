@@ -66,6 +66,9 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateSubnet) -> Result<Deci
 pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, OpError> {
     let subnet = context.subnet(&it.id)?;
     crate::context::check_parent(context.view, Kind::Subnet, &it.id, subnet.network, it.parent.as_ref())?;
+    if subnet.meta.deleting {
+        return Ok(Decision::nothing(Outcome::Done));
+    }
     if context.view.children(subnet.id, Kind::Gateway).next().is_some() {
         return Err(OpError::InUse { kind: Kind::Subnet, id: it.id.clone(), by: Kind::Gateway });
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use causeway_engine::Engine;
-use causeway_model::{Key, Kind, Millis, NetworkId, Record, View, Write, limits};
+use causeway_model::{Key, Kind, Millis, NetworkId, Record, TokenId, View, Write, limits};
 use causeway_plan::Scope;
 use causeway_store::{Store, transact};
 use tokio::sync::broadcast::error::RecvError;
@@ -204,13 +204,18 @@ impl Controller {
     }
 }
 
-/// The removal of every client token that is past its life.
+/// The removal of client tokens that are past their life. One behind which another stands (see [`Token::id`]) stays
+/// until that is gone: a look-up ends at the first number that is free.
+///
+/// [`Token::id`]: causeway_model::Token::id
 fn over_tokens(view: &View, now: Millis) -> Vec<Write> {
+    let stands_before_another = |id: TokenId| view.token(TokenId(id.0.wrapping_add(1))).is_some();
     let tokens = view.records().filter_map(|record| match record {
-        Record::Token(token) if now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS => Some(token.id.key()),
+        Record::Token(token) if now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS => Some(token.id),
         _ => None,
     });
-    tokens.map(Write::Delete).take(TOKENS_FORGOTTEN_MAX).collect()
+    let last = tokens.filter(|id| !stands_before_another(*id));
+    last.map(|id| Write::Delete(id.key())).take(TOKENS_FORGOTTEN_MAX).collect()
 }
 
 /// The items that a change of a record concerns.
@@ -234,5 +239,30 @@ fn items(view: &View, key: Key) -> Vec<Item> {
             .map(|parent| Item::Gateway(causeway_model::GatewayId(parent.id)))
             .collect(),
         Record::RouteTable(_) | Record::Order(_) | Record::Token(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_model::Token;
+
+    use super::*;
+
+    fn token(id: u64, used: Millis) -> Write {
+        let subject = Key { kind: Kind::Gateway, id: 1 };
+        Write::Put(Token { id: TokenId(id), scope: id.to_string(), fingerprint: 0, subject, used }.into())
+    }
+
+    /// A look-up walks from number to number: a hole would hide what stands behind it.
+    #[test]
+    fn tokens_go_from_the_end_of_their_row() {
+        let now = Millis(limits::CLIENT_TOKEN_LIFE_MS + 1);
+        let mut view = View::default();
+        view.apply(&[token(5, Millis(0)), token(6, Millis(0)), token(9, Millis(0)), token(10, now)]);
+        assert_eq!(over_tokens(&view, now), [Write::Delete(TokenId(6).key())]);
+        view.apply(&over_tokens(&view.clone(), now));
+        assert_eq!(over_tokens(&view, now), [Write::Delete(TokenId(5).key())]);
+        view.apply(&over_tokens(&view.clone(), now));
+        assert_eq!(over_tokens(&view, now), [], "9 stands before 10, which is still remembered");
     }
 }

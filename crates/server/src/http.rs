@@ -8,16 +8,18 @@ use bytes::Bytes;
 use causeway_dialect::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::body::{self, Unread};
-use crate::limits::{CONNECTIONS_MAX, DRAIN_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX};
+use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX, DRAIN_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX};
+use crate::places::Places;
 use crate::service::Service;
 
 /// Serves until `stop` turns true, then lets open requests finish.
@@ -29,7 +31,7 @@ pub async fn serve(
     tls: Option<TlsAcceptor>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Places::new(CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -47,10 +49,13 @@ pub async fn serve(
             }
         };
         let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
+            place = places.take(peer.ip()) => place,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let Ok(place) = place else { break };
+        let Some(place) = place else {
+            tracing::debug!(%peer, "an address has too many connections");
+            continue;
+        };
         let _ = socket.set_nodelay(true);
         let (service, tls, stop) = (Arc::clone(&service), tls.clone(), stop.clone());
         connections.spawn(async move {
@@ -105,25 +110,22 @@ async fn handle(
     peer: SocketAddr,
 ) -> hyper::Response<Full<Bytes>> {
     if request.uri().path() == "/healthz" {
-        return plain(200, "ok\n");
+        return text(200, "ok\n");
     }
     let (head, body) = request.into_parts();
     // The reader's buffer may grow beyond its limit before it gives up.
     if head_bytes(&head.uri, &head.headers) > HEAD_BYTES_MAX {
-        return plain(431, "the request's line and headers are too large\n");
+        return text(431, "the request's line and headers are too large\n");
     }
+    let headers = match readable(&head.headers) {
+        Ok(headers) => headers,
+        Err(name) => return text(400, format!("the value of the header {name} is not UTF-8\n")),
+    };
     let mut read = Request {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: head
-            .headers
-            .iter()
-            .filter_map(|(name, value)| {
-                let value = std::str::from_utf8(value.as_bytes()).ok()?;
-                Some((name.as_str().to_owned(), value.to_owned()))
-            })
-            .collect(),
+        headers,
         body: Bytes::new(),
     };
     if read.header("host").is_none()
@@ -135,26 +137,32 @@ async fn handle(
     let (bytes, _place) = match body::read(body).await {
         Ok(placed) => placed,
         Err(Unread::TooLarge) => return finish(service.too_large(&read)),
-        Err(Unread::TooSlow) => return plain(408, "the body took too long\n"),
-        Err(Unread::Broken) => return plain(400, "the body could not be read\n"),
+        Err(Unread::TooSlow) => return text(408, "the body took too long\n"),
+        Err(Unread::Broken) => return text(400, "the body could not be read\n"),
     };
     read.body = bytes;
     finish(service.answer(&read, peer).await)
 }
 
+/// Names and values of headers; or the name of one that can't be read. To go on without it would make a signature
+/// that covers it look wrong.
+fn readable(headers: &HeaderMap) -> Result<Vec<(String, String)>, &HeaderName> {
+    let read = |(name, value): (&'_ HeaderName, &HeaderValue)| match std::str::from_utf8(value.as_bytes()) {
+        Ok(value) => Some((name.as_str().to_owned(), value.to_owned())),
+        Err(_) => None,
+    };
+    headers.iter().map(|header| read(header).ok_or(header.0)).collect()
+}
+
 /// Octets of a request's line and headers, with the separators of headers.
-fn head_bytes(uri: &hyper::Uri, headers: &hyper::HeaderMap) -> usize {
+fn head_bytes(uri: &hyper::Uri, headers: &HeaderMap) -> usize {
     let line = uri.path_and_query().map_or(0, |it| it.as_str().len());
     headers.iter().fold(line, |sum, (name, value)| sum + name.as_str().len() + value.len() + 4)
 }
 
-fn plain(status: u16, text: &'static str) -> hyper::Response<Full<Bytes>> {
-    finish(Response {
-        status,
-        content_type: "text/plain; charset=utf-8",
-        headers: Vec::new(),
-        body: text.as_bytes().to_vec(),
-    })
+fn text(status: u16, text: impl Into<Vec<u8>>) -> hyper::Response<Full<Bytes>> {
+    let content_type = "text/plain; charset=utf-8";
+    finish(Response { status, content_type, headers: Vec::new(), body: text.into() })
 }
 
 fn finish(response: Response) -> hyper::Response<Full<Bytes>> {
@@ -173,9 +181,7 @@ fn finish(response: Response) -> hyper::Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::{HeaderMap, HeaderValue};
-
-    use super::head_bytes;
+    use super::*;
 
     #[test]
     fn the_head_is_its_line_and_its_headers() {
@@ -184,5 +190,14 @@ mod tests {
         headers.append("a", HeaderValue::from_static("123"));
         headers.append("a", HeaderValue::from_static(""));
         assert_eq!(head_bytes(&"http://host:1/".parse().unwrap(), &headers), 1 + 8 + 5);
+    }
+
+    #[test]
+    fn a_header_that_is_not_utf_8_is_named() {
+        let mut headers = HeaderMap::new();
+        headers.append("a", HeaderValue::from_bytes("é".as_bytes()).unwrap());
+        assert_eq!(readable(&headers).unwrap(), [("a".to_owned(), "é".to_owned())]);
+        headers.append("x-name", HeaderValue::from_bytes(b"\xe9").unwrap());
+        assert_eq!(readable(&headers).unwrap_err(), "x-name");
     }
 }

@@ -2,9 +2,11 @@
 
 mod body;
 pub mod clock;
+mod failures;
 pub mod http;
 pub mod keyring;
 pub mod limits;
+mod places;
 mod rate;
 mod replay;
 pub mod service;

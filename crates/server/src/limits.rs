@@ -18,8 +18,12 @@ pub const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 pub const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// Connections at the same time at most.
 pub const CONNECTIONS_MAX: usize = 4_096;
+/// Connections of one address (of IPv6: of one network of 64 bits) at the same time at most; others are closed at
+/// once. Any client can hold one open for [`HEAD_TIME_MAX`] without a word.
+pub const CONNECTIONS_OF_ONE_MAX: usize = 256;
 /// Nonces that one dialect remembers at most, about 9 octets each. When they are used up requests are refused,
-/// because an unknown nonce could be a replay.
+/// because an unknown nonce could be a replay; a key that has as many as are left
+/// is refused before.
 pub const NONCES_MAX: usize = 16_000_000;
 /// Counters of the rate limiter at most; it forgets those of past windows before it grows further.
 pub const RATE_COUNTERS_MAX: usize = 100_000;

@@ -1,14 +1,16 @@
 //! Replay protection: a nonce is taken once within the window of its dialect.
 
-use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, HashSet};
-use std::hash::BuildHasher;
+use std::collections::hash_map::{Entry, RandomState};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use crate::limits::NONCES_MAX;
 
 /// Seconds of timestamps that share a slot.
 const SLOT_S: i64 = 300;
+/// Parts of the memory, each with a lock of its own: one that grows makes no request of another wait.
+const SHARDS: usize = 64;
 
 /// What became of a nonce.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,41 +19,131 @@ pub(crate) enum Nonce {
     Fresh,
     /// It was seen.
     Seen,
+    /// Whether it was seen is not known: the request was made before this memory began.
+    Forgotten,
     /// It can't be remembered, so it can't be taken.
     Full,
+}
+
+/// Marks are hashes already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("marks are numbers of 64 bits");
+    }
+
+    fn write_u64(&mut self, mark: u64) {
+        self.0 = mark;
+    }
+}
+
+/// Numbers that are hashes.
+type Marks = HashSet<u64, BuildHasherDefault<AsItIs>>;
+/// How many marks each access key has, by its hash.
+type Counts = HashMap<u64, usize, BuildHasherDefault<AsItIs>>;
+
+/// The nonces whose timestamps share a slot.
+#[derive(Default)]
+struct Slot {
+    marks: Marks,
+    of_keys: Counts,
+}
+
+/// A part of the memory. See [`Replay`].
+#[derive(Default)]
+struct Shard {
+    slots: BTreeMap<i64, Slot>,
+    of_keys: Counts,
+    len: usize,
+}
+
+impl Shard {
+    fn forget(&mut self, is_over: impl Fn(i64) -> bool) {
+        while let Some(oldest) = self.slots.first_entry()
+            && is_over(*oldest.key())
+        {
+            let slot = oldest.remove();
+            self.len -= slot.marks.len();
+            for (key, count) in slot.of_keys {
+                if let Entry::Occupied(mut all) = self.of_keys.entry(key) {
+                    *all.get_mut() -= count;
+                    if *all.get() == 0 {
+                        all.remove();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a key has its share: as many places as are free. So one key alone may take half of the places, two a
+    /// third each, and there are always some left for a key that has none (the dynamic thresholds of Choudhury and
+    /// Hahne, 1998).
+    fn has_its_share(&self, key: u64, places: usize) -> bool {
+        self.of_keys.get(&key).copied().unwrap_or_default() >= places.saturating_sub(self.len)
+    }
+
+    fn insert(&mut self, slot: i64, key: u64, mark: u64) {
+        let slot = self.slots.entry(slot).or_default();
+        slot.marks.insert(mark);
+        *slot.of_keys.entry(key).or_default() += 1;
+        *self.of_keys.entry(key).or_default() += 1;
+        self.len += 1;
+    }
 }
 
 /// Remembers nonces in slots by the timestamps of their requests, which the signatures cover: a slot is forgotten
 /// when none of its timestamps is acceptable any more. A nonce is kept as a keyed hash of 64 bits; with
 /// [`NONCES_MAX`] of them one request in about 10^12 is taken for a replay that is none, and can be sent again.
+///
+/// A service that starts again has forgotten the nonces of the one before it, however that ended. So it refuses what
+/// was made before its start: a client whose clock is right does not notice, and nothing has to be written for each
+/// request.
 pub(crate) struct Replay {
     hasher: RandomState,
-    slots: Mutex<BTreeMap<i64, HashSet<u64>>>,
+    shards: Vec<Mutex<Shard>>,
     window_s: i64,
+    /// Timestamps before this are not taken.
+    began_s: i64,
+    /// Nonces of one shard at most.
+    places: usize,
 }
 
 impl Replay {
-    /// For a dialect whose timestamps may be `window_s` seconds off.
-    pub fn new(window_s: i64) -> Self {
-        Self { hasher: RandomState::new(), slots: Mutex::default(), window_s }
+    /// For a dialect whose timestamps may be `window_s` seconds off. `began_s` is now, in seconds since the epoch;
+    /// `None` when nobody took a nonce before.
+    pub fn new(window_s: i64, began_s: Option<i64>) -> Self {
+        Self::with_places(window_s, began_s, NONCES_MAX / SHARDS)
+    }
+
+    fn with_places(window_s: i64, began_s: Option<i64>, places: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { hasher: RandomState::new(), shards, window_s, began_s: began_s.unwrap_or(i64::MIN), places }
     }
 
     /// Takes the nonce that an access key sent. The timestamp was found to be within the window.
     pub fn take(&self, access_key: &str, nonce: &str, timestamp_s: i64, now_s: i64) -> Nonce {
-        let mark = self.hasher.hash_one((access_key, nonce));
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(oldest) = slots.first_entry()
-            && (oldest.key() + 1) * SLOT_S + self.window_s <= now_s
-        {
-            oldest.remove();
+        if timestamp_s < self.began_s {
+            return Nonce::Forgotten;
         }
-        if slots.values().any(|slot| slot.contains(&mark)) {
+        let key = self.hasher.hash_one(access_key);
+        let mark = self.hasher.hash_one((key, nonce));
+        // The lowest bits choose the place in a set.
+        let shard = &self.shards[(mark >> 32) as usize % SHARDS];
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        shard.forget(|slot| (slot + 1) * SLOT_S + self.window_s <= now_s);
+        if shard.slots.values().any(|slot| slot.marks.contains(&mark)) {
             return Nonce::Seen;
         }
-        if slots.values().map(HashSet::len).sum::<usize>() >= NONCES_MAX {
+        if shard.has_its_share(key, self.places) {
             return Nonce::Full;
         }
-        slots.entry(timestamp_s.div_euclid(SLOT_S)).or_default().insert(mark);
+        shard.insert(timestamp_s.div_euclid(SLOT_S), key, mark);
         Nonce::Fresh
     }
 }
@@ -64,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_taken_once_within_the_window() {
-        let replay = Replay::new(900);
+        let replay = Replay::new(900, None);
         // However far off the client's clock is: the request is acceptable until 900 s after its timestamp.
         for (nonce, timestamp) in [("late", START - 900), ("exact", START), ("early", START + 900)] {
             assert_eq!(replay.take("key", nonce, timestamp, START), Nonce::Fresh);
@@ -83,12 +175,46 @@ mod tests {
 
     #[test]
     fn what_is_not_acceptable_any_more_is_forgotten() {
-        let replay = Replay::new(900);
-        for second in 0..10_000 {
+        let replay = Replay::new(900, None);
+        for second in 0..20_000 {
             assert_eq!(replay.take("key", &second.to_string(), START + second, START + second), Nonce::Fresh);
         }
-        let slots = replay.slots.lock().unwrap();
-        let kept: usize = slots.values().map(HashSet::len).sum();
-        assert!((900..=900 + 2 * SLOT_S as usize).contains(&kept), "{kept}");
+        let (mut kept, mut of_keys) = (0, 0);
+        for shard in &replay.shards {
+            let shard = shard.lock().unwrap();
+            kept += shard.slots.values().map(|slot| slot.marks.len()).sum::<usize>();
+            of_keys += shard.of_keys.values().sum::<usize>();
+            assert_eq!(shard.len, shard.slots.values().map(|slot| slot.marks.len()).sum::<usize>());
+        }
+        // A shard forgets when it is next asked, here about every minute.
+        assert!((900..=900 + 4 * SLOT_S as usize).contains(&kept), "{kept}");
+        assert_eq!(of_keys, kept);
+    }
+
+    #[test]
+    fn one_key_can_not_use_up_what_all_have() {
+        const PLACES: usize = 100;
+        let replay = Replay::with_places(900, None, PLACES);
+        let take_all = |key: &str| {
+            let fresh = |n: &usize| replay.take(key, &n.to_string(), START, START) == Nonce::Fresh;
+            (0..3 * PLACES * SHARDS).filter(fresh).count()
+        };
+        let all = PLACES * SHARDS;
+        let greedy = take_all("greedy");
+        assert!((all * 4 / 10..=all / 2).contains(&greedy), "{greedy} of {all}");
+        let second = take_all("second");
+        assert!((all * 2 / 10..=all / 4).contains(&second), "{second} of {all}");
+        assert_eq!(replay.take("modest", "1", START, START), Nonce::Fresh);
+        // When the window is over the places are free again.
+        assert_eq!(replay.take("greedy", "again", START + 1_500, START + 1_500), Nonce::Fresh);
+    }
+
+    #[test]
+    fn what_was_made_before_the_start_is_refused() {
+        let replay = Replay::new(900, Some(START));
+        assert_eq!(replay.take("key", "captured", START - 1, START), Nonce::Forgotten);
+        assert_eq!(replay.take("key", "captured", START - 1, START + 800), Nonce::Forgotten);
+        assert_eq!(replay.take("key", "new", START, START), Nonce::Fresh);
+        assert_eq!(replay.take("key", "new", START, START), Nonce::Seen);
     }
 }

@@ -129,18 +129,19 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn load(connection: &Connection, vault: &Vault) -> Result<View, StoreError> {
-    let mut statement = connection.prepare("SELECT kind, id, value FROM records")?;
+    let mut statement = connection.prepare("SELECT kind, id, value, revision FROM records")?;
     let mut rows = statement.query([])?;
     let mut records = Vec::new();
+    // Revisions go on where they were: they grow over restarts.
+    let mut newest = 0;
     while let Some(row) = rows.next()? {
         let (kind, id, value): (String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        newest = newest.max(row.get::<_, i64>(3)?.cast_unsigned());
         records.push(read_record(vault, &kind, id.cast_unsigned(), &value)?);
     }
     // In order of creation, so that the lists grow at their ends.
     records.sort_by_key(|record: &Record| record.meta().map_or(0, |meta| meta.seq));
-    let mut view = View::default();
-    view.apply(&records.into_iter().map(Write::Put).collect::<Vec<_>>());
-    Ok(view)
+    Ok(View::restored(newest, records))
 }
 
 fn read_record(vault: &Vault, kind: &str, id: u64, value: &str) -> Result<Record, StoreError> {

@@ -66,6 +66,20 @@ async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
 }
 
 #[tokio::test]
+async fn revisions_grow_over_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut last = 0;
+    for n in 1..=3 {
+        let store = SqliteStore::open(dir.path()).unwrap();
+        assert_eq!(store.view().revision(), last, "as it was when the store was closed");
+        let put = move |_: &_| (vec![Write::Put(gateway(n).into())], ());
+        let (_, view) = transact(&store, put).await.unwrap();
+        assert!(view.revision() > last);
+        last = view.revision();
+    }
+}
+
+#[tokio::test]
 async fn what_a_store_makes_is_for_its_owner_only() {
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("data");

@@ -39,6 +39,12 @@ pub struct Api {
     /// Connections of the load.
     #[arg(long, default_value_t = 16)]
     pub connections: usize,
+    /// Only the calls of ours whose name in the table contains this.
+    #[arg(long, default_value = "")]
+    pub only: String,
+    /// Connections of the load that makes gateways: one commit holds what waits at once.
+    #[arg(long, default_value_t = 64)]
+    pub create_connections: usize,
     /// The service's binary, built with `cargo build --release`.
     #[arg(long, default_value = "target/release/causeway")]
     pub causeway: PathBuf,

@@ -34,7 +34,7 @@ pub struct Server {
     pub started_in: Duration,
     /// Where the service keeps its state.
     pub data_dir: PathBuf,
-    _dir: Option<tempfile::TempDir>,
+    dir: Option<tempfile::TempDir>,
 }
 
 impl Drop for Server {
@@ -54,15 +54,28 @@ impl Server {
     /// When it does not become ready.
     pub fn causeway(binary: &Path, engine: &str) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir_in("target")?;
-        let config = dir.path().join("causeway.toml");
-        std::fs::write(&config, CONFIG)?;
+        std::fs::write(dir.path().join("causeway.toml"), CONFIG)?;
+        Self::start(binary, engine, dir)
+    }
+
+    /// Ends the service (of the memory engine) and starts it again with the store that it has.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn restarted(mut self, binary: &Path) -> anyhow::Result<Self> {
+        let dir = self.dir.take().context("a service with a store")?;
+        drop(self);
+        Self::start(binary, "memory", dir)
+    }
+
+    fn start(binary: &Path, engine: &str, dir: tempfile::TempDir) -> anyhow::Result<Self> {
         let began = Instant::now();
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--cleanup", "--engine", engine])
             .arg("--data-dir")
             .arg(dir.path().join("data"))
             .arg("--config")
-            .arg(config)
+            .arg(dir.path().join("causeway.toml"))
             .arg(format!("--dev-key={}:{}", KEY.0, KEY.1))
             .stdout(Stdio::piped())
             .spawn()
@@ -74,7 +87,7 @@ impl Server {
         let address = line.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next());
         let address = address.and_then(|text| text.parse().ok()).context("the service did not get ready")?;
         let data_dir = dir.path().join("data");
-        Ok(Self { child, address, started_in, data_dir, _dir: Some(dir) })
+        Ok(Self { child, address, started_in, data_dir, dir: Some(dir) })
     }
 
     /// Starts moto_server on a free port.
@@ -91,7 +104,7 @@ impl Server {
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;
         let mut server =
-            Self { child, address, started_in: Duration::ZERO, data_dir: PathBuf::new(), _dir: None };
+            Self { child, address, started_in: Duration::ZERO, data_dir: PathBuf::new(), dir: None };
         while std::net::TcpStream::connect(address).is_err() {
             if began.elapsed() > Duration::from_secs(60) {
                 bail!("{} does not answer", binary.display());
@@ -105,6 +118,16 @@ impl Server {
     /// The key that its requests are signed with.
     pub fn key() -> AccessKey {
         AccessKey { id: KEY.0.to_owned(), secret: KEY.1.to_owned() }
+    }
+
+    /// Processor time that the server has used so far, in user and kernel mode, to 10 ms.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // The name, in parentheses, may hold anything; times are the 14th and 15th field (proc_pid_stat(5)).
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok());
+        let ticks_per_s = rustix::param::clock_ticks_per_second();
+        Duration::from_secs_f64(ticks.sum::<u64>() as f64 / ticks_per_s as f64)
     }
 
     /// Resident memory in MiB.

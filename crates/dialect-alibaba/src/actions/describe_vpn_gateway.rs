@@ -17,7 +17,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
 
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
     match found(outcome).0.first() {
-        Some(Record::Gateway(it)) => gateway::describe(it, context.view),
+        Some(Record::Gateway(it)) => gateway::describe(it, context.view, &context.caller.settings),
         _ => json!({}),
     }
 }

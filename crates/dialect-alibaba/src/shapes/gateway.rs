@@ -1,6 +1,7 @@
 //! VPN gateways.
 
 use causeway_model::{Charge, Exposure, Gateway, GatewayState, Kind, Millis, Record, View};
+use causeway_ops::{Lack, Settings};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
@@ -49,10 +50,20 @@ pub fn speaks_bgp(gateway: &Gateway, view: &View) -> bool {
     })
 }
 
+/// The word for a gateway that is paid for.
+pub const NORMAL: &str = "Normal";
+/// The word for one that is locked for lack of funds.
+pub const LOCKED: &str = "FinancialLocked";
+
+/// Whether a gateway is locked, in the API's words.
+pub fn business_status(is_locked: bool) -> &'static str {
+    if is_locked { LOCKED } else { NORMAL }
+}
+
 /// What the gateway can do, as a JSON text of flags; the console reads it.
-fn system_flags() -> String {
+fn system_flags(has_bgp: bool) -> String {
     let flags = json!({
-        "VpnEnableBgp": "true",
+        "VpnEnableBgp": has_bgp.to_string(),
         "VisuallySsl": "true",
         "PbrPriority": "true",
         "VpnNewImage": "true",
@@ -63,9 +74,10 @@ fn system_flags() -> String {
 }
 
 /// A gateway.
-pub fn describe(gateway: &Gateway, view: &View) -> Value {
+pub fn describe(gateway: &Gateway, view: &View, settings: &Settings) -> Value {
     let facet = facet(gateway);
     let meta = &gateway.meta;
+    let has_bgp = !settings.lacks(&meta.dialect, &meta.region, Lack::Bgp);
     let instance = |ordinal: usize| gateway.instances.get(ordinal);
     let ip = |ordinal| instance(ordinal).map(|it| it.public_ip.to_string()).unwrap_or_default();
     let switch = |ordinal| {
@@ -90,7 +102,7 @@ pub fn describe(gateway: &Gateway, view: &View) -> Value {
         "Name": meta.name,
         "Description": meta.description,
         "Status": status(gateway.state()),
-        "BusinessStatus": "Normal",
+        "BusinessStatus": business_status(settings.locks(gateway)),
         "ChargeType": match gateway.charge {
             Charge::PostPaid => "POSTPAY",
             Charge::PrePaid { .. } => "Prepay",
@@ -98,7 +110,7 @@ pub fn describe(gateway: &Gateway, view: &View) -> Value {
         "IpsecVpn": enable_word(gateway.features.ipsec),
         "SslVpn": enable_word(gateway.features.ssl_clients.is_some()),
         "SslMaxConnections": gateway.features.ssl_clients.unwrap_or(0),
-        "Tag": system_flags(),
+        "Tag": system_flags(has_bgp),
         "Tags": tags::shown(meta),
         "EnableBgp": speaks_bgp(gateway, view),
         "AutoPropagate": gateway.propagate,
@@ -129,7 +141,7 @@ mod tests {
 
     #[test]
     fn types_are_those_of_the_catalogue() {
-        let shown = describe(&fixtures::gateway(1), &View::default());
+        let shown = describe(&fixtures::gateway(1), &View::default(), &Settings::default());
         assert_eq!(shown["Spec"], "10M");
         assert_eq!(shown["IpsecVpn"], "enable");
         assert_eq!(shown["SslVpn"], "disable");

@@ -1,7 +1,7 @@
 //! Subnets (vSwitches).
 
 use causeway_dialect::time::iso_utc;
-use causeway_model::{Record, Subnet, View, limits};
+use causeway_model::{Ground, Record, Subnet, View, limits};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn available(subnet: &Subnet, view: &View) -> u64 {
         IpNet::V6(_) => 0,
     };
     let reserved = u64::from(limits::SUBNET_RESERVED_HEAD + limits::SUBNET_RESERVED_TAIL);
-    let taken = view.private_ips_taken(subnet.id) as u64;
+    let taken = u64::try_from(view.addresses().count(Ground::Subnet(subnet.id))).unwrap_or(u64::MAX);
     addresses.saturating_sub(reserved).saturating_sub(taken)
 }
 

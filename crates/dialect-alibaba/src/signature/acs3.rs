@@ -21,61 +21,65 @@ const MUST_BE_SIGNED: &[&str] = &[
 ];
 
 /// The parts of an `Authorization` header.
-pub struct Authorization {
+#[derive(Clone, Copy, Debug)]
+pub struct Authorization<'a> {
     /// The access key id.
-    pub credential: String,
-    /// Names of the signed headers, in order.
-    pub signed_headers: Vec<String>,
+    pub credential: &'a str,
+    /// Names of the signed headers, in order, with semicolons between them.
+    pub signed_headers: &'a str,
     /// The signature, in hex.
-    pub signature: String,
+    pub signature: &'a str,
 }
 
 /// Reads an `Authorization` header.
 ///
 /// # Errors
 /// `IncompleteSignature` when a part is missing.
-pub fn read_authorization(value: &str) -> Result<Authorization, Failure> {
+pub fn read_authorization(value: &str) -> Result<Authorization<'_>, Failure> {
     let unreadable = || super::incomplete("");
     let rest = value.strip_prefix(SCHEME).ok_or_else(unreadable)?;
     let part = |wanted: &str| {
         rest.split(',').find_map(|part| {
             let (name, value) = part.trim().split_once('=')?;
-            (name == wanted && !value.is_empty()).then(|| value.to_owned())
+            (name == wanted && !value.is_empty()).then_some(value)
         })
     };
-    let signed = part("SignedHeaders").ok_or_else(unreadable)?;
     Ok(Authorization {
         credential: part("Credential").ok_or_else(unreadable)?,
-        signed_headers: signed.split(';').map(str::to_owned).collect(),
+        signed_headers: part("SignedHeaders").ok_or_else(unreadable)?,
         signature: part("Signature").ok_or_else(unreadable)?,
     })
 }
 
 /// The canonical form of a request.
-fn canonical_request(request: &Request, signed_headers: &[String]) -> Option<String> {
+fn canonical_request(request: &Request, signed_headers: &str) -> Option<String> {
     let pairs = form_pairs(&request.query)?;
     let query = canonical_query(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let mut headers = String::new();
-    for name in signed_headers {
-        headers.push_str(name);
-        headers.push(':');
-        headers.push_str(request.header(name).unwrap_or_default());
-        headers.push('\n');
-    }
     let path = if request.path.is_empty() { "/" } else { request.path.as_str() };
-    let (method, names) = (&request.method, signed_headers.join(";"));
-    let hash = sha256_hex(&request.body);
-    Some(format!("{method}\n{path}\n{query}\n{headers}\n{names}\n{hash}"))
+    let mut text = String::with_capacity(query.len() + 1024);
+    for part in [&request.method, "\n", path, "\n", &query, "\n"] {
+        text.push_str(part);
+    }
+    for name in signed_headers.split(';') {
+        for part in [name, ":", request.header(name).unwrap_or_default(), "\n"] {
+            text.push_str(part);
+        }
+    }
+    for part in ["\n", signed_headers, "\n", &sha256_hex(&request.body)] {
+        text.push_str(part);
+    }
+    Some(text)
 }
 
 /// The text that is signed.
 ///
 /// # Errors
 /// `IncompleteSignature` when a header that must be signed is not.
-pub fn string_to_sign(request: &Request, authorization: &Authorization) -> Result<String, Failure> {
-    let canonical = canonical_request(request, &authorization.signed_headers).unwrap_or_default();
+pub fn string_to_sign(request: &Request) -> Result<String, Failure> {
+    let authorization = read_authorization(request.header("authorization").unwrap_or_default())?;
+    let canonical = canonical_request(request, authorization.signed_headers).unwrap_or_default();
     let text = format!("{SCHEME}\n{}", sha256_hex(canonical.as_bytes()));
-    let covers = |name: &&str| authorization.signed_headers.iter().any(|signed| signed == name);
+    let covers = |name: &&str| authorization.signed_headers.split(';').any(|signed| signed == *name);
     let is_covered = MUST_BE_SIGNED.iter().filter(|name| request.header(name).is_some()).all(covers);
     if is_covered { Ok(text) } else { Err(super::incomplete(&text)) }
 }

@@ -3,8 +3,9 @@
 use causeway_dialect::EncodeContext;
 use causeway_model::{Charge, Gateway, Kind, Record};
 use causeway_ops::{Clause, Outcome};
+use serde_json::Value;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Decoded, Input};
 use crate::facet::{self, GatewayFacet};
 use crate::listing::{self, Filter, Listing};
 use crate::refusal::Refusal;
@@ -28,10 +29,12 @@ const LISTING: Listing = Listing {
     ],
     is_limited: false,
     hides_deleting: false,
+    set: "VpnGatewaySet",
+    shape,
 };
 
 fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
-    LISTING.decode(&input.members()).map(Decoded::from)
+    LISTING.decode(input)
 }
 
 fn own(record: &Record) -> GatewayFacet {
@@ -67,9 +70,12 @@ fn by_public_ip(_: &str, values: Vec<String>) -> Clause {
     })
 }
 
+fn shape(context: &EncodeContext<'_>, record: &Record) -> Option<Value> {
+    as_gateway(record).map(|it| gateway(context, it))
+}
+
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
-    let (total, items) = action::shaped(outcome, |record| Some(gateway(context.view, as_gateway(record)?)));
-    Ok(action::page("VpnGatewaySet", total, items))
+    Ok(LISTING.answer(outcome, context))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `VpnGateway`.
 
-use causeway_dialect::time;
-use causeway_model::{Charge, Exposure, Gateway, GatewayState, Meta, Millis, View};
+use causeway_dialect::{EncodeContext, time};
+use causeway_model::{Charge, Exposure, Gateway, GatewayState, Meta, Millis};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
@@ -29,13 +29,14 @@ pub const BANDWIDTHS: [(&str, u32, &str); 9] = [
 pub const MAX_CONNECTIONS: [i64; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
 
 /// A gateway. Every member is present and none is null: clients read them all without a check.
-pub fn gateway(view: &View, it: &Gateway) -> Value {
+pub fn gateway(context: &EncodeContext<'_>, it: &Gateway) -> Value {
+    let is_locked = context.caller.settings.locks(it);
     let own: GatewayFacet = facet::read(&it.meta.facet);
     let public_ip = it.instances.first().map(|instance| instance.public_ip.to_string());
     let prepaid = matches!(it.charge, Charge::PrePaid { .. });
     json!({
         "VpnGatewayId": it.meta.external.as_str(),
-        "VpcId": it.network.map_or("", |network| view.external(network)),
+        "VpcId": it.network.map_or("", |network| context.view.external(network)),
         "VpnGatewayName": it.meta.name,
         "Type": own.kind,
         "State": state(it.state()),
@@ -47,13 +48,13 @@ pub fn gateway(view: &View, it: &Gateway) -> Value {
         "ExpiredTime": expired_time(&it.meta, it.charge),
         "IsAddressBlocked": false,
         "NewPurchasePlan": own.new_purchase_plan,
-        "RestrictState": "NORMAL",
+        "RestrictState": if is_locked { "PROTECTIVELY_ISOLATED" } else { "NORMAL" },
         "Zone": own.zone,
         "VpnGatewayQuotaSet": quota_set(),
         "Version": VERSION,
         "NetworkInstanceId": "",
         "CdcId": "",
-        "MaxConnection": own.max_connection,
+        "MaxConnection": it.features.ssl_clients.unwrap_or_default(),
         "BgpAsn": it.asn.unwrap_or_default(),
         "TagSet": tag_set(&it.meta),
         "IsPrivate": it.exposure == Exposure::Private,
@@ -93,14 +94,36 @@ fn quota_set() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use causeway_model::{GatewayStatus, fixtures};
+    use causeway_model::{GatewayStatus, View, fixtures};
+    use causeway_ops::Caller;
 
     use super::*;
+    use crate::testing;
+
+    fn shown(it: &Gateway, caller: &Caller) -> Value {
+        let envelope = testing::envelope("vpc", "DescribeVpnGateways", json!({}));
+        let view = View::default();
+        let now = testing::NOW;
+        gateway(&EncodeContext { view: &view, caller, envelope: &envelope, request_id: "r", now }, it)
+    }
+
+    #[test]
+    fn a_gateway_without_funds_is_isolated_unless_it_is_prepaid() {
+        let mut caller = testing::caller();
+        let mut it = fixtures::gateway(1);
+        it.meta.owner = caller.account.clone();
+        assert_eq!(shown(&it, &caller)["RestrictState"], "NORMAL");
+        let settings = std::sync::Arc::make_mut(&mut caller.settings);
+        settings.accounts.values_mut().for_each(|account| account.solvent = false);
+        assert_eq!(shown(&it, &caller)["RestrictState"], "PROTECTIVELY_ISOLATED");
+        it.charge = Charge::PrePaid { months: 1 };
+        assert_eq!(shown(&it, &caller)["RestrictState"], "NORMAL");
+    }
 
     #[test]
     fn no_member_is_null_and_a_new_gateway_is_pending() {
         let mut it = fixtures::gateway(1);
-        let value = gateway(&View::default(), &it);
+        let value = shown(&it, &testing::caller());
         let members = value.as_object().unwrap();
         assert_eq!(members.len(), 23);
         assert!(members.values().all(|member| !member.is_null()));
@@ -108,9 +131,9 @@ mod tests {
         assert_eq!(value["RenewFlag"], "NOTIFY_AND_AUTO_RENEW");
         assert_eq!(value["ExpiredTime"], "0000-00-00 00:00:00");
         it.status = GatewayStatus { observed_generation: 1, was_active: true, ..GatewayStatus::default() };
-        assert_eq!(gateway(&View::default(), &it)["State"], "AVAILABLE");
+        assert_eq!(shown(&it, &testing::caller())["State"], "AVAILABLE");
         it.meta.deleting = true;
-        assert_eq!(gateway(&View::default(), &it)["State"], "DELETING");
+        assert_eq!(shown(&it, &testing::caller())["State"], "DELETING");
     }
 
     #[test]
@@ -119,7 +142,7 @@ mod tests {
         it.charge = Charge::PrePaid { months: 1 };
         // 2024-01-31 12:00:00 in China: February ends on the 29th.
         it.meta.created = Millis(1_706_673_600_000);
-        let value = gateway(&View::default(), &it);
+        let value = shown(&it, &testing::caller());
         assert_eq!(value["InstanceChargeType"], "PREPAID");
         assert_eq!(value["CreatedTime"], "2024-01-31 12:00:00");
         assert_eq!(value["ExpiredTime"], "2024-02-29 12:00:00");

@@ -1,7 +1,7 @@
 //! `Subnet`.
 
 use causeway_dialect::time;
-use causeway_model::{Subnet, View};
+use causeway_model::{Ground, Subnet, View};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ const RESERVED: u64 = 3;
 pub fn subnet(view: &View, it: &Subnet) -> Value {
     let own: SubnetFacet = facet::read(&it.meta.facet);
     let total = addresses(&it.cidr);
-    let taken = u64::try_from(view.private_ips_taken(it.id)).unwrap_or(u64::MAX);
+    let taken = u64::try_from(view.addresses().count(Ground::Subnet(it.id))).unwrap_or(u64::MAX);
     let is_default = view.network(it.network).is_some_and(|network| network.is_default);
     json!({
         "VpcId": view.external(it.network),

@@ -1,6 +1,8 @@
 //! TC3-HMAC-SHA256: the signature stands in the `Authorization` header and covers the raw body.
 
+use aws_lc_rs::hmac;
 use causeway_dialect::{Envelope, Request, Signing, encoding, time};
+use zeroize::Zeroizing;
 
 use crate::refusal::Refusal;
 
@@ -12,21 +14,34 @@ const TERMINATOR: &str = "tc3_request";
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// What the `Authorization` header says.
-#[derive(Clone, Debug)]
-pub struct Claim {
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
     /// The access key id.
-    pub secret_id: String,
-    /// The service of the credential scope.
-    pub service: String,
-    /// The signature and what it covers.
-    pub signing: Signing,
+    pub secret_id: &'a str,
+    /// Date and service of the credential scope.
+    scope: [&'a str; 2],
+    signed_headers: &'a str,
+    signature: &'a str,
 }
 
-/// Reads the `Authorization` header and makes the texts that the signature may cover.
+impl<'a> Claim<'a> {
+    /// The service of the credential scope.
+    pub fn service(&self) -> &'a str {
+        self.scope[1]
+    }
+
+    /// The signature.
+    pub fn signing(&self) -> Signing {
+        let scope = self.scope.map(str::to_owned).into();
+        Signing { scheme: SCHEME, scope, signature: self.signature.to_owned() }
+    }
+}
+
+/// Reads the `Authorization` header.
 ///
 /// # Errors
 /// `AuthFailure.InvalidAuthorization` with the defect.
-pub fn read(request: &Request, authorization: &str, timestamp: &str) -> Result<Claim, Refusal> {
+pub fn read<'a>(request: &Request, authorization: &'a str) -> Result<Claim<'a>, Refusal> {
     let fields = authorization.strip_prefix(SCHEME).ok_or_else(|| invalid("`Algorithm` not valid."))?;
     let mut credential = None;
     let mut signed = None;
@@ -40,38 +55,52 @@ pub fn read(request: &Request, authorization: &str, timestamp: &str) -> Result<C
         }
     }
     let credential = credential.ok_or_else(|| invalid("`Credential` not found."))?;
-    let signed = signed.ok_or_else(|| invalid("`SignedHeaders` not found."))?;
+    let signed_headers = signed.ok_or_else(|| invalid("`SignedHeaders` not found."))?;
     let signature = signature.ok_or_else(|| invalid("`Signature` not found."))?;
-    let scope: Vec<&str> = credential.split('/').collect();
-    let [secret_id, date, service, TERMINATOR] = scope.as_slice() else {
+    let mut scope = credential.split('/');
+    let parts = [scope.next(), scope.next(), scope.next(), scope.next(), scope.next()];
+    let [Some(secret_id), Some(date), Some(service), Some(TERMINATOR), None] = parts else {
         return Err(invalid("`Credential` not valid."));
     };
-    let names: Vec<&str> = signed.split(';').collect();
-    if !["content-type", "host"].iter().all(|name| names.contains(name)) {
+    let names = || signed_headers.split(';');
+    if !["content-type", "host"].iter().all(|needed| names().any(|name| name == *needed)) {
         return Err(invalid("`SignedHeaders` must contain `content-type` and `host`."));
     }
-    // Documentation samples sign header values in lower case, some clients as they are; the Node SDK signs its
-    // host without the port that it sends.
+    if names().any(|name| request.header(name).is_none()) {
+        return Err(invalid("a header of `SignedHeaders` not found."));
+    }
+    Ok(Claim { secret_id, scope: [date, service], signed_headers, signature })
+}
+
+/// The texts that the signature may cover, the most usual first. Documentation samples sign header values in lower
+/// case, some clients as they are; the Node SDK signs its host without the port that it sends.
+///
+/// # Errors
+/// As [`read`].
+pub fn strings_to_sign(request: &Request) -> Result<Vec<String>, Refusal> {
+    let claim = read(request, request.header("authorization").unwrap_or_default())?;
+    let timestamp = request.header("x-tc-timestamp").unwrap_or_default();
     let forms: [fn(&str, &str) -> String; 3] =
         [|_, value| value.to_lowercase(), |_, value| value.to_owned(), without_port];
-    let mut blocks: Vec<String> = Vec::new();
+    let mut blocks: Vec<String> = Vec::with_capacity(forms.len());
     for form in forms {
-        let block = canonical_headers(request, &names, form)?;
+        let block = canonical_headers(request, claim.signed_headers, form);
         if !blocks.contains(&block) {
             blocks.push(block);
         }
     }
-    let strings_to_sign = blocks
-        .iter()
-        .map(|block| {
-            let canonical = canonical_request(request, block, signed);
-            let digest = encoding::sha256_hex(canonical.as_bytes());
-            format!("{SCHEME}\n{timestamp}\n{date}/{service}/{TERMINATOR}\n{digest}")
-        })
-        .collect();
-    let scope = vec![(*date).to_owned(), (*service).to_owned()];
-    let signing = Signing { scheme: SCHEME, strings_to_sign, scope, signature: signature.to_owned() };
-    Ok(Claim { secret_id: (*secret_id).to_owned(), service: (*service).to_owned(), signing })
+    let payload = payload_hash(request);
+    let query = if request.method == "GET" { request.query.as_str() } else { "" };
+    let [date, service] = claim.scope;
+    let text = |block: String| {
+        // The path is always `/`, even where an endpoint carries one.
+        let canonical =
+            [&request.method, "\n/\n", query, "\n", &block, "\n", claim.signed_headers, "\n", &payload]
+                .concat();
+        let digest = encoding::sha256_hex(canonical.as_bytes());
+        [SCHEME, "\n", timestamp, "\n", date, "/", service, "/", TERMINATOR, "\n", &digest].concat()
+    };
+    Ok(blocks.into_iter().map(text).collect())
 }
 
 fn without_port(name: &str, value: &str) -> String {
@@ -81,39 +110,38 @@ fn without_port(name: &str, value: &str) -> String {
     }
 }
 
-fn canonical_headers(
-    request: &Request,
-    names: &[&str],
-    form: fn(&str, &str) -> String,
-) -> Result<String, Refusal> {
-    let mut block = String::new();
-    for name in names {
-        let value = request.header(name).ok_or_else(|| invalid("a header of `SignedHeaders` not found."))?;
-        block.push_str(&format!("{name}:{}\n", form(name, value)));
+fn canonical_headers(request: &Request, signed_headers: &str, form: fn(&str, &str) -> String) -> String {
+    let mut block = String::with_capacity(128);
+    for name in signed_headers.split(';') {
+        for part in [name, ":", &form(name, request.header(name).unwrap_or_default()), "\n"] {
+            block.push_str(part);
+        }
     }
-    Ok(block)
+    block
 }
 
-fn canonical_request(request: &Request, headers: &str, signed: &str) -> String {
-    let is_get = request.method == "GET";
-    let query = if is_get { request.query.as_str() } else { "" };
+fn payload_hash(request: &Request) -> String {
     let is_unsigned = request.header("x-tc-content-sha256") == Some(UNSIGNED);
-    let payload: &[u8] = match (is_unsigned, is_get) {
+    let payload: &[u8] = match (is_unsigned, request.method == "GET") {
         (true, _) => UNSIGNED.as_bytes(),
         (false, true) => b"",
         (false, false) => &request.body,
     };
-    // The path is always `/`, even where an endpoint carries one.
-    format!("{}\n/\n{query}\n{headers}\n{signed}\n{}", request.method, encoding::sha256_hex(payload))
+    encoding::sha256_hex(payload)
+}
+
+/// The key that texts of a credential scope are signed with.
+pub fn derived_key(secret: &str, scope: &[String]) -> hmac::Key {
+    let mut key = Zeroizing::new(format!("TC3{secret}").into_bytes());
+    for part in scope.iter().map(String::as_str).chain([TERMINATOR]) {
+        key = Zeroizing::new(encoding::hmac_sha256(&key, part.as_bytes()));
+    }
+    hmac::Key::new(hmac::HMAC_SHA256, &key)
 }
 
 /// The signature of a string to sign.
-pub fn sign(envelope: &Envelope, secret: &str, text: &str) -> String {
-    let mut key = format!("TC3{secret}").into_bytes();
-    for part in envelope.signing.scope.iter().map(String::as_str).chain([TERMINATOR]) {
-        key = encoding::hmac_sha256(&key, part.as_bytes());
-    }
-    encoding::hex_lower(&encoding::hmac_sha256(&key, text.as_bytes()))
+pub fn sign(key: &hmac::Key, text: &str) -> String {
+    encoding::hex_lower(hmac::sign(key, text.as_bytes()).as_ref())
 }
 
 /// Whether the date of the credential scope is the timestamp's, in UTC. Other schemes have none.

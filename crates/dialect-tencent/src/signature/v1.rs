@@ -2,8 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use causeway_dialect::{Signing, encoding};
+use causeway_dialect::{Request, Signing, encoding};
 
+use crate::manner::bare_host;
 use crate::refusal::Refusal;
 
 /// The word for HMAC-SHA1, which is also the default.
@@ -11,24 +12,31 @@ pub const SHA1: &str = "HmacSHA1";
 /// The word for HMAC-SHA256.
 pub const SHA256: &str = "HmacSHA256";
 
-/// Makes the texts that the signature may cover. `hosts` are the forms of the host that clients sign.
+/// Reads the signature and its method.
 ///
 /// # Errors
 /// `InvalidParameterValue` for another signature method.
-pub fn read(method: &str, hosts: &[&str], pairs: &[(String, String)]) -> Result<Signing, Refusal> {
+pub fn read(pairs: &[(String, String)]) -> Result<Signing, Refusal> {
     let value = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let scheme = match value("SignatureMethod") {
         None | Some("" | SHA1) => SHA1,
         Some(SHA256) => SHA256,
         Some(other) => return Err(Refusal::value("SignatureMethod", other)),
     };
+    let signature = value("Signature").unwrap_or_default().to_owned();
+    Ok(Signing { scheme, scope: Vec::new(), signature })
+}
+
+/// The texts that the signature may cover: clients sign the host in different forms.
+pub fn strings_to_sign(request: &Request, pairs: &[(String, String)]) -> Vec<String> {
+    let raw_host = request.header("host").unwrap_or_default();
+    let host = bare_host(raw_host);
+    let hosts = if raw_host == host { vec![host] } else { vec![raw_host, host] };
     let mut sorted: Vec<&(String, String)> = pairs.iter().filter(|(name, _)| name != "Signature").collect();
     sorted.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
     let joined: Vec<String> = sorted.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let joined = joined.join("&");
-    let strings_to_sign = hosts.iter().map(|host| format!("{method}{host}/?{joined}")).collect();
-    let signature = value("Signature").unwrap_or_default().to_owned();
-    Ok(Signing { scheme, strings_to_sign, scope: Vec::new(), signature })
+    hosts.iter().map(|host| format!("{}{host}/?{joined}", request.method)).collect()
 }
 
 /// The signature of a text, in base64.
