@@ -55,7 +55,7 @@ pub fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
 pub fn changed(outcome: &Outcome, context: &EncodeContext<'_>, members: &[&str]) -> Value {
     let key = selects::subject(outcome).filter(|key| key.kind == Kind::Gateway);
     match key.and_then(|key| context.view.gateway(GatewayId(key.id))) {
-        Some(it) => pick(&gateway::describe(it, context.view), members),
+        Some(it) => pick(&gateway::tree(it, context.view), members),
         None => json!({}),
     }
 }

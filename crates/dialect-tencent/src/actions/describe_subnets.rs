@@ -3,7 +3,6 @@
 use causeway_dialect::EncodeContext;
 use causeway_model::{Kind, Record};
 use causeway_ops::{Clause, Outcome};
-use serde_json::Value;
 
 use crate::action::{self, Action, Answer, Decoded, Input};
 use crate::listing::{self, Filter, Listing};
@@ -74,6 +73,6 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refu
         _ => None,
     });
     let mut answer = action::page("SubnetSet", total, items);
-    answer.insert("NextToken".to_owned(), Value::from(""));
+    answer.insert("NextToken", "");
     Ok(answer)
 }

@@ -100,12 +100,12 @@ fn answer(
     if by_token {
         let end = start.saturating_add(limit);
         let token = if end < total { end.to_string() } else { String::new() };
-        answer.insert("PaginationToken".to_owned(), Value::from(token));
+        answer.insert("PaginationToken", token);
     } else {
-        answer.insert("TotalCount".to_owned(), Value::from(total));
-        answer.insert("Offset".to_owned(), Value::from(start));
-        answer.insert("Limit".to_owned(), Value::from(limit));
+        answer.insert("TotalCount", total);
+        answer.insert("Offset", start);
+        answer.insert("Limit", limit);
     }
-    answer.insert(name.to_owned(), Value::Array(page));
+    answer.insert(name, page);
     Ok(answer)
 }

@@ -1,9 +1,14 @@
 //! `VpnGateway`.
 
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
 use causeway_dialect::time;
 use causeway_model::{Charge, Exposure, Gateway, GatewayState, Meta, Millis, View};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::facet::{self, GatewayFacet};
@@ -28,36 +33,76 @@ pub const BANDWIDTHS: [(&str, u32, &str); 9] = [
 /// The numbers of SSL clients on offer.
 pub const MAX_CONNECTIONS: [i64; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
 
-/// A gateway. Every member is present and none is null: clients read them all without a check.
-pub fn gateway(view: &View, it: &Gateway) -> Value {
+/// `VpnGateway`. Every member is present and none is null: clients read them all without a check.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VpnGateway<'a> {
+    vpn_gateway_id: &'a str,
+    vpc_id: &'a str,
+    vpn_gateway_name: &'a str,
+    r#type: String,
+    state: &'static str,
+    public_ip_address: OrEmpty<IpAddr>,
+    renew_flag: String,
+    instance_charge_type: &'static str,
+    internet_max_bandwidth_out: u32,
+    created_time: String,
+    expired_time: String,
+    is_address_blocked: bool,
+    new_purchase_plan: String,
+    restrict_state: &'static str,
+    zone: String,
+    vpn_gateway_quota_set: &'static RawValue,
+    version: &'static str,
+    network_instance_id: &'static str,
+    cdc_id: &'static str,
+    max_connection: u32,
+    bgp_asn: u32,
+    tag_set: Value,
+    is_private: bool,
+}
+
+/// A value, or an empty text where there is none.
+struct OrEmpty<T>(Option<T>);
+
+impl<T: Serialize> Serialize for OrEmpty<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(value) => value.serialize(serializer),
+            None => serializer.serialize_str(""),
+        }
+    }
+}
+
+/// A gateway.
+pub fn gateway<'a>(view: &'a View, it: &'a Gateway) -> VpnGateway<'a> {
     let own: GatewayFacet = facet::read(&it.meta.facet);
-    let public_ip = it.instances.first().map(|instance| instance.public_ip.to_string());
     let prepaid = matches!(it.charge, Charge::PrePaid { .. });
-    json!({
-        "VpnGatewayId": it.meta.external.as_str(),
-        "VpcId": it.network.map_or("", |network| view.external(network)),
-        "VpnGatewayName": it.meta.name,
-        "Type": own.kind,
-        "State": state(it.state()),
-        "PublicIpAddress": public_ip.unwrap_or_default(),
-        "RenewFlag": if own.renew_flag.is_empty() { RENEW_DEFAULT } else { &own.renew_flag },
-        "InstanceChargeType": if prepaid { "PREPAID" } else { "POSTPAID_BY_HOUR" },
-        "InternetMaxBandwidthOut": it.bandwidth_mbps,
-        "CreatedTime": time::china_standard(it.meta.created),
-        "ExpiredTime": expired_time(&it.meta, it.charge),
-        "IsAddressBlocked": false,
-        "NewPurchasePlan": own.new_purchase_plan,
-        "RestrictState": "NORMAL",
-        "Zone": own.zone,
-        "VpnGatewayQuotaSet": quota_set(),
-        "Version": VERSION,
-        "NetworkInstanceId": "",
-        "CdcId": "",
-        "MaxConnection": own.max_connection,
-        "BgpAsn": it.asn.unwrap_or_default(),
-        "TagSet": tag_set(&it.meta),
-        "IsPrivate": it.exposure == Exposure::Private,
-    })
+    VpnGateway {
+        vpn_gateway_id: it.meta.external.as_str(),
+        vpc_id: it.network.map_or("", |network| view.external(network)),
+        vpn_gateway_name: &it.meta.name,
+        r#type: own.kind,
+        state: state(it.state()),
+        public_ip_address: OrEmpty(it.instances.first().map(|instance| instance.public_ip)),
+        renew_flag: if own.renew_flag.is_empty() { RENEW_DEFAULT.to_owned() } else { own.renew_flag },
+        instance_charge_type: if prepaid { "PREPAID" } else { "POSTPAID_BY_HOUR" },
+        internet_max_bandwidth_out: it.bandwidth_mbps,
+        created_time: time::china_standard(it.meta.created),
+        expired_time: expired_time(&it.meta, it.charge),
+        is_address_blocked: false,
+        new_purchase_plan: own.new_purchase_plan,
+        restrict_state: "NORMAL",
+        zone: own.zone,
+        vpn_gateway_quota_set: quota_set(),
+        version: VERSION,
+        network_instance_id: "",
+        cdc_id: "",
+        max_connection: own.max_connection,
+        bgp_asn: it.asn.unwrap_or_default(),
+        tag_set: tag_set(&it.meta),
+        is_private: it.exposure == Exposure::Private,
+    }
 }
 
 /// The state's word. There is none for changes: a gateway stays available while it is changed.
@@ -86,9 +131,15 @@ fn months_later(from: Millis, months: u32) -> Option<Millis> {
     Some(Millis(start.checked_add(span).ok()?.timestamp().as_millisecond()))
 }
 
-fn quota_set() -> Value {
-    let quota = |(name, bandwidth, cname): &(&str, u32, &str)| json!({"Bandwidth": bandwidth, "Cname": cname, "Name": name, "MaxConnection": MAX_CONNECTIONS});
-    BANDWIDTHS.iter().map(quota).collect()
+/// What is on offer, written once: it is larger than all the rest of a gateway.
+fn quota_set() -> &'static RawValue {
+    static WRITTEN: LazyLock<Box<RawValue>> = LazyLock::new(|| {
+        let quota = |(name, bandwidth, cname): &(&str, u32, &str)| json!({"Bandwidth": bandwidth, "Cname": cname, "Name": name, "MaxConnection": MAX_CONNECTIONS});
+        let tree: Value = BANDWIDTHS.iter().map(quota).collect();
+        // A tree's text is JSON.
+        RawValue::from_string(tree.to_string()).unwrap_or_default()
+    });
+    &WRITTEN
 }
 
 #[cfg(test)]
@@ -97,20 +148,26 @@ mod tests {
 
     use super::*;
 
+    fn tree(it: &Gateway) -> Value {
+        serde_json::to_value(gateway(&View::default(), it)).unwrap()
+    }
+
     #[test]
     fn no_member_is_null_and_a_new_gateway_is_pending() {
         let mut it = fixtures::gateway(1);
-        let value = gateway(&View::default(), &it);
+        let value = tree(&it);
         let members = value.as_object().unwrap();
         assert_eq!(members.len(), 23);
+        assert_eq!(value["VpnGatewayQuotaSet"].as_array().map(Vec::len), Some(BANDWIDTHS.len()));
+        assert_eq!(value["VpnGatewayQuotaSet"][0]["Cname"], "微小型");
         assert!(members.values().all(|member| !member.is_null()));
         assert_eq!(value["State"], "PENDING");
         assert_eq!(value["RenewFlag"], "NOTIFY_AND_AUTO_RENEW");
         assert_eq!(value["ExpiredTime"], "0000-00-00 00:00:00");
         it.status = GatewayStatus { observed_generation: 1, was_active: true, ..GatewayStatus::default() };
-        assert_eq!(gateway(&View::default(), &it)["State"], "AVAILABLE");
+        assert_eq!(tree(&it)["State"], "AVAILABLE");
         it.meta.deleting = true;
-        assert_eq!(gateway(&View::default(), &it)["State"], "DELETING");
+        assert_eq!(tree(&it)["State"], "DELETING");
     }
 
     #[test]
@@ -119,7 +176,7 @@ mod tests {
         it.charge = Charge::PrePaid { months: 1 };
         // 2024-01-31 12:00:00 in China: February ends on the 29th.
         it.meta.created = Millis(1_706_673_600_000);
-        let value = gateway(&View::default(), &it);
+        let value = tree(&it);
         assert_eq!(value["InstanceChargeType"], "PREPAID");
         assert_eq!(value["CreatedTime"], "2024-01-31 12:00:00");
         assert_eq!(value["ExpiredTime"], "2024-02-29 12:00:00");
