@@ -22,11 +22,8 @@ impl World {
     /// An empty one, for these dialects.
     pub fn new(dialects: &[&dyn Dialect]) -> Self {
         let account = AccountSettings {
-            id: ACCOUNT.into(),
-            name: "fuzz".to_owned(),
-            solvent: true,
-            quotas: BTreeMap::new(),
             resource_groups: vec![("rg-1".to_owned(), "default".to_owned())],
+            ..AccountSettings::new(ACCOUNT, "fuzz")
         };
         let settings = Settings {
             regions: dialects.iter().map(|dialect| (dialect.id(), dialect.default_regions())).collect(),

@@ -13,26 +13,14 @@ import time
 
 import pytest
 
+from harness.lab import ESP, IKE, STRONGSWAN, assert_nothing_left, namespaces, namespaces_of, why_not
 from harness.server import Server
 from harness.tencent_sdk import Sdk
 from harness.tencent_world import World
 from harness.waiting import until
 
 HOST = "10.0.1.100"
-STRONGSWAN = {"VendorName": "strongswan", "Platform": "linux", "SoftwareVersion": "V5.9"}
 INTERVAL_S = 0.02
-IKE = {"IKEVersion": "IKEV2", "PropoEncryAlgorithm": "AES-CBC-128", "PropoAuthenAlgorithm": "SHA-256", "DhGroupName": "GROUP14"}
-ESP = {"EncryptAlgorithm": "AES-CBC-128", "IntegrityAlgorith": "SHA1", "PfsDhGroup": "NULL"}
-
-
-def why_not() -> str | None:
-    """Why there can be no real gateways here."""
-    if os.geteuid() != 0:
-        return "real gateways need root"
-    if not pathlib.Path("/dev/net/tun").is_char_device():
-        return "real gateways need /dev/net/tun"
-    return None
-
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -115,19 +103,6 @@ def lab():
     assert_nothing_left(server)
 
 
-def assert_nothing_left(server: Server) -> None:
-    """`--cleanup` leaves no namespace of the node behind."""
-    assert server.node_tag
-    left = [name for name in namespaces() if name.startswith("cw" + server.node_tag)]
-    assert left == []
-
-
-def namespaces() -> list[str]:
-    """The names of all network namespaces."""
-    directory = pathlib.Path("/run/netns")
-    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-
-
 def test_packets_go_both_ways(lab):
     assert lab.ping("east-host", HOST) == (5, 5)
     assert lab.ping("vpc", "192.168.21.2") == (5, 5)
@@ -197,3 +172,39 @@ def command_name(pid: str) -> str:
         return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+def test_a_deleted_gateway_leaves_nothing(lab):
+    """Two gateways of the API, connected to each other; with the connections nothing passes, without the gateways
+    nothing of them is left, while the service goes on."""
+    world, other = lab.world, "10.9.0.0/16"
+    vpc = world.vpc(other)
+    lab.server.lab("host", "far", "--subnet", world.subnet(vpc, "10.9.1.0/24"), "--ip", "10.9.1.100")
+    gateway = world.gateway(vpc, InternetMaxBandwidthOut=100)
+    mine = [{"Name": "vpc-id", "Values": [vpc]}]
+    table = world.api("DescribeRouteTables", Filters=mine)["RouteTableSet"][0]["RouteTableId"]
+    ends = [(lab.gateway, lab.table, "10.0.1.0/24", gateway, other), (gateway, table, other, lab.gateway, "10.0.1.0/24")]
+    connections = []
+    for own, own_table, near, peer, far in ends:
+        route = {"DestinationCidrBlock": far, "GatewayType": "VPN", "GatewayId": own}
+        world.api("CreateRoutes", RouteTableId=own_table, Routes=[route])
+        connections.append((own, world.connection(
+            own, world.customer_gateway(world.read_gateway(peer)["PublicIpAddress"]), RouteType="Policy",
+            SecurityPolicyDatabases=[{"LocalCidrBlock": near, "RemoteCidrBlock": [far]}],
+            IKEOptionsSpecification=IKE, IPSECOptionsSpecification=ESP,
+        )))
+    for _, connection in connections:
+        until(lambda it=connection: world.read_connection(it)["NetStatus"] == "AVAILABLE", what="the tunnel")
+    assert lab.ping("vpc", "10.9.1.100") == (5, 5)
+    before = {name for name in namespaces_of(lab.server) if "-gw-" in name}
+    for own, connection in connections:
+        world.delete_connection(own, connection)
+    assert lab.ping("vpc", "10.9.1.100", 5) == (5, 0), "nothing passes without a connection"
+    for _, own_table, _, _, far in ends:
+        world.api("DeleteRoutes", RouteTableId=own_table, Routes=[
+            {"DestinationCidrBlock": far, "GatewayType": "VPN", "GatewayId": gateway if far != other else lab.gateway},
+        ])
+    world.delete_gateway(gateway)
+    left = {name for name in namespaces_of(lab.server) if "-gw-" in name}
+    assert len(before) - len(left) == 1, (before, left)
+    lab.server.lab("delete", "far")

@@ -26,7 +26,7 @@ enum Task {
     /// Measure.
     Bench {
         #[command(subcommand)]
-        what: bench::What,
+        what: Box<bench::What>,
     },
 }
 

@@ -1,13 +1,13 @@
 //! `causeway.toml`: what the operator may set. All of it is optional.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use causeway_dialect::Dialect;
-use causeway_model::{AccountId, DialectId, Secret};
-use causeway_ops::{AccountSettings, Quota, RegionSettings, Settings};
+use causeway_model::{AccountId, DialectId, Secret, Zone};
+use causeway_ops::{AccountSettings, Closed, Lack, Quota, RegionSettings, Settings};
 use causeway_server::{AccessKey, Keyring, RateLimits};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -74,6 +74,9 @@ pub struct AccountConfig {
     /// Orders are paid as long as this is true.
     #[serde(default = "yes")]
     pub solvent: bool,
+    /// Orders can be placed at all.
+    #[serde(default = "yes")]
+    pub billing: bool,
     /// Quotas other than the API's defaults.
     #[serde(default)]
     pub quotas: BTreeMap<Quota, u32>,
@@ -127,7 +130,58 @@ pub struct RegionConfig {
     #[serde(default)]
     pub name: String,
     /// Its zones.
-    pub zones: Vec<String>,
+    pub zones: Vec<ZoneConfig>,
+    /// What its gateways lack.
+    #[serde(default)]
+    pub lacks: BTreeSet<Lack>,
+}
+
+/// A zone: its id, or a table with more of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum ZoneConfig {
+    /// A zone with gateways.
+    Id(String),
+    /// See [`ZoneTable`].
+    Table(ZoneTable),
+}
+
+/// `{ id = "…", vpn_gateways = "…" }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneTable {
+    /// Its id.
+    id: String,
+    /// Whether it has gateways.
+    #[serde(default)]
+    vpn_gateways: Offer,
+}
+
+/// Whether a zone has gateways.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Offer {
+    #[default]
+    Offered,
+    SoldOut,
+    None,
+}
+
+impl ZoneConfig {
+    fn id(&self) -> Zone {
+        match self {
+            Self::Id(id) | Self::Table(ZoneTable { id, .. }) => id.as_str().into(),
+        }
+    }
+
+    /// Why no gateway can be placed in it, if so.
+    fn closed(&self) -> Option<Closed> {
+        match self {
+            Self::Id(_) | Self::Table(ZoneTable { vpn_gateways: Offer::Offered, .. }) => None,
+            Self::Table(ZoneTable { vpn_gateways: Offer::SoldOut, .. }) => Some(Closed::SoldOut),
+            Self::Table(ZoneTable { vpn_gateways: Offer::None, .. }) => Some(Closed::NotOffered),
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -182,6 +236,7 @@ impl Config {
             id: DEVELOPMENT_ACCOUNT.to_owned(),
             name: "development".to_owned(),
             solvent: true,
+            billing: true,
             quotas: BTreeMap::new(),
             resource_groups: Vec::new(),
             access_keys: Vec::new(),
@@ -241,8 +296,12 @@ fn check_pools(pools: &[IpNet]) -> anyhow::Result<()> {
 impl RegionConfig {
     fn settings(&self) -> RegionSettings {
         let name = if self.name.is_empty() { self.id.clone() } else { self.name.clone() };
-        let zones = self.zones.iter().map(|zone| zone.as_str().into()).collect();
-        RegionSettings { id: self.id.as_str().into(), name, zones }
+        let closed = self.zones.iter().filter_map(|zone| Some((zone.id(), zone.closed()?)));
+        RegionSettings {
+            closed_zones: closed.collect(),
+            lacks: self.lacks.clone(),
+            ..RegionSettings::new(self.id.as_str(), name, self.zones.iter().map(ZoneConfig::id).collect())
+        }
     }
 }
 
@@ -257,6 +316,7 @@ impl AccountConfig {
             id: self.id.as_str().into(),
             name: if self.name.is_empty() { self.id.clone() } else { self.name.clone() },
             solvent: self.solvent,
+            billing: self.billing,
             quotas: self.quotas.clone(),
             resource_groups,
         }
@@ -282,6 +342,22 @@ mod tests {
             "{ id = \"a\", secret = \"s\" }, { id = \"a\", secret = \"t\" }",
         ] {
             assert!(keyring(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn zones_are_ids_or_tables() {
+        let text = "id = \"r\"\nlacks = [\"bgp\", \"nat_traversal\"]\nzones = [\"a\", { id = \"b\" }, \
+                    { id = \"c\", vpn_gateways = \"sold_out\" }, { id = \"d\", vpn_gateways = \"none\" }]";
+        let region = toml::from_str::<RegionConfig>(text).unwrap().settings();
+        let zones: Vec<&str> = region.zones.iter().map(Zone::as_str).collect();
+        assert_eq!(zones, ["a", "b", "c", "d"]);
+        assert_eq!(region.open_zones().count(), 2);
+        assert_eq!(region.closed_zones.get(&"c".into()), Some(&Closed::SoldOut));
+        assert_eq!(region.closed_zones.get(&"d".into()), Some(&Closed::NotOffered));
+        assert!(region.lacks.contains(&Lack::Bgp) && !region.lacks.contains(&Lack::Dpd));
+        for wrong in ["zones = [{ id = \"a\", gateways = true }]", "zones = [\"a\"]\nlacks = [\"bfd\"]"] {
+            assert!(toml::from_str::<RegionConfig>(&format!("id = \"r\"\n{wrong}")).is_err(), "{wrong}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use causeway_engine_linux::kernel_has_esp;
 use causeway_lab::{HostSpec, Lab, Protocol, SiteSpec};
 use causeway_plan::{NetworkKey, SubnetKey};
 use clap::Subcommand;
@@ -128,12 +129,14 @@ impl Place {
 /// A site of this name: the router has the first address of the range, the host the second.
 ///
 /// # Errors
-/// When the range has no two addresses.
-pub fn site(name: &str, public_ip: IpAddr, cidr: IpNet) -> anyhow::Result<SiteSpec> {
+/// When the range has no two addresses, or the node refuses to say what its kernel can do.
+pub async fn site(name: &str, public_ip: IpAddr, cidr: IpNet) -> anyhow::Result<SiteSpec> {
     let mut hosts = cidr.hosts();
     let (router, host_ip) = hosts.next().zip(hosts.next()).context("the range has two addresses")?;
     let router = IpNet::new(router, cidr.prefix_len())?;
-    Ok(SiteSpec { name: name.to_owned(), public_ip, router, host_ip, libipsec: !node::kernel_has_esp() })
+    // Where the kernel has no ESP, the site's strongSwan uses its own.
+    let libipsec = !kernel_has_esp().await?;
+    Ok(SiteSpec { name: name.to_owned(), public_ip, router, host_ip, libipsec })
 }
 
 /// Runs a lab command.
@@ -159,7 +162,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<()> {
             println!("{name} has {ip}");
         }
         Command::Site { name, public_ip, cidr } => {
-            let spec = site(&name, public_ip, cidr)?;
+            let spec = site(&name, public_ip, cidr).await?;
             lab.add_site(&spec).await?;
             println!("{name} has {public_ip}; {name}-host has {}", spec.host_ip);
         }

@@ -72,10 +72,3 @@ pub fn why_no_gateways() -> Option<String> {
     (!charon.exists())
         .then(|| format!("{} is missing: install strongSwan (charon-systemd)", charon.display()))
 }
-
-/// Whether the kernel carries ESP itself. Where it does not, a lab's site uses strongSwan's own.
-pub fn kernel_has_esp() -> bool {
-    // esp4 registers itself here, built in or as a module.
-    std::fs::read_to_string("/proc/net/protocols").is_ok_and(|text| text.contains("ESP"))
-        || Path::new("/sys/module/esp4").exists()
-}

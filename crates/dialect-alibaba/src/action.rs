@@ -1,7 +1,7 @@
 //! What an action is: a name, how its parameters become an operation, how an outcome becomes its answer.
 
 use causeway_dialect::{EncodeContext, Failure};
-use causeway_ops::{Operation, Outcome, RegionSettings};
+use causeway_ops::{AccountSettings, Operation, Outcome, RegionSettings};
 use serde_json::Value;
 
 use crate::params::Fields;
@@ -12,8 +12,8 @@ pub struct Input<'a> {
     pub fields: Fields<'a>,
     /// The region addressed.
     pub region: &'a RegionSettings,
-    /// The account's resource groups: id and name.
-    pub groups: &'a [(String, String)],
+    /// The account that asks.
+    pub account: Option<&'a AccountSettings>,
 }
 
 /// Turns the parameters into an operation.

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use causeway_model::{Connection, EspProposal, IkeProposal, Secret, View};
-use causeway_peerconfig::facts::{pairs, plain_name};
+use causeway_model::{Connection, EspProposal, IkeProposal, Secret, TrafficSelectors, View};
+use causeway_peerconfig::facts::plain_name;
 use causeway_peerconfig::{PeerBgp, PeerConfig, PeerTunnel, Unknown};
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
@@ -95,7 +95,7 @@ pub fn read(name: &str, answer: &Value) -> Result<PeerConfig, Unreadable> {
         let own_bgp = own_bgp.map(|it| read_bgp(it)).transpose()?;
         tunnels.push(read_tunnel(format!("{name}-{}", ordinal + 1), source, own_bgp)?);
     }
-    Ok(PeerConfig { name, selectors: pairs(&local, &remote), tunnels })
+    Ok(PeerConfig { name, selectors: vec![TrafficSelectors { local, remote }], tunnels })
 }
 
 fn items<'a>(config: &'a Map<String, Value>, outer: &str, inner: &str) -> Vec<&'a Map<String, Value>> {

@@ -6,7 +6,10 @@ use causeway_model::Kind;
 use causeway_ops::{Conflict, OpError, Quota};
 
 use crate::params::{Fields, missing};
-use crate::{regions, tags, tunnel_options};
+use crate::{availability, regions, tags, tunnel_options};
+
+/// Why a gateway of the national standard takes no connections; other reasons are the option that does not suit it.
+pub const NO_CERTIFICATES: &str = "certificates";
 
 fn bad(code: &str, message: &str) -> Failure {
     Failure::new(400, code, message)
@@ -22,10 +25,15 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
     match error {
         OpError::NotFound { kind, id } => not_found(action, *kind, id.as_str()),
         OpError::WrongParent { kind, id, .. } => not_found(action, *kind, id.as_str()),
+        OpError::QuotaExceeded { quota: Quota::PolicyRoutesPerGateway, limit, present, more } => {
+            availability::policy_routes(*limit, *present, *more)
+        }
         OpError::QuotaExceeded { quota, .. } => quota_exceeded(action, *quota),
         OpError::TooManyTags { .. } => quota_exceeded(action, Quota::TagsPerResource),
         OpError::InUse { kind, by, .. } => in_use(action, *kind, *by),
         OpError::Busy { kind, .. } | OpError::WrongState { kind, .. } => busy(action, *kind),
+        OpError::BeingDeleted { kind, .. } => being_deleted(action, *kind),
+        OpError::Locked(_) => availability::locked(action),
         OpError::Prepaid { .. } => prepaid(),
         OpError::TokenMismatch => token_mismatch(),
         OpError::UnknownRegion(_) => regions::unknown(action),
@@ -40,7 +48,7 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
             bad("InvalidCidrBlock.Overlapped", "Specified CIDR block overlapped with other subnets.")
         }
         OpError::SecondSubnetRequired => missing("DisasterRecoveryVSwitchId"),
-        OpError::NoUsableSubnet => no_address(envelope, 0),
+        OpError::NoUsableSubnet => availability::no_address(envelope, 0),
         OpError::SameSubnet => {
             bad("InvalidVSwitchId.VswitchIdShouldDifferent", "The VSwitch ids should be different.")
         }
@@ -48,7 +56,11 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
             "InvalidVSwitchId.ZoneIdShouldDifferent",
             "Two vSwitches should belong to different Availability Zones.",
         ),
-        OpError::NoFreeAddress { ordinal } => no_address(envelope, *ordinal),
+        OpError::NoFreeAddress { ordinal } => availability::no_address(envelope, *ordinal),
+        OpError::ZoneClosed { ordinal, why } => availability::zone_closed(envelope, *ordinal, *why),
+        OpError::SubnetUnsuited(_) => {
+            bad("OperationFailed.VSwitchConflict", "The vswitch can't create vpn. Try another vswitch.")
+        }
         OpError::NoPublicAddress => bad("InventoryNotEnough", "The inventory is not enough."),
         OpError::DuplicateCustomerIp => {
             bad("InvalidIpAddress.AlreadyExist", "Specified IpAddress is already exist.")
@@ -59,7 +71,10 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::IpsecDisabled(_) => {
             bad("VpnGateway.IpsecVpnDisabled", "The vpn gateway does not enable IPSec VPN.")
         }
-        OpError::GatewayUnsuited(_) => no_certificates(envelope),
+        // No action of this API changes the number of clients.
+        OpError::SslDisabled(_) => crate::params::illegal("SslConnections"),
+        OpError::GatewayUnsuited { why, .. } => unsuited(envelope, why),
+        OpError::Lacking(lack) => availability::lacking(*lack),
         OpError::DuplicateConnection(_) => {
             bad("InvalidVpnConnection.AlreadyExists", "Vpn connection already exists.")
         }
@@ -78,6 +93,7 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::InsufficientFunds => {
             Failure::new(403, "InsufficientBalance", "Your account does not have enough balance.")
         }
+        OpError::BillingClosed => availability::billing_closed(),
         OpError::NoFreeId => Failure::new(
             503,
             "ServiceUnavailable",
@@ -195,6 +211,8 @@ fn quota_exceeded(action: &str, quota: Quota) -> Failure {
         Quota::RoutesPerTable => bad("QuotaExceeded", "Route entry quota exceeded in this route table."),
         Quota::GatewaysPerRegion
         | Quota::GatewaysPerNetwork
+        | Quota::TransitGatewaysPerRegion
+        | Quota::PolicyRoutesPerGateway
         | Quota::ConnectionsPerCustomerGateway
         | Quota::ConnectionsPerPair => bad("Resource.QuotaFull", "The quota of resource is full"),
         Quota::CustomerGatewaysPerRegion => bad(
@@ -264,18 +282,6 @@ fn busy(action: &str, kind: Kind) -> Failure {
     }
 }
 
-fn no_address(envelope: &Envelope, ordinal: usize) -> Failure {
-    let has_two = Fields::of(&envelope.params).text("DisasterRecoveryVSwitchId").is_some();
-    match (has_two, ordinal) {
-        (false, _) => bad(
-            "OperationFailed.IpNotEnough",
-            "Operation failed because private ip address of the virtual switch is not enough.",
-        ),
-        (true, 0) => bad("InvalidVSwitchId.FirstVswitchIpNotEnough", "The ip of vswitch1 not enough."),
-        (true, _) => bad("InvalidVSwitchId.SecondVswitchIpNotEnough", "The ip of vswitch2 not enough."),
-    }
-}
-
 fn tunnel_count(envelope: &Envelope) -> Failure {
     if Fields::of(&envelope.params).value("TunnelOptionsSpecification").is_none() {
         return bad(
@@ -320,6 +326,26 @@ fn conflicts(conflict: &Conflict) -> Failure {
         | Conflict::SameAsn(_)
         | Conflict::ProbeAddress(_) => bad("OperationFailed.Conflict", &conflict.to_string()),
     }
+}
+
+/// A second deletion while the first is under way. Terraform tries again what a gateway refuses as being
+/// configured, and what a connection refuses as a conflict of tasks; it never does so with enhanced gateways.
+fn being_deleted(action: &str, kind: Kind) -> Failure {
+    match (action, kind) {
+        ("DeleteEnhancedVpnGateway", Kind::Gateway) => {
+            bad("TaskConflict", "The eip operate too frequent, TaskConflict.")
+        }
+        (_, Kind::Connection) => bad("VpnTask.CONFLICT", "Vpn task has conflict."),
+        _ => busy(action, kind),
+    }
+}
+
+/// A gateway of the other type than the connection is for.
+fn unsuited(envelope: &Envelope, why: &str) -> Failure {
+    if why == NO_CERTIFICATES {
+        return no_certificates(envelope);
+    }
+    tunnel_options::unsupported_option(why)
 }
 
 /// Connections of the national standard name the far end, and their gateway has certificates.

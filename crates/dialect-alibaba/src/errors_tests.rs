@@ -63,6 +63,19 @@ fn dependencies_have_their_codes() {
 }
 
 #[test]
+fn a_second_deletion_has_a_code_by_what_is_deleted() {
+    let cases = [
+        ("DeleteVpnConnection", Kind::Connection, "VpnTask.CONFLICT"),
+        ("DeleteEnhancedVpnGateway", Kind::Gateway, "TaskConflict"),
+        ("DeleteVpnGateway", Kind::Gateway, "VpnGateway.Configuring"),
+    ];
+    for (action, kind, wanted) in cases {
+        let going = OpError::BeingDeleted { kind, id: "x-1".into() };
+        assert_eq!(code(action, &going), (400, wanted.into()));
+    }
+}
+
+#[test]
 fn addresses_run_out_in_the_first_or_second_switch() {
     let error = |ordinal| OpError::NoFreeAddress { ordinal };
     assert_eq!(code("CreateVpnGateway", &error(0)).1, "OperationFailed.IpNotEnough");
@@ -87,7 +100,8 @@ fn quotas_have_their_codes() {
         ("CreateCustomerGateway", Quota::TagsPerResource, "SizeLimitExceeded.TagNum"),
     ];
     for (action, quota, wanted) in cases {
-        assert_eq!(code(action, &OpError::QuotaExceeded { quota, limit: 1 }), (400, wanted.into()));
+        let full = OpError::QuotaExceeded { quota, limit: 1, present: 1, more: 1 };
+        assert_eq!(code(action, &full), (400, wanted.into()));
     }
 }
 

@@ -6,6 +6,7 @@ mod algorithms;
 #[cfg(test)]
 mod answers_tests;
 mod asn;
+mod availability;
 mod catalog;
 mod cidr;
 pub mod download;
@@ -107,8 +108,7 @@ impl Dialect for Alibaba {
         }
         let region = regions::addressed(envelope, context.settings)?;
         let account = context.settings.accounts.get(context.account);
-        let groups = account.map_or(&[][..], |account| &account.resource_groups);
-        let operation = (action.decode)(&Input { fields, region, groups })?;
+        let operation = (action.decode)(&Input { fields, region, account })?;
         // A check makes nothing, so that it neither uses a token up nor repeats what one has made.
         let token = tokens::read(envelope, &operation)?.filter(|_| !dry_run);
         Ok(Call { operation, region: region.id.clone(), token, dry_run })

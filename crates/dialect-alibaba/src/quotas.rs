@@ -11,7 +11,11 @@ pub fn default(quota: Quota) -> Option<u32> {
         Quota::GatewaysPerRegion => Some(30),
         Quota::CustomerGatewaysPerRegion => Some(100),
         Quota::ConnectionsPerGateway => Some(10),
+        Quota::PolicyRoutesPerGateway => Some(20),
         Quota::TagsPerResource => Some(20),
-        Quota::GatewaysPerNetwork | Quota::ConnectionsPerCustomerGateway | Quota::ConnectionsPerPair => None,
+        Quota::GatewaysPerNetwork
+        | Quota::TransitGatewaysPerRegion
+        | Quota::ConnectionsPerCustomerGateway
+        | Quota::ConnectionsPerPair => None,
     }
 }

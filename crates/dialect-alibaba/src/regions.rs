@@ -58,10 +58,9 @@ fn zone_id(region: &str, letter: char) -> String {
 pub fn defaults() -> Vec<RegionSettings> {
     REGIONS
         .iter()
-        .map(|(id, name, _, letters)| RegionSettings {
-            id: Region::from(*id),
-            name: (*name).to_owned(),
-            zones: letters.chars().map(|letter| Zone::from(zone_id(id, letter))).collect(),
+        .map(|(id, name, _, letters)| {
+            let zones = letters.chars().map(|letter| Zone::from(zone_id(id, letter))).collect();
+            RegionSettings::new(*id, *name, zones)
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use causeway_dialect::{
     Call, DecodeContext, Dialect, EncodeContext, Envelope, Failure, Gate, Manner, Params, Signing,
 };
 use causeway_model::{AccountId, DialectId, Key, Millis, View};
-use causeway_ops::{AccountSettings, Caller, Decision, OpError, Outcome, Settings, decide};
+use causeway_ops::{AccountSettings, Caller, Decision, OpError, Outcome, RegionSettings, Settings, decide};
 use serde_json::Value;
 
 use crate::{Alibaba, regions};
@@ -17,13 +17,8 @@ pub const NOW: Millis = Millis(1_800_000_000_000);
 
 /// The default regions, one account with two resource groups.
 pub fn settings() -> Settings {
-    let account = AccountSettings {
-        id: ACCOUNT.into(),
-        name: "test".into(),
-        solvent: true,
-        quotas: BTreeMap::new(),
-        resource_groups: vec![("rg-1".into(), "default".into()), ("rg-2".into(), "other".into())],
-    };
+    let resource_groups = vec![("rg-1".into(), "default".into()), ("rg-2".into(), "other".into())];
+    let account = AccountSettings { resource_groups, ..AccountSettings::new(ACCOUNT, "test") };
     Settings {
         regions: BTreeMap::from([(DialectId::from(crate::ID), regions::defaults())]),
         public_pools: vec!["198.51.100.0/24".parse().unwrap()],
@@ -58,18 +53,14 @@ pub fn envelope(action: &str, pairs: &[(&str, &str)]) -> Envelope {
     }
 }
 
-fn decode_envelope(envelope: &Envelope) -> Result<Call, Failure> {
-    let settings = settings();
+fn decode_envelope(envelope: &Envelope, settings: &Settings) -> Result<Call, Failure> {
     let account = AccountId::from(ACCOUNT);
-    Alibaba.decode(
-        envelope,
-        DecodeContext { settings: &settings, account: &account, request_id: "test", now: NOW },
-    )
+    Alibaba.decode(envelope, DecodeContext { settings, account: &account, request_id: "test", now: NOW })
 }
 
 /// Decodes a request of an action.
 pub fn decode(action: &str, pairs: &[(&str, &str)]) -> Result<Call, Failure> {
-    decode_envelope(&envelope(action, pairs))
+    decode_envelope(&envelope(action, pairs), &settings())
 }
 
 /// The code of the refusal of a request.
@@ -91,6 +82,14 @@ pub struct World {
 impl World {
     pub fn new() -> Self {
         Self { view: View::default(), settings: Arc::new(settings()), entropy: 1 }
+    }
+
+    /// Changes what the operator has set.
+    pub fn set(&mut self, change: impl FnOnce(&mut RegionSettings, &mut AccountSettings)) {
+        let settings = Arc::make_mut(&mut self.settings);
+        let region = settings.regions.values_mut().flatten().find(|it| it.id.as_str() == "cn-hangzhou");
+        let account = settings.accounts.values_mut().next();
+        change(region.unwrap(), account.unwrap());
     }
 
     fn decide(&mut self, call: &Call) -> (Caller, Result<Decision, OpError>) {
@@ -116,7 +115,7 @@ impl World {
         let mut all = vec![("RegionId", "cn-hangzhou")];
         all.extend(pairs.iter().copied());
         let envelope = envelope(action, &all);
-        let call = decode_envelope(&envelope)?;
+        let call = decode_envelope(&envelope, &self.settings)?;
         let (caller, decision) = self.decide(&call);
         let decision = decision.map_err(|error| Alibaba.refuse(&envelope, &error))?;
         if call.dry_run {

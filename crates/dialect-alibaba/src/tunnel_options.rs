@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use causeway_dialect::Failure;
 use causeway_model::{DhGroup, Dpd, DpdAction, EspProposal, IkeProposal, Secret};
 use causeway_ops::operation::{NewTunnel, NewTunnelBgp};
+use causeway_ops::{Lack, RegionSettings};
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use crate::params::{Fields, illegal};
-use crate::{algorithms, asn, cidr};
+use crate::{algorithms, asn, availability, cidr};
 
 /// Lifetimes have at most a day.
 const LIFETIME_S_MAX: u32 = 86_400;
@@ -52,7 +53,7 @@ fn option<T>(
 }
 
 /// Two options have documented codes; the others follow the general form (unverified).
-fn unsupported_option(name: &str) -> Failure {
+pub fn unsupported_option(name: &str) -> Failure {
     match name {
         "IpsecPfs" => bad(
             "NotSupportVpnConnectionParameter.IpsecPfs",
@@ -201,17 +202,49 @@ pub fn list(fields: &Fields<'_>, speaks_bgp: bool, initiate: bool) -> Result<Vec
     Ok(tunnels)
 }
 
-/// Whether each tunnel, in either form, has an identity of the far end in it.
-pub fn name_remote_ids(fields: &Fields<'_>) -> bool {
+/// A part of the options of each tunnel, in either form. What is malformed counts as absent here.
+fn parts(fields: &Fields<'_>, of_one: &str, of_list: &str) -> Vec<Map<String, Value>> {
     if fields.value("TunnelOptionsSpecification").is_none() {
-        let members = fields.json("IkeConfig").ok().flatten().unwrap_or_default();
-        return Fields::of_members(&members).text("RemoteId").is_some();
+        return vec![fields.json(of_one).ok().flatten().unwrap_or_default()];
     }
-    let names = |item: &Fields<'_>| {
-        let ike = item.object("TunnelIkeConfig").ok().flatten();
-        ike.is_some_and(|ike| ike.text("RemoteId").is_some())
-    };
-    fields.objects("TunnelOptionsSpecification").is_ok_and(|items| items.iter().all(names))
+    let part = |item: &Fields<'_>| item.value(of_list).and_then(Value::as_object).cloned();
+    let items = fields.objects("TunnelOptionsSpecification").unwrap_or_default();
+    items.iter().map(|item| part(item).unwrap_or_default()).collect()
+}
+
+/// Whether each tunnel has an identity of the far end in it.
+pub fn name_remote_ids(fields: &Fields<'_>) -> bool {
+    let parts = parts(fields, "IkeConfig", "TunnelIkeConfig");
+    parts.iter().all(|part| Fields::of_members(part).text("RemoteId").is_some())
+}
+
+/// The algorithms that the tunnels name: option and word. Defaults are not among them.
+pub fn named_algorithms(fields: &Fields<'_>) -> Vec<(&'static str, String)> {
+    let ike = parts(fields, "IkeConfig", "TunnelIkeConfig");
+    let ipsec = parts(fields, "IpsecConfig", "TunnelIpsecConfig");
+    let options = [(&ike, ["IkeEncAlg", "IkeAuthAlg"]), (&ipsec, ["IpsecEncAlg", "IpsecAuthAlg"])];
+    let mut named = Vec::new();
+    for (parts, names) in options {
+        for (part, name) in parts.iter().flat_map(|part| names.map(|name| (part, name))) {
+            named.extend(Fields::of_members(part).text(name).map(|word| (name, word)));
+        }
+    }
+    named
+}
+
+/// Refuses settings that the gateways of a region don't have, whatever they would be set to.
+///
+/// # Errors
+/// `OperationUnsupported.SetDPD`, `OperationUnsupported.SetNatTraversal`.
+pub fn check_settings(fields: &Fields<'_>, region: &RegionSettings) -> Result<(), Failure> {
+    let items = fields.objects("TunnelOptionsSpecification")?;
+    for (lack, name) in [(Lack::Dpd, "EnableDpd"), (Lack::NatTraversal, "EnableNatTraversal")] {
+        let is_set = std::iter::once(fields).chain(&items).any(|it| it.value(name).is_some());
+        if is_set && region.lacks.contains(&lack) {
+            return Err(availability::lacking(lack));
+        }
+    }
+    Ok(())
 }
 
 /// The one tunnel of the JSON-string form.

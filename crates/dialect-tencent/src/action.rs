@@ -2,7 +2,7 @@
 
 use causeway_dialect::{DecodeContext, EncodeContext, Envelope};
 use causeway_model::{DialectId, Key, Record, Region, Zone};
-use causeway_ops::{Operation, Outcome, Settings};
+use causeway_ops::{Lack, Operation, Outcome, RegionSettings, Settings};
 use serde::Serialize;
 
 use crate::params::Members;
@@ -30,10 +30,18 @@ impl<'a> Input<'a> {
 
     /// The zones of the region asked for.
     pub fn zones(&self) -> &'a [Zone] {
+        self.region_settings().map_or(&[], |region| region.zones.as_slice())
+    }
+
+    /// The region asked for, as it is set.
+    pub fn region_settings(&self) -> Option<&'a RegionSettings> {
         let settings: &'a Settings = self.context.settings;
-        settings
-            .region(&DialectId::from(crate::ID), self.region)
-            .map_or(&[], |region| region.zones.as_slice())
+        settings.region(&DialectId::from(crate::ID), self.region)
+    }
+
+    /// Whether the gateways of the region asked for lack something.
+    pub fn lacks(&self, what: Lack) -> bool {
+        self.region_settings().is_some_and(|region| region.lacks.contains(&what))
     }
 
     /// A zone of the region that a parameter names.

@@ -1,7 +1,7 @@
 //! Refusals by operations in the API's words: one exhaustive match.
 
 use causeway_model::{ExternalId, Kind};
-use causeway_ops::{Conflict, OpError};
+use causeway_ops::{Closed, Conflict, Lack, OpError};
 use ipnet::IpNet;
 
 use crate::refusal::Refusal;
@@ -20,7 +20,10 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
             format!("超过配额限制`{limit}`。"),
         ),
         OpError::InUse { kind, id, .. } => in_use(*kind, id),
-        OpError::Busy { kind, id } | OpError::WrongState { kind, id } => invalid_state(action, *kind, id),
+        OpError::Busy { kind, id }
+        | OpError::WrongState { kind, id }
+        | OpError::BeingDeleted { kind, id } => invalid_state(action, *kind, id),
+        OpError::Locked(id) => isolated(id),
         OpError::Prepaid { id } => prepaid(id),
         OpError::TokenMismatch => Refusal::plain("InvalidParameter", "The client token was used before."),
         OpError::UnknownRegion(_) => unknown_region("X-TC-Region"),
@@ -32,8 +35,16 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
         | OpError::NoUsableSubnet
         | OpError::SameSubnet
         | OpError::SameZone
-        | OpError::GatewayUnsuited(_)
+        | OpError::SubnetUnsuited(_)
+        | OpError::GatewayUnsuited { .. }
         | OpError::TunnelCount { .. } => Refusal::unsupported(&error.to_string()),
+        OpError::ZoneClosed { why: Closed::NotOffered, .. } => {
+            Refusal::unsupported("the zone has no VPN gateways")
+        }
+        OpError::ZoneClosed { why: Closed::SoldOut, .. } => {
+            insufficient("the zone is sold out", "可用区资源已售罄")
+        }
+        OpError::Lacking(lack) => lacking(*lack),
         OpError::NoFreeAddress { .. } => insufficient("the VPC has no free address", "VPC内没有可用的IP地址"),
         OpError::NoPublicAddress => insufficient("no public address is left", "公网IP资源不足"),
         OpError::DuplicateCustomerIp => Refusal::new(
@@ -49,6 +60,9 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
         ),
         OpError::IpsecDisabled(id) => {
             Refusal::unsupported(&format!("the VPN gateway `{id}` takes no IPsec connections"))
+        }
+        OpError::SslDisabled(id) => {
+            Refusal::unsupported(&format!("the VPN gateway `{id}` takes no SSL connections"))
         }
         OpError::DuplicateConnection(id) => duplicate_connection(id),
         OpError::Conflict(conflict) => conflicts(conflict),
@@ -73,7 +87,12 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
             "Insufficient account balance.",
             "账户余额不足。",
         ),
-        OpError::NoFreeId => Refusal::plain("InternalError", "No free id was found. Please try again."),
+        OpError::BillingClosed => Refusal::new(
+            "UnsupportedOperation.BillingFailed",
+            "The order could not be placed.",
+            "计费下单失败。",
+        ),
+        OpError::NoFreeId => no_free_id(action),
     }
 }
 
@@ -133,6 +152,30 @@ fn inside_network(cidr: &IpNet) -> Refusal {
         format!("The destination `{cidr}` conflicts with the CIDR block of the VPC."),
         format!("目的网段`{cidr}`与VPC网段冲突。"),
     )
+}
+
+/// A gateway whose owner has no funds (`RestrictState` `PROTECTIVELY_ISOLATED`); the code is unverified.
+fn isolated(id: &ExternalId) -> Refusal {
+    Refusal::unsupported(&format!("the VPN gateway `{id}` is isolated for lack of funds"))
+}
+
+/// The gateways of the region lack something.
+pub fn lacking(what: Lack) -> Refusal {
+    match what {
+        Lack::Bgp => Refusal::new(
+            "UnsupportedOperation.VpnUnsupportedBgp",
+            "The VPN gateways of the region do not support BGP.",
+            "该地域的VPN网关不支持BGP。",
+        ),
+        Lack::Dpd => Refusal::unsupported("the VPN gateways of the region have no dead peer detection"),
+        Lack::NatTraversal => Refusal::unsupported("the VPN gateways of the region have no NAT traversal"),
+    }
+}
+
+fn no_free_id(action: &str) -> Refusal {
+    let code =
+        if action == "CreateVpnGateway" { "FailedOperation.CreateVpnGatewayFailed" } else { "InternalError" };
+    Refusal::plain(code, "No free id was found. Please try again.")
 }
 
 fn asn_in_use(id: &ExternalId) -> Refusal {
@@ -301,11 +344,23 @@ mod tests {
         assert_eq!(code("vpc", "DeleteVpnGateway", &used(Kind::Gateway)), "UnsupportedOperation");
         assert_eq!(code("vpc", "DeleteCustomerGateway", &used(Kind::CustomerGateway)), "ResourceInUse");
         assert_eq!(code("vpc", "DeleteVpc", &used(Kind::Network)), "ResourceInUse");
-        let full = OpError::QuotaExceeded { quota: Quota::GatewaysPerNetwork, limit: 10 };
+        let full =
+            OpError::QuotaExceeded { quota: Quota::GatewaysPerNetwork, limit: 10, present: 10, more: 1 };
         assert_eq!(code("vpc", "CreateVpnGateway", &full), "LimitExceeded");
-        assert_eq!(
-            code("vpc", "CreateVpnGateway", &OpError::InsufficientFunds),
-            "UnsupportedOperation.InsufficientFunds"
-        );
+        for (error, wanted) in [
+            (OpError::InsufficientFunds, "UnsupportedOperation.InsufficientFunds"),
+            (OpError::BillingClosed, "UnsupportedOperation.BillingFailed"),
+            (OpError::NoFreeId, "FailedOperation.CreateVpnGatewayFailed"),
+            (OpError::Lacking(Lack::Bgp), "UnsupportedOperation.VpnUnsupportedBgp"),
+            (OpError::ZoneClosed { ordinal: 0, why: Closed::SoldOut }, "ResourceInsufficient"),
+            (OpError::ZoneClosed { ordinal: 0, why: Closed::NotOffered }, "UnsupportedOperation"),
+        ] {
+            assert_eq!(code("vpc", "CreateVpnGateway", &error), wanted);
+        }
+        assert_eq!(code("vpc", "CreateVpc", &OpError::NoFreeId), "InternalError");
+        let locked = OpError::Locked("vpngw-1".into());
+        assert_eq!(code("vpc", "CreateVpnConnection", &locked), "UnsupportedOperation");
+        let going = OpError::BeingDeleted { kind: Kind::Connection, id: "vpnx-1".into() };
+        assert_eq!(code("vpc", "DeleteVpnConnection", &going), "UnsupportedOperation.InvalidState");
     }
 }

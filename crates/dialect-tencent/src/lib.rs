@@ -13,6 +13,7 @@ pub mod ids;
 pub mod listing;
 pub mod manner;
 pub mod open;
+pub mod paging;
 pub mod params;
 pub mod quotas;
 pub mod rates;

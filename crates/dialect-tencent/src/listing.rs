@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use causeway_dialect::EncodeContext;
 use causeway_model::{ExternalId, Kind, Record};
-use causeway_ops::{Clause, ListQuery, Operation, Query};
+use causeway_ops::{Clause, ListQuery, Operation, Outcome, Query};
+use serde_json::Value;
 
+use crate::action::{self, Answer, Decoded, Input};
 use crate::ids;
 use crate::params::Members;
 use crate::refusal::Refusal;
@@ -44,6 +47,10 @@ pub struct Listing {
     pub is_limited: bool,
     /// Resources on their way out are not shown: the API has no state for them.
     pub hides_deleting: bool,
+    /// The member with the list in the answer.
+    pub set: &'static str,
+    /// Writes one record; nothing for those of another kind.
+    pub shape: fn(&EncodeContext<'_>, &Record) -> Option<Value>,
 }
 
 impl Listing {
@@ -51,7 +58,20 @@ impl Listing {
     ///
     /// # Errors
     /// The refusals of ids, filters and pages.
-    pub fn decode(&self, members: &Members<'_>) -> Result<Operation, Refusal> {
+    pub fn decode(&self, input: &Input<'_>) -> Result<Decoded, Refusal> {
+        let members = input.members();
+        self.decode_page(&members, page(&members)?)
+    }
+
+    /// The operation that reads a page: where it begins, and its length.
+    ///
+    /// # Errors
+    /// The refusals of ids and filters.
+    pub fn decode_page(
+        &self,
+        members: &Members<'_>,
+        (offset, limit): (usize, usize),
+    ) -> Result<Decoded, Refusal> {
         let ids = members.texts(self.ids);
         let filters = members.structures("Filters");
         if !ids.is_empty() && !filters.is_empty() {
@@ -70,8 +90,13 @@ impl Listing {
         if self.hides_deleting {
             clauses.push(Clause::test(|_, record| record.meta().is_some_and(|meta| !meta.deleting)));
         }
-        let (offset, limit) = page(members)?;
-        Ok(Operation::Read(Query::List(ListQuery { kind: self.kind, clauses, offset, limit })))
+        Ok(Operation::Read(Query::List(ListQuery { kind: self.kind, clauses, offset, limit })).into())
+    }
+
+    /// The answer: `TotalCount`, and the list, which is never null.
+    pub fn answer(&self, outcome: &Outcome, context: &EncodeContext<'_>) -> Answer {
+        let (total, items) = action::shaped(outcome, |record| (self.shape)(context, record));
+        action::page(self.set, total, items)
     }
 
     fn ids_clause(&self, ids: Vec<String>) -> Result<Clause, Refusal> {
@@ -186,7 +211,7 @@ pub fn by_nothing(_: &str, _: Vec<String>) -> Clause {
 #[cfg(test)]
 mod tests {
     use causeway_dialect::Params;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -197,11 +222,15 @@ mod tests {
         filters: &[Filter { name: "vpc-id", clause: by_network }, Filter { name: "tag:", clause: by_tag }],
         is_limited: true,
         hides_deleting: false,
+        set: "VpnGatewaySet",
+        shape: |_, _| None,
     };
 
     fn decoded(value: Value) -> Result<ListQuery, &'static str> {
         let params = Params(value.as_object().cloned().unwrap_or_default());
-        match LISTING.decode(&Members::new(&params)) {
+        let members = Members::new(&params);
+        let decoded = page(&members).and_then(|page| LISTING.decode_page(&members, page));
+        match decoded.map(|decoded| decoded.operation) {
             Ok(Operation::Read(Query::List(list))) => Ok(list),
             Ok(other) => panic!("{other:?}"),
             Err(refusal) => Err(refusal.code),

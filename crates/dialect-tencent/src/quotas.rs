@@ -8,8 +8,9 @@ pub fn default(quota: Quota) -> Option<u32> {
         Quota::NetworksPerRegion => Some(20),
         Quota::SubnetsPerNetwork => Some(100),
         Quota::RoutesPerTable => Some(50),
-        // Documented per network only; CCN gateways have a limit of 10 per region, which is not counted apart.
-        Quota::GatewaysPerRegion => None,
+        // Documented per network, and for CCN gateways, which have none, per region.
+        Quota::GatewaysPerRegion | Quota::PolicyRoutesPerGateway => None,
+        Quota::TransitGatewaysPerRegion => Some(10),
         Quota::GatewaysPerNetwork => Some(10),
         Quota::CustomerGatewaysPerRegion => Some(20),
         Quota::ConnectionsPerGateway => Some(20),

@@ -1,6 +1,6 @@
 //! The cloud's own regions and zones, used when the operator sets none.
 
-use causeway_model::{Region, Zone};
+use causeway_model::Zone;
 use causeway_ops::RegionSettings;
 
 /// Id, name, and the numbers of the zones.
@@ -33,10 +33,9 @@ const REGIONS: &[(&str, &str, &[u32])] = &[
 pub fn default() -> Vec<RegionSettings> {
     REGIONS
         .iter()
-        .map(|(id, name, zones)| RegionSettings {
-            id: Region::from(*id),
-            name: (*name).to_owned(),
-            zones: zones.iter().map(|number| Zone::from(format!("{id}-{number}"))).collect(),
+        .map(|(id, name, zones)| {
+            let zones = zones.iter().map(|number| Zone::from(format!("{id}-{number}"))).collect();
+            RegionSettings::new(*id, *name, zones)
         })
         .collect()
 }

@@ -19,13 +19,7 @@ pub const REQUEST_ID: &str = "481e9b6e-81d1-4859-b8cf-a673e010b388";
 
 /// Settings with the cloud's regions and one account.
 pub fn settings() -> Settings {
-    let account = AccountSettings {
-        id: AccountId::from("100000000001"),
-        name: "test".to_owned(),
-        solvent: true,
-        quotas: Default::default(),
-        resource_groups: Vec::new(),
-    };
+    let account = AccountSettings::new("100000000001", "test");
     Settings {
         regions: [(DialectId::from(crate::ID), Tencent.default_regions())].into(),
         public_pools: vec!["203.0.113.0/24".parse().unwrap()],

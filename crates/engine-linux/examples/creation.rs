@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 
 use causeway_engine::Engine;
 use causeway_engine_linux::{LinuxConfig, LinuxEngine, ShimCommand};
+use causeway_model::{
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    TrafficSelectors,
+};
 use causeway_plan::*;
 
 fn instance(number: u32) -> Instance {
@@ -18,6 +22,7 @@ fn instance(number: u32) -> Instance {
         subnet: SubnetKey::new("s").unwrap(),
         private_ip: format!("10.0.{}.{}", number / 200, 1 + number % 200).parse().unwrap(),
         subnet_cidr: "10.0.0.0/16".parse().unwrap(),
+        network_cidrs: vec!["10.0.0.0/16".parse().unwrap()],
         router_ip: "10.0.255.253".parse().unwrap(),
         public_ip: format!("192.0.{}.{}", number / 200, 1 + number % 200).parse().unwrap(),
         bandwidth_mbps: Some(100),
@@ -43,31 +48,28 @@ async fn create(engine: &LinuxEngine, number: u32) -> Duration {
 }
 
 fn tunnel(number: u32, peer: u32) -> Tunnel {
-    let any: Vec<ipnet::IpNet> = vec!["0.0.0.0/0".parse().unwrap()];
     Tunnel {
         key: TunnelKey { instance: instance(number).key, connection: ConnectionKey::new("c").unwrap() },
         if_id: 1,
         remote: Some(instance(peer).public_ip),
         local_id: instance(number).public_ip.to_string(),
         remote_id: instance(peer).public_ip.to_string(),
-        psk: causeway_model::Secret::new("measured"),
-        ike: IkePolicy {
+        psk: Secret::new("measured"),
+        ike: IkeProposal {
             version: IkeVersion::V2,
-            encryption: Encryption::Aes128,
-            integrity: Some(Integrity::Sha256),
-            prf: None,
-            dh: DhGroup::Modp2048,
+            encryption: Encryption::Aes128Cbc,
+            integrity: Integrity::Sha256,
+            dh_group: DhGroup(14),
             lifetime_s: 86_400,
         },
-        esp: EspPolicy {
-            encryption: Encryption::Aes128,
-            integrity: Some(Integrity::Sha256),
-            pfs: Some(DhGroup::Modp2048),
+        esp: EspProposal {
+            encryption: Encryption::Aes128Cbc,
+            integrity: Integrity::Sha256,
+            pfs_group: Some(DhGroup(14)),
             lifetime_s: 86_400,
             lifetime_bytes: None,
         },
-        local_ts: any.clone(),
-        remote_ts: any,
+        children: vec![TrafficSelectors::everything()],
         dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
         nat_traversal: true,
         initiate: number > peer,

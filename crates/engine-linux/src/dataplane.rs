@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use crate::error::LinuxError;
 
 pub(crate) use kernel::KernelXfrm;
+pub use probe::kernel_has_esp;
 pub(crate) use probe::probe;
 pub(crate) use user::UserXfrm;
 
@@ -63,9 +64,13 @@ pub(crate) trait DataPlane: Send + Sync {
         mtu: u16,
     ) -> BoxFuture<'a, Result<(), LinuxError>>;
 
-    /// Takes it away.
-    fn remove_interface<'a>(&'a mut self, if_id: u32, name: &'a str)
-    -> BoxFuture<'a, Result<(), LinuxError>>;
+    /// Takes it away. With the last tunnel whatever SAs are left belong to a charon that is gone.
+    fn remove_interface<'a>(
+        &'a mut self,
+        if_id: u32,
+        name: &'a str,
+        is_last: bool,
+    ) -> BoxFuture<'a, Result<(), LinuxError>>;
 }
 
 /// Starts the data plane of one instance, in the namespace of the calling thread. `vici` is the socket that

@@ -11,10 +11,11 @@ use nlink::netlink::nftables::types::{
 use crate::error::{Doing, LinuxError};
 use crate::names::{PRIVATE, PUBLIC, TUNNEL_PREFIX};
 use crate::netns::Namespace;
+use crate::selectors::{self, Direction, VERSIONS};
 
 /// The instance's one table.
 pub(crate) const TABLE: &str = "causeway";
-const FAMILY: Family = Family::Inet;
+pub(crate) const FAMILY: Family = Family::Inet;
 const IKE_PORT: u16 = 500;
 const NAT_T_PORT: u16 = 4_500;
 const ICMP: u8 = 1;
@@ -24,10 +25,12 @@ const ICMPV6: u8 = 58;
 /// IPv6, whose hosts take 20 more off by path MTU discovery.
 const IPV4_TCP_HEADERS: u16 = 40;
 
-/// Replaces an instance's rules in one transaction, so that no packet meets half of them.
+/// Replaces an instance's rules in one transaction, so that no packet meets half of them. The sets of traffic
+/// selectors stay: they are the keeper's.
 ///
 /// - The public leg takes and sends IKE, ESP and ICMP only.
-/// - Packets are forwarded between the private leg and tunnels only, and counted.
+/// - Packets are forwarded between the private leg and tunnels, and from tunnel to tunnel, where the traffic
+///   selectors of each tunnel on their way have them, and counted.
 /// - Everything else is dropped and counted.
 pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) -> Result<(), LinuxError> {
     let chain = |name: &str, hook| {
@@ -37,16 +40,19 @@ pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) ->
     let what = || format!("firewall of {}", namespace.name());
     let socket = namespace.nft()?;
     let tables = socket.list_tables_in(FAMILY).await.doing(what)?;
-    let transaction = socket.transaction();
-    let transaction = match tables.iter().any(|table| table.name == TABLE) {
-        true => transaction.del_table(TABLE, FAMILY),
-        false => transaction,
-    };
-    let mut transaction = transaction
-        .add_table(TABLE, FAMILY)
-        .add_chain(chain("input", FilterHook::Input).doing(what)?)
-        .add_chain(chain("forward", FilterHook::Forward).doing(what)?)
-        .add_chain(chain("output", FilterHook::Output).doing(what)?);
+    let mut transaction = socket.transaction();
+    if tables.iter().any(|table| table.name == TABLE) {
+        transaction = transaction.flush_table(TABLE, FAMILY);
+    } else {
+        transaction = transaction
+            .add_table(TABLE, FAMILY)
+            .add_chain(chain("input", FilterHook::Input).doing(what)?)
+            .add_chain(chain("forward", FilterHook::Forward).doing(what)?)
+            .add_chain(chain("output", FilterHook::Output).doing(what)?);
+        for version in VERSIONS {
+            transaction = transaction.add_set(version.set());
+        }
+    }
     for rule in rules(inner_mtu, mss) {
         transaction = transaction.add_rule(rule);
     }
@@ -61,19 +67,23 @@ pub struct Count {
     pub bytes: u64,
 }
 
-/// The counters of an instance, by name: `in-` and `out-` are the public leg's, `to-tunnels` and
-/// `from-tunnels` what was forwarded, `*-dropped` what was not let through.
+/// The counters of an instance, by name: `in-` and `out-` are the public leg's, `to-tunnels`, `from-tunnels` and
+/// `between-tunnels` what was forwarded, `*-dropped` what was not let through.
 ///
 /// # Errors
 /// [`LinuxError`] when the namespace is not there.
 pub async fn counters(namespace: &Namespace) -> Result<BTreeMap<String, Count>, LinuxError> {
     let rules = namespace.nft()?.list_rules(TABLE, FAMILY).await;
     let rules = rules.doing(|| format!("counters of {}", namespace.name()))?;
-    let named = rules.iter().filter_map(|rule| {
-        let (packets, bytes) = rule.counter()?;
-        Some((rule.comment_text.clone()?, Count { packets, bytes }))
-    });
-    Ok(named.collect())
+    let named = rules.iter().filter_map(|rule| Some((rule.comment_text.clone()?, rule.counter()?)));
+    let mut counters: BTreeMap<String, Count> = BTreeMap::new();
+    for (name, (packets, bytes)) in named {
+        // IPv4 and IPv6 have rules of their own.
+        let count = counters.entry(name).or_default();
+        count.packets += packets;
+        count.bytes += bytes;
+    }
+    Ok(counters)
 }
 
 fn rules(inner_mtu: u16, mss: MssClamp) -> Vec<Rule> {
@@ -98,11 +108,18 @@ fn rules(inner_mtu: u16, mss: MssClamp) -> Vec<Rule> {
     if let Some(bytes) = clamp {
         rules.push(rule("forward").clamp_tcp_mss(bytes));
     }
-    let inward = rule("forward").match_iif_prefix(TUNNEL_PREFIX).match_oif(PRIVATE);
-    let outward = rule("forward").match_iif(PRIVATE).match_oif_prefix(TUNNEL_PREFIX);
+    for version in VERSIONS {
+        let into = |rule: Rule| selectors::matching(rule, version, Direction::IntoTunnel);
+        let out_of = |rule: Rule| selectors::matching(rule, version, Direction::OutOfTunnel);
+        let (private_in, private_out) =
+            (rule("forward").match_iif(PRIVATE), rule("forward").match_oif(PRIVATE));
+        rules.extend([
+            counted(into(private_in), "to-tunnels").accept(),
+            counted(out_of(private_out), "from-tunnels").accept(),
+            counted(into(out_of(rule("forward"))), "between-tunnels").accept(),
+        ]);
+    }
     rules.extend([
-        counted(outward, "to-tunnels").accept(),
-        counted(inward, "from-tunnels").accept(),
         counted(rule("forward"), "forward-dropped").drop(),
         rule("output").match_oif("lo").accept(),
         rule("output").match_oif(PRIVATE).accept(),

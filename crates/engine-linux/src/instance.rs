@@ -36,7 +36,7 @@ pub(crate) async fn ensure(
         // The far end is in another namespace, so the whole pair goes.
         links::remove(&here.route()?, PRIVATE).await?;
     }
-    attach_private(&here, &network, &port, instance).await?;
+    attach_private(&here, &network, &port, instance, old).await?;
     shaping::set(&here.route()?, PRIVATE, instance.bandwidth_mbps, instance.inner_mtu).await?;
     shaping::set(&network.route()?, &port, instance.bandwidth_mbps, instance.inner_mtu).await
 }
@@ -46,6 +46,7 @@ async fn attach_private(
     network: &Namespace,
     port: &str,
     instance: &Instance,
+    old: Option<&Instance>,
 ) -> Result<(), LinuxError> {
     links::ensure_veth((here, PRIVATE), (network, port)).await?;
     let socket = network.route()?;
@@ -61,6 +62,14 @@ async fn attach_private(
     routes::set(&socket, instance.subnet_cidr, direct).await?;
     let router = Way { gateway: Some(instance.router_ip), onlink: true, ..direct };
     routes::set(&socket, routes::default_of(instance.router_ip), router).await?;
+    for cidr in instance.network_cidrs.iter().filter(|cidr| **cidr != instance.subnet_cidr) {
+        routes::set(&socket, *cidr, router).await?;
+    }
+    for gone in old.iter().flat_map(|old| &old.network_cidrs) {
+        if !instance.network_cidrs.contains(gone) && *gone != instance.subnet_cidr {
+            routes::remove(&socket, *gone, TABLE_INTO_NETWORK).await?;
+        }
+    }
     // What the instance itself answers to its network (a ping) finds its way by the source address.
     routes::answer_from(&socket, instance.private_ip, TABLE_INTO_NETWORK).await?;
     Ok(())

@@ -22,6 +22,7 @@ pub mod netns;
 mod network;
 mod records;
 pub mod routes;
+mod selectors;
 mod shaping;
 pub mod shim;
 mod strongswan;
@@ -29,7 +30,7 @@ mod supervisor;
 mod tmpfs;
 
 pub use config::{LinuxConfig, ShimCommand};
-pub use dataplane::{Choice, Kind};
+pub use dataplane::{Choice, Kind, kernel_has_esp};
 pub use engine::LinuxEngine;
 pub use error::LinuxError;
 pub use firewall::Count;

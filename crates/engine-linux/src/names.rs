@@ -34,7 +34,6 @@ pub fn port(instance: &InstanceKey) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
     Fabric,
-    Probe,
     Network(NetworkKey),
     Instance(InstanceKey),
     /// A host or site of a lab.
@@ -56,11 +55,6 @@ impl Names {
         format!("{}fabric", self.prefix)
     }
 
-    /// Where the engine tries what the kernel can do.
-    pub fn probe(&self) -> String {
-        format!("{}probe", self.prefix)
-    }
-
     pub fn network(&self, key: &NetworkKey) -> String {
         format!("{}net-{key}", self.prefix)
     }
@@ -76,10 +70,8 @@ impl Names {
     /// What a namespace of this node is for; `None` for one of somebody else.
     pub fn role(&self, namespace: &str) -> Option<Role> {
         let rest = namespace.strip_prefix(&self.prefix)?;
-        match rest {
-            "fabric" => return Some(Role::Fabric),
-            "probe" => return Some(Role::Probe),
-            _ => {}
+        if rest == "fabric" {
+            return Some(Role::Fabric);
         }
         let (kind, name) = rest.split_once('-')?;
         match kind {
@@ -99,7 +91,7 @@ impl Names {
         match self.role(namespace)? {
             Role::Network(key) => Some(Scope::Network(key)),
             Role::Instance(key) => Some(Scope::Gateway(key.gateway)),
-            Role::Fabric | Role::Probe | Role::Lab(_) => None,
+            Role::Fabric | Role::Lab(_) => None,
         }
     }
 }

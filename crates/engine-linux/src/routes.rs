@@ -10,7 +10,7 @@ use crate::netns::RouteSocket;
 
 /// The table of what comes from the subnet: only routes into tunnels, so nothing of it can leave in clear.
 pub const TABLE_INTO_TUNNELS: u32 = 100;
-/// The table of what comes out of tunnels: only the subnet and the network's router.
+/// The table of what comes out of tunnels: the network's ranges and, for everything else, its router.
 pub const TABLE_INTO_NETWORK: u32 = 101;
 /// The main table.
 pub const TABLE_MAIN: u32 = 254;
@@ -75,17 +75,22 @@ pub async fn remove(socket: &RouteSocket, to: IpNet, table: u32) -> Result<(), L
     removed.or_gone().doing(|| format!("removing the route to {to}"))
 }
 
-/// Separates the two directions of an instance's traffic by where it comes from:
-/// from the subnet into tunnels, from tunnels into the network, and charon's own by the main table.
+/// Separates the two directions of an instance's traffic by where it comes from: from the subnet into tunnels, from
+/// tunnels into the network or the next tunnel, and charon's own by the main table.
 pub async fn separate_directions(socket: &RouteSocket, private: &str) -> Result<(), LinuxError> {
     for family in [RuleBuilder::v4, RuleBuilder::v6] {
+        // Whatever is not from this machine and not from the subnet comes out of a tunnel; what comes in by the
+        // public leg is dropped by the firewall.
+        let from_tunnels = |priority| family().priority(priority).iif("lo").invert();
         let rules = [
             family().priority(100).iif(private).table(TABLE_INTO_TUNNELS),
             family().priority(101).iif(private).unreachable(),
-            // Whatever is not from this machine and not from the subnet comes out of a tunnel; what comes
-            // in by the public leg is dropped by the firewall.
-            family().priority(102).iif("lo").invert().table(TABLE_INTO_NETWORK),
-            family().priority(103).iif("lo").invert().unreachable(),
+            // The network's own ranges first, then those of other tunnels, and only then what the network's router
+            // may know of: a tunnel that takes everything does not take that.
+            from_tunnels(102).table(TABLE_INTO_NETWORK).suppress_prefixlen(0),
+            from_tunnels(103).table(TABLE_INTO_TUNNELS).suppress_prefixlen(0),
+            from_tunnels(104).table(TABLE_INTO_NETWORK),
+            from_tunnels(105).unreachable(),
         ];
         for rule in rules {
             socket.add_rule(rule).await.or_exists().doing(|| "rules of an instance".into())?;

@@ -24,6 +24,9 @@ const RIVAL_LIMIT: Duration = Duration::from_secs(1);
 /// How long a keeper may take to answer. Loading a tunnel may wait for a charon that is being restarted.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
+/// How long a keeper may take to say that it is there.
+const SIGN_OF_LIFE_LIMIT: Duration = Duration::from_secs(5);
+
 /// The keeper of one instance, seen from the engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Keeper {
@@ -115,6 +118,23 @@ impl Keeper {
             Ok(Changes { stream })
         };
         watching.await.map_err(|source| self.failed(source))
+    }
+
+    /// Whether it answers at all. A keeper that hangs still has its socket, on which the kernel takes connections.
+    pub(crate) async fn answers(&self) -> bool {
+        timeout(SIGN_OF_LIFE_LIMIT, self.watch()).await.is_ok_and(|watched| watched.is_ok())
+    }
+
+    /// Kills whoever has the keeper's socket; charon and the data plane go with it.
+    pub(crate) async fn kill(&self) -> Result<(), LinuxError> {
+        let owner = self.connect().await.and_then(|stream| stream.peer_cred()).map_err(|e| self.failed(e))?;
+        let Some(pid) = owner.pid() else { return Ok(()) };
+        // SAFETY: kill takes two integers. The process is the one that listens on this instance's socket, which is in
+        // a directory of ours.
+        match unsafe { libc::kill(pid, libc::SIGKILL) } {
+            0 => Ok(()),
+            _ => Err(self.failed(io::Error::last_os_error())),
+        }
     }
 
     async fn ask(&self, request: &Request) -> Result<Answer, LinuxError> {

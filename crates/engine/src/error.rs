@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use causeway_plan::{ObjectKey, ProposalError};
+use causeway_model::proposal::Unsupported;
+use causeway_plan::ObjectKey;
 
 /// The errors of an engine. Each says what a reconciler may do about it.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +21,9 @@ pub enum EngineError {
     /// The object cannot be made by this engine on this node; trying again does not help.
     #[error("{object}: {what} is not supported here")]
     Unsupported { object: Box<ObjectKey>, what: String },
-    /// The object contradicts itself; trying again does not help.
-    #[error("{object} is not a proposal of IKE or ESP")]
-    Proposal { object: Box<ObjectKey>, source: ProposalError },
+    /// The object asks for algorithms that no data plane here has; trying again does not help.
+    #[error("{object} has no proposal of IKE or ESP")]
+    Proposal { object: Box<ObjectKey>, source: Unsupported },
     /// The operating system or a daemon refused. Try again later.
     #[error("{what} failed")]
     Failed { what: String, source: Box<dyn std::error::Error + Send + Sync> },

@@ -34,6 +34,7 @@ fn instance(number: u32) -> Step {
         subnet: SubnetKey::new("s").unwrap(),
         private_ip: IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number)),
         subnet_cidr: "10.0.0.0/8".parse().unwrap(),
+        network_cidrs: vec!["10.0.0.0/8".parse().unwrap()],
         router_ip: IpAddr::V4(Ipv4Addr::new(10, 255, 255, 253)),
         public_ip: IpAddr::V4(Ipv4Addr::from_bits(0x6400_0000 + number)),
         bandwidth_mbps: Some(10),

@@ -6,7 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConnectionId, CustomerGatewayId, EspProposal, ExternalId, GatewayId, IkeProposal, Meta, Millis, Secret,
+    ConnectionId, CustomerGatewayId, EspProposal, ExternalId, GatewayId, IkeProposal, IkeVersion, Meta,
+    Millis, Secret,
 };
 
 /// How traffic is chosen for the tunnels.
@@ -14,8 +15,11 @@ use crate::{
 pub enum Selection {
     /// By routes: the tunnel itself takes everything.
     Routes,
-    /// By pairs of local and remote ranges (the security policy database).
+    /// By pairs of local and remote ranges (the security policy database), each negotiated by itself.
     Policies(Vec<Policy>),
+    /// By the connection's local and remote subnets, every one with every other, negotiated together where the
+    /// version of IKE can.
+    Ranges,
     /// By routes that BGP learns.
     Bgp,
 }
@@ -27,6 +31,49 @@ pub struct Policy {
     pub local: IpNet,
     /// The ranges on the customer's side.
     pub remotes: Vec<IpNet>,
+}
+
+/// The ranges that one CHILD_SA protects: traffic between any of the one side and any of the other (RFC 7296
+/// section 2.9).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct TrafficSelectors {
+    /// The ranges on the near side.
+    pub local: Vec<IpNet>,
+    /// The ranges on the far side.
+    pub remote: Vec<IpNet>,
+}
+
+impl TrafficSelectors {
+    /// Everything of IPv4 on both sides: routes choose.
+    pub fn everything() -> Self {
+        let all = || vec![IpNet::V4(ipnet::Ipv4Net::default())];
+        Self { local: all(), remote: all() }
+    }
+
+    /// One pair of ranges.
+    pub fn pair(local: IpNet, remote: IpNet) -> Self {
+        Self { local: vec![local], remote: vec![remote] }
+    }
+
+    /// Each pair of a near and a far range.
+    pub fn pairs(&self) -> impl Iterator<Item = (IpNet, IpNet)> {
+        self.local.iter().flat_map(|local| self.remote.iter().map(move |remote| (*local, *remote)))
+    }
+
+    /// The same, seen from the far side.
+    pub fn reversed(&self) -> Self {
+        Self { local: self.remote.clone(), remote: self.local.clone() }
+    }
+
+    /// As the children that a version of IKE can negotiate: IKEv1 takes one pair for each (RFC 2409 section 5.5).
+    pub fn for_version(self, version: IkeVersion) -> Vec<Self> {
+        match version {
+            IkeVersion::V2 => vec![self],
+            IkeVersion::V1Main | IkeVersion::V1Aggressive => {
+                self.pairs().map(|(local, remote)| Self::pair(local, remote)).collect()
+            }
+        }
+    }
 }
 
 /// What is done when the peer is found dead.
@@ -147,11 +194,11 @@ pub struct ConnectionStatus {
 pub struct TunnelStatus {
     /// The IKE_SA is established.
     pub ike_established: bool,
-    /// A CHILD_SA is installed: traffic can pass.
+    /// Every CHILD_SA is installed: all the traffic that was chosen can pass.
     pub child_installed: bool,
     /// When the present state began.
     pub since: Millis,
-    /// Why it is not up, in the words of the IKE daemon; empty when nothing is known.
+    /// Why it is not up, or not all of it; empty when nothing is known.
     pub trouble: String,
 }
 
@@ -182,6 +229,25 @@ impl Connection {
         }
     }
 
+    /// What its CHILD_SAs protect, before a version of IKE splits them
+    /// ([`for_version`](TrafficSelectors::for_version)): one for each pair of the policies, or one with all ranges.
+    pub fn selectors(&self) -> Vec<TrafficSelectors> {
+        let selectors = match &self.selection {
+            Selection::Routes | Selection::Bgp => vec![TrafficSelectors::everything()],
+            Selection::Ranges => vec![TrafficSelectors {
+                local: distinct(&self.local_subnets),
+                remote: distinct(&self.remote_subnets),
+            }],
+            Selection::Policies(policies) => {
+                let pairs = policies.iter().flat_map(|policy| {
+                    policy.remotes.iter().map(|remote| TrafficSelectors::pair(policy.local, *remote))
+                });
+                pairs.collect()
+            }
+        };
+        distinct(&selectors)
+    }
+
     /// The observed status of tunnel `index`; "down" when none was observed.
     pub fn tunnel_status(&self, index: usize) -> TunnelStatus {
         self.status.tunnels.get(index).cloned().unwrap_or_default()
@@ -190,5 +256,44 @@ impl Connection {
     /// Whether traffic can pass through any tunnel.
     pub fn is_up(&self) -> bool {
         self.status.tunnels.iter().any(|tunnel| tunnel.child_installed)
+    }
+}
+
+/// The first of each, in order.
+fn distinct<T: Clone + PartialEq>(items: &[T]) -> Vec<T> {
+    let mut found: Vec<T> = Vec::new();
+    for item in items {
+        if !found.contains(item) {
+            found.push(item.clone());
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn net(text: &str) -> IpNet {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ikev1_has_one_child_for_each_pair() {
+        let both = TrafficSelectors {
+            local: vec![net("10.0.1.0/24"), net("10.0.2.0/24")],
+            remote: vec![net("192.168.1.0/24"), net("192.168.2.0/24")],
+        };
+        assert_eq!(both.clone().for_version(IkeVersion::V2), std::slice::from_ref(&both));
+        for version in [IkeVersion::V1Main, IkeVersion::V1Aggressive] {
+            let children = both.clone().for_version(version);
+            assert_eq!(children.len(), 4);
+            assert!(children.iter().all(|child| child.pairs().count() == 1));
+            assert_eq!(
+                children.iter().flat_map(TrafficSelectors::pairs).collect::<Vec<_>>(),
+                both.pairs().collect::<Vec<_>>()
+            );
+        }
+        assert_eq!(both.reversed().reversed(), both);
     }
 }

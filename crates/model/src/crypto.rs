@@ -1,5 +1,7 @@
 //! The algorithms of IKE (RFC 7296) and ESP (RFC 4303) that a connection can be asked to use.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Encryption algorithms.
@@ -34,6 +36,23 @@ impl Encryption {
     }
 }
 
+impl fmt::Display for Encryption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Aes128Cbc => "AES-CBC-128",
+            Self::Aes192Cbc => "AES-CBC-192",
+            Self::Aes256Cbc => "AES-CBC-256",
+            Self::Aes128Gcm16 => "AES-GCM-128",
+            Self::Aes192Gcm16 => "AES-GCM-192",
+            Self::Aes256Gcm16 => "AES-GCM-256",
+            Self::DesCbc => "DES-CBC",
+            Self::TripleDesCbc => "3DES-CBC",
+            Self::Sm4Cbc => "SM4-CBC",
+            Self::Null => "NULL encryption",
+        })
+    }
+}
+
 /// Integrity algorithms and, in IKE, the pseudo-random functions of the same hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Integrity {
@@ -51,10 +70,29 @@ pub enum Integrity {
     Sm3,
 }
 
-/// A Diffie-Hellman group by its IANA number.
+impl fmt::Display for Integrity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Md5 => "HMAC-MD5",
+            Self::Sha1 => "HMAC-SHA1",
+            Self::Sha256 => "HMAC-SHA2-256",
+            Self::Sha384 => "HMAC-SHA2-384",
+            Self::Sha512 => "HMAC-SHA2-512",
+            Self::Sm3 => "HMAC-SM3",
+        })
+    }
+}
+
+/// A key exchange method by its IANA number ("Transform Type 4"), which the clouds call "group N".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DhGroup(pub u16);
+
+impl fmt::Display for DhGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Diffie-Hellman group {}", self.0)
+    }
+}
 
 /// IKE versions and, for the first, its exchange.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Charge, Exposure, Features, Gateway, GatewayId, GatewayStatus, Meta, Millis, NetworkId, OrderId,
-    Placement, SubnetId,
+    Charge, DhGroup, Encryption, EspProposal, Exposure, Features, Gateway, GatewayId, GatewayStatus,
+    IkeProposal, IkeVersion, Integrity, Meta, Millis, Network, NetworkId, OrderId, Placement, RouteTable,
+    RouteTableId, SubnetId,
 };
 
 /// The common part of resource number `n`.
@@ -48,4 +49,32 @@ pub fn gateway(n: u64) -> Gateway {
         paid: true,
         status: GatewayStatus::default(),
     }
+}
+
+/// Network 1 with the range 10.0.0.0/8, and its main table. Neither was observed.
+pub fn network() -> (Network, RouteTable) {
+    let (id, table) = (NetworkId(1), RouteTableId(1));
+    let network = Network {
+        id,
+        meta: meta(100, "net"),
+        cidr: ipnet::Ipv4Net::new_assert([10, 0, 0, 0].into(), 8).into(),
+        secondary_cidrs: vec![],
+        main_table: table,
+        is_default: false,
+        observed_generation: 0,
+    };
+    (network, RouteTable { id: table, meta: meta(101, "rtb"), network: id, is_main: true })
+}
+
+/// Algorithms that every engine has.
+pub fn proposals() -> (IkeProposal, EspProposal) {
+    let (encryption, integrity) = (Encryption::Aes128Cbc, Integrity::Sha1);
+    let ike = IkeProposal {
+        version: IkeVersion::V2,
+        encryption,
+        integrity,
+        dh_group: DhGroup(14),
+        lifetime_s: 86_400,
+    };
+    (ike, EspProposal { encryption, integrity, pfs_group: None, lifetime_s: 3_600, lifetime_bytes: None })
 }

@@ -13,14 +13,15 @@ pub mod limits;
 pub mod meta;
 pub mod network;
 pub mod order;
+pub mod proposal;
 pub mod record;
 pub mod secret;
 pub mod view;
 
 pub use addresses::{Ground, TakenAddresses};
 pub use connection::{
-    Connection, ConnectionState, ConnectionStatus, Dpd, DpdAction, HealthCheck, Policy, Selection, Tunnel,
-    TunnelBgp, TunnelStatus,
+    Connection, ConnectionState, ConnectionStatus, Dpd, DpdAction, HealthCheck, Policy, Selection,
+    TrafficSelectors, Tunnel, TunnelBgp, TunnelStatus,
 };
 pub use crypto::{DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity};
 pub use customer_gateway::CustomerGateway;

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use causeway_model::{Connection, CustomerGateway, Gateway, Kind, Placement, Record, Secret, Tunnel};
+use causeway_model::{Connection, CustomerGateway, Gateway, Placement, Secret, Tunnel};
 use ipnet::IpNet;
 
 use crate::apart::is_everything;
@@ -29,7 +29,7 @@ pub(crate) fn check(
         check_address(gateway, peer.ip, it)?;
     }
     check_own_links(gateway, it)?;
-    for other in others(context, gateway) {
+    for other in context.connections_of(gateway) {
         check_bgp(gateway, it, other)?;
         let asked = it.tunnels.iter().zip(peers).zip(&gateway.instances);
         for (((new, peer), instance), theirs) in asked.zip(&other.tunnels) {
@@ -52,17 +52,11 @@ pub(crate) fn known_key(
     if !context.caller.rules.connections_agree {
         return None;
     }
-    others(context, gateway)
+    context
+        .connections_of(gateway)
         .filter_map(|other| other.tunnels.get(ordinal))
         .find(|tunnel| tunnel.customer_gateway == peer.id)
         .map(|tunnel| tunnel.psk.clone())
-}
-
-fn others<'a>(context: &Context<'a>, gateway: &Gateway) -> impl Iterator<Item = &'a Connection> {
-    context.view.children(gateway.id, Kind::Connection).filter_map(|record| match record {
-        Record::Connection(other) => Some(&**other),
-        _ => None,
-    })
 }
 
 /// A device has neither the gateway's address nor one that is reached through itself.

@@ -178,6 +178,7 @@ fn modify_gateway(id: &ExternalId) -> ModifyGateway {
         name: None,
         description: None,
         propagate: None,
+        ssl_clients: None,
         bandwidth_mbps: None,
         charge: None,
         asn: None,

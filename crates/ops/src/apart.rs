@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use causeway_model::{Connection, CustomerGateway, ExternalId, Gateway, Kind, Policy, Record, Selection};
+use causeway_model::{Connection, CustomerGateway, ExternalId, Gateway, Policy, Selection};
 use ipnet::IpNet;
 
 use crate::OpError;
@@ -79,8 +79,7 @@ pub(crate) fn check(
     }
     check_network(context, gateway, it)?;
     check_bgp(context, gateway, peers, it)?;
-    for record in context.view.children(gateway.id, Kind::Connection) {
-        let Record::Connection(other) = record else { continue };
+    for other in context.connections_of(gateway) {
         check_policies(&it.selection, &other.selection)?;
         check_other_bgp(peers, it, other)?;
         check_probes(it, other)?;

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use causeway_model::{
     Connection, ConnectionId, ConnectionState, ConnectionStatus, CustomerGateway, Gateway, Kind, NextHop,
-    Record, Route, RouteId, Secret, Tunnel, TunnelBgp, limits,
+    Record, Route, RouteId, Secret, Selection, Tunnel, TunnelBgp, limits,
 };
 
 use crate::context::{Context, check_parent};
 use crate::operation::{CreateConnection, Label, NewTunnel, NewTunnelBgp, Target};
-use crate::{Decision, OpError, Outcome, Quota, agree, apart};
+use crate::{Decision, Lack, OpError, Outcome, Quota, agree, apart};
 
 pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<Decision, OpError> {
     let gateway = context.gateway(&it.gateway)?;
@@ -19,9 +19,14 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
     if !gateway.features.ipsec {
         return Err(OpError::IpsecDisabled(it.gateway.clone()));
     }
-    if it.gateway_facet.as_ref().is_some_and(|test| !(test.0)(&gateway.meta.facet)) {
-        return Err(OpError::GatewayUnsuited(it.gateway.clone()));
+    if it.tunnels.iter().any(|tunnel| tunnel.bgp.is_some()) {
+        context.check_has(Lack::Bgp)?;
     }
+    let unsuited = it.gateway_facet.as_ref().and_then(|test| (test.0)(&gateway.meta.facet).err());
+    if let Some(why) = unsuited {
+        return Err(OpError::GatewayUnsuited { id: it.gateway.clone(), why });
+    }
+    context.check_unlocked(&gateway)?;
     context.check_changeable(&gateway)?;
     if it.tunnels.len() != gateway.instances.len() {
         return Err(OpError::TunnelCount { expected: gateway.instances.len() });
@@ -32,6 +37,7 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
         .map(|tunnel| context.customer_gateway(&tunnel.customer_gateway))
         .collect::<Result<Vec<_>, _>>()?;
     check_quotas(&context, &gateway, &peers)?;
+    check_policy_routes(&context, &gateway, it)?;
     check_duplicate(&context, &gateway, &peers, it)?;
     apart::check(&context, &gateway, &peers, it)?;
     agree::check(&context, &gateway, &peers, it)?;
@@ -82,6 +88,28 @@ fn check_quotas(
     Ok(())
 }
 
+/// Each pair of ranges that the service routes takes one of the gateway's policy routes.
+fn check_policy_routes(
+    context: &Context<'_>,
+    gateway: &Gateway,
+    it: &CreateConnection,
+) -> Result<(), OpError> {
+    let pairs = |selection: &Selection, local: &[ipnet::IpNet], remote: &[ipnet::IpNet]| match selection {
+        Selection::Policies(policies) => policies.iter().map(|policy| policy.remotes.len()).sum(),
+        Selection::Ranges => local.len() * remote.len(),
+        Selection::Routes | Selection::Bgp => 0_usize,
+    };
+    let wanted = pairs(&it.selection, &it.local_subnets, &it.remote_subnets);
+    if !it.auto_routes || wanted == 0 {
+        return Ok(());
+    }
+    let is_routed = |other: &&Connection| context.view.children(other.id, Kind::Route).next().is_some();
+    let routed = context.connections_of(gateway).filter(is_routed);
+    let present =
+        routed.map(|other| pairs(&other.selection, &other.local_subnets, &other.remote_subnets)).sum();
+    context.check_quota(Quota::PolicyRoutesPerGateway, present, wanted)
+}
+
 /// Two connections with the same ends and the same ranges could not be told apart by either end.
 fn check_duplicate(
     context: &Context<'_>,
@@ -89,21 +117,16 @@ fn check_duplicate(
     peers: &[std::sync::Arc<CustomerGateway>],
     it: &CreateConnection,
 ) -> Result<(), OpError> {
-    let twin = context.view.children(gateway.id, Kind::Connection).find_map(|record| match record {
-        Record::Connection(other)
-            if other.local_subnets == it.local_subnets
-                && other.remote_subnets == it.remote_subnets
-                && other
-                    .tunnels
-                    .iter()
-                    .zip(peers)
-                    .any(|(tunnel, peer)| tunnel.customer_gateway == peer.id) =>
-        {
-            Some(other.meta.external.clone())
-        }
-        _ => None,
-    });
-    twin.map_or(Ok(()), |id| Err(OpError::DuplicateConnection(id)))
+    let is_twin = |other: &&Connection| {
+        let mut ends = other.tunnels.iter().zip(peers);
+        other.local_subnets == it.local_subnets
+            && other.remote_subnets == it.remote_subnets
+            && ends.any(|(tunnel, peer)| tunnel.customer_gateway == peer.id)
+    };
+    match context.connections_of(gateway).find(is_twin) {
+        Some(twin) => Err(OpError::DuplicateConnection(twin.meta.external.clone())),
+        None => Ok(()),
+    }
 }
 
 fn tunnel(
@@ -198,10 +221,11 @@ pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, 
     let connection = context.connection(&it.id)?;
     check_parent(context.view, Kind::Connection, &it.id, connection.gateway, it.parent.as_ref())?;
     if connection.state() == ConnectionState::Deleting {
-        return Err(OpError::Busy { kind: Kind::Connection, id: it.id.clone() });
+        return Err(OpError::BeingDeleted { kind: Kind::Connection, id: it.id.clone() });
     }
     let gateway = context.view.gateway(connection.gateway).cloned();
     if let Some(gateway) = &gateway {
+        context.check_unlocked(gateway)?;
         context.check_removable(gateway)?;
     }
     for record in context.view.children(connection.id, Kind::Route) {

@@ -8,7 +8,7 @@ use causeway_model::{
 };
 
 use crate::operation::Label;
-use crate::{Caller, Decision, OpError, Outcome, Quota};
+use crate::{Caller, Decision, Lack, OpError, Outcome, Quota, RegionSettings};
 
 /// The state of one decision.
 pub(crate) struct Context<'a> {
@@ -69,6 +69,14 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The connections of a gateway, in order of creation.
+    pub fn connections_of(&self, gateway: &Gateway) -> impl Iterator<Item = &'a Connection> + use<'a> {
+        self.view.children(gateway.id, Kind::Connection).filter_map(|record| match record {
+            Record::Connection(it) => Some(&**it),
+            _ => None,
+        })
+    }
+
     /// How many resources of a kind the caller has in its region.
     pub fn count(&self, kind: Kind) -> usize {
         self.view.list(&self.list_key(kind)).len()
@@ -77,7 +85,9 @@ impl<'a> Context<'a> {
     /// Checks that one more of something fits into a quota.
     pub fn check_quota(&self, quota: Quota, present: usize, more: usize) -> Result<(), OpError> {
         match self.quota(quota) {
-            Some(limit) if present + more > limit as usize => Err(OpError::QuotaExceeded { quota, limit }),
+            Some(limit) if present + more > limit as usize => {
+                Err(OpError::QuotaExceeded { quota, limit, present, more })
+            }
             _ => Ok(()),
         }
     }
@@ -154,7 +164,7 @@ impl<'a> Context<'a> {
         let groups = account.map_or(&[][..], |account| &account.resource_groups);
         match wanted {
             None => Ok(groups.first().map(|(id, _)| id.clone()).unwrap_or_default()),
-            Some(id) if groups.iter().any(|(known, _)| known == id) => Ok(id.to_owned()),
+            Some(id) if account.is_some_and(|account| account.has_group(id)) => Ok(id.to_owned()),
             Some(id) => Err(OpError::UnknownResourceGroup(id.to_owned())),
         }
     }
@@ -197,6 +207,23 @@ impl<'a> Context<'a> {
             }
             Provisioning | Deleting | Unpaid => Err(OpError::WrongState { kind, id }),
         }
+    }
+
+    /// Refuses to change a gateway that is locked.
+    pub fn check_unlocked(&self, gateway: &Gateway) -> Result<(), OpError> {
+        let is_locked = self.caller.settings.locks(gateway);
+        if is_locked { Err(OpError::Locked(gateway.meta.external.clone())) } else { Ok(()) }
+    }
+
+    /// The caller's region.
+    pub fn region(&self) -> Option<&'a RegionSettings> {
+        self.caller.settings.region(&self.caller.dialect, &self.caller.region)
+    }
+
+    /// Refuses what the region's gateways lack.
+    pub fn check_has(&self, what: Lack) -> Result<(), OpError> {
+        let lacks = self.region().is_some_and(|region| region.lacks.contains(&what));
+        if lacks { Err(OpError::Lacking(what)) } else { Ok(()) }
     }
 
     /// Refuses to take something off a gateway, or the gateway itself, while it can't be changed. One whose data

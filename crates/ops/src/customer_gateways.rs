@@ -40,6 +40,7 @@ pub(crate) fn modify(mut context: Context<'_>, it: &ModifyCustomerGateway) -> Re
     }
     if new.bgp_key != old.bgp_key {
         for gateway in &sessions {
+            context.check_unlocked(gateway)?;
             context.check_changeable(gateway)?;
         }
         for gateway in &sessions {

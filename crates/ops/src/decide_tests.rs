@@ -172,7 +172,10 @@ fn quotas_and_tag_limits_hold() {
     let (mut world, network, id) = with_gateway();
     world.make(Operation::CreateGateway(gateway(&network, &[])));
     let error = world.act(Operation::CreateGateway(gateway(&network, &[]))).unwrap_err();
-    assert_eq!(error, OpError::QuotaExceeded { quota: Quota::GatewaysPerNetwork, limit: 2 });
+    assert_eq!(
+        error,
+        OpError::QuotaExceeded { quota: Quota::GatewaysPerNetwork, limit: 2, present: 2, more: 1 }
+    );
     let tags = |n: usize| SetTags {
         resources: vec![(Kind::Gateway, id.clone())],
         put: (0..n).map(|n| (format!("k{n}"), String::new())).collect(),
@@ -251,7 +254,8 @@ fn a_gateway_in_trouble_can_be_emptied_and_deleted() {
     world.act(Operation::DeleteGateway(delete(&id))).unwrap();
     assert_eq!(world.gateway(&id).state(), GatewayState::Deleting);
     let again = world.act(Operation::DeleteGateway(delete(&id))).unwrap_err();
-    assert_eq!(again, busy, "it is deleted once");
+    let going = OpError::BeingDeleted { kind: Kind::Gateway, id };
+    assert_eq!(again, going, "it is deleted once");
 }
 
 proptest! {

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 
 use crate::apart::Conflict;
 use crate::quota::Quota;
+use crate::settings::{Closed, Lack};
 
 /// Why an operation was refused. Nothing was changed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -28,12 +29,16 @@ pub enum OpError {
         parent: ExternalId,
     },
     /// A quota is used up. The caller may delete something or ask for more.
-    #[error("quota {quota:?} of {limit} is used up")]
+    #[error("quota {quota:?} of {limit} is used up: {present} are there, {more} more are wanted")]
     QuotaExceeded {
         /// Which quota.
         quota: Quota,
         /// Its value.
         limit: u32,
+        /// As many as there are.
+        present: usize,
+        /// As many more as were asked for.
+        more: usize,
     },
     /// Something still hangs on it. The caller may delete that first.
     #[error("{} {id} is still used by a {}", kind.word(), by.word())]
@@ -61,6 +66,17 @@ pub enum OpError {
         /// Its id.
         id: ExternalId,
     },
+    /// It is to be deleted, and is being deleted already.
+    #[error("{} {id} is being deleted", kind.word())]
+    BeingDeleted {
+        /// Kind of the resource.
+        kind: Kind,
+        /// Its id.
+        id: ExternalId,
+    },
+    /// The gateway is locked: its owner's account has no funds. Nothing of it can be changed.
+    #[error("gateway {0} is locked for lack of funds")]
+    Locked(ExternalId),
     /// A gateway bought in advance can't be deleted before its time is over.
     #[error("gateway {id} is prepaid and has not expired")]
     Prepaid {
@@ -108,6 +124,18 @@ pub enum OpError {
         /// 0 for the primary, 1 for the second.
         ordinal: usize,
     },
+    /// No gateway can be placed in the zone of the subnet with this number, counted from 0.
+    #[error("no gateway can be placed in zone number {ordinal}: {why:?}")]
+    ZoneClosed {
+        /// 0 for the primary, 1 for the second.
+        ordinal: usize,
+        /// Why.
+        why: Closed,
+    },
+    /// The subnet shares addresses with the pools of public ones: a gateway in it could not tell its two sides
+    /// apart.
+    #[error("subnet {0} overlaps the public addresses")]
+    SubnetUnsuited(ExternalId),
     /// The pool of public addresses is used up.
     #[error("the pool of public addresses is used up")]
     NoPublicAddress,
@@ -129,9 +157,20 @@ pub enum OpError {
     /// The gateway is not for IPsec connections.
     #[error("gateway {0} has no IPsec feature")]
     IpsecDisabled(ExternalId),
+    /// The gateway is not for SSL-VPN clients.
+    #[error("gateway {0} has no SSL feature")]
+    SslDisabled(ExternalId),
     /// The dialect's own facts of the gateway do not allow it.
-    #[error("gateway {0} is not made for this")]
-    GatewayUnsuited(ExternalId),
+    #[error("gateway {id} is not made for this: {why}")]
+    GatewayUnsuited {
+        /// The gateway.
+        id: ExternalId,
+        /// The dialect's own word for what is wrong, see [`crate::operation::FacetTest`].
+        why: &'static str,
+    },
+    /// The region's gateways can't do it.
+    #[error("the region's gateways have no {0:?}")]
+    Lacking(Lack),
     /// The gateway and the customer gateway are connected with the same ranges already.
     #[error("connection {0} has the same gateway, customer gateway and ranges")]
     DuplicateConnection(ExternalId),
@@ -167,6 +206,9 @@ pub enum OpError {
     /// The account's balance does not pay the order.
     #[error("the account's balance is too low")]
     InsufficientFunds,
+    /// The account has not opened what its orders would be billed by.
+    #[error("the account can't place orders")]
+    BillingClosed,
     /// No unused random id was found. The caller may try again.
     #[error("no free id was found")]
     NoFreeId,

@@ -14,9 +14,12 @@ mod networks;
 pub mod operation;
 mod orders;
 pub mod outcome;
+mod placement;
 pub mod query;
 pub mod quota;
 mod read;
+#[cfg(test)]
+mod refusal_tests;
 mod relabel;
 mod resource_groups;
 mod routes;
@@ -35,4 +38,4 @@ pub use operation::Operation;
 pub use outcome::{Decision, Outcome};
 pub use query::{Clause, ListQuery, Query};
 pub use quota::Quota;
-pub use settings::{AccountSettings, RegionSettings, Settings};
+pub use settings::{AccountSettings, Closed, Lack, RegionSettings, Settings};

@@ -185,6 +185,8 @@ pub struct CreateGateway {
     pub exposure: Exposure,
     /// BGP autonomous system number.
     pub asn: Option<u32>,
+    /// The zone asked for, where it does not follow from the subnets.
+    pub zone: Option<Zone>,
 }
 
 /// See [`Operation::ModifyGateway`]. What is `None` stays.
@@ -198,6 +200,8 @@ pub struct ModifyGateway {
     pub description: Option<String>,
     /// Routes learned by BGP are propagated.
     pub propagate: Option<bool>,
+    /// New number of SSL-VPN clients, of a gateway that has them.
+    pub ssl_clients: Option<u32>,
     /// New bandwidth in Mbit/s.
     pub bandwidth_mbps: Option<u32>,
     /// New charge type.
@@ -333,13 +337,17 @@ impl std::fmt::Debug for FacetChange {
     }
 }
 
-/// Tells by the dialect's own facts of a resource whether it will do.
+/// Tells by the dialect's own facts of a resource whether it will do; the error is the dialect's own word for why
+/// it will not.
 #[derive(Clone)]
-pub struct FacetTest(pub std::sync::Arc<dyn Fn(&str) -> bool + Send + Sync>);
+pub struct FacetTest(pub std::sync::Arc<Suits>);
+
+/// See [`FacetTest`].
+pub type Suits = dyn Fn(&str) -> Result<(), &'static str> + Send + Sync;
 
 impl FacetTest {
     /// A test.
-    pub fn new(test: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+    pub fn new(test: impl Fn(&str) -> Result<(), &'static str> + Send + Sync + 'static) -> Self {
         Self(std::sync::Arc::new(test))
     }
 }

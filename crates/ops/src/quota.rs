@@ -24,6 +24,10 @@ pub enum Quota {
     ConnectionsPerCustomerGateway,
     /// Connections between one gateway and one customer gateway.
     ConnectionsPerPair,
+    /// Pairs of ranges on a gateway that are routed by the service.
+    PolicyRoutesPerGateway,
+    /// Gateways of transit networks, of an account in a region.
+    TransitGatewaysPerRegion,
     /// Tags of a resource.
     TagsPerResource,
 }
@@ -40,6 +44,8 @@ impl Quota {
         Quota::ConnectionsPerGateway,
         Quota::ConnectionsPerCustomerGateway,
         Quota::ConnectionsPerPair,
+        Quota::PolicyRoutesPerGateway,
+        Quota::TransitGatewaysPerRegion,
         Quota::TagsPerResource,
     ];
 }

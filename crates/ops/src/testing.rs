@@ -4,8 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use causeway_model::{
-    Charge, DhGroup, Encryption, EspProposal, Exposure, ExternalId, Features, IkeProposal, IkeVersion,
-    Integrity, Kind, Millis, Record, Region, Selection, View,
+    Charge, Exposure, ExternalId, Features, Kind, Millis, Record, Region, Selection, View, fixtures,
 };
 
 use crate::operation::*;
@@ -39,17 +38,13 @@ const STRICT: Rules = Rules {
 };
 
 fn settings() -> Settings {
-    let region = |id: &str, zones: &[&str]| RegionSettings {
-        id: id.into(),
-        name: id.to_owned(),
-        zones: zones.iter().map(|zone| (*zone).into()).collect(),
+    let region = |id: &str, zones: &[&str]| {
+        RegionSettings::new(id, id, zones.iter().map(|zone| (*zone).into()).collect())
     };
     let account = |id: &str, solvent| AccountSettings {
-        id: id.into(),
-        name: id.to_owned(),
         solvent,
-        quotas: Default::default(),
         resource_groups: vec![("rg-1".to_owned(), "default".to_owned()), ("rg-2".to_owned(), String::new())],
+        ..AccountSettings::new(id, id)
     };
     Settings {
         regions: [("test".into(), vec![region("two", &["a", "b"]), region("one", &["z"])])].into(),
@@ -164,6 +159,7 @@ pub fn gateway(network: &ExternalId, subnets: &[&ExternalId]) -> CreateGateway {
         pay_now: false,
         exposure: Exposure::Public,
         asn: None,
+        zone: None,
     }
 }
 
@@ -173,25 +169,14 @@ pub fn peer(ip: [u8; 4]) -> Operation {
 }
 
 pub fn connection(gateway: &ExternalId, peers: &[&ExternalId], remote: &str) -> CreateConnection {
+    let (ike, esp) = fixtures::proposals();
     let tunnel = |peer: &&ExternalId| NewTunnel {
         customer_gateway: (*peer).clone(),
         psk: None,
         local_id: None,
         remote_id: None,
-        ike: IkeProposal {
-            version: IkeVersion::V2,
-            encryption: Encryption::Aes128Cbc,
-            integrity: Integrity::Sha1,
-            dh_group: DhGroup(14),
-            lifetime_s: 86_400,
-        },
-        esp: EspProposal {
-            encryption: Encryption::Aes128Cbc,
-            integrity: Integrity::Sha1,
-            pfs_group: None,
-            lifetime_s: 3_600,
-            lifetime_bytes: None,
-        },
+        ike: ike.clone(),
+        esp: esp.clone(),
         dpd: None,
         nat_traversal: true,
         bgp: None,

@@ -200,8 +200,8 @@ fn crypto_map(
 ) -> Result<(), NoWord> {
     let name = &tunnel.name;
     text.line(format!("ip access-list extended acl-{name}"));
-    for (local, remote) in &config.selectors {
-        text.line(format!(" permit ip {} {}", wildcard(local)?, wildcard(remote)?));
+    for (local, remote) in config.pairs() {
+        text.line(format!(" permit ip {} {}", wildcard(&local)?, wildcard(&remote)?));
     }
     text.line(" exit");
     text.line(format!("crypto map map-{} {number} ipsec-isakmp", config.name));

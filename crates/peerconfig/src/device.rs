@@ -52,7 +52,7 @@ pub fn wildcard(range: &IpNet) -> Result<String, NoWord> {
 
 /// Whether everything goes into the tunnel, so that routes choose.
 pub fn is_route_based(config: &PeerConfig) -> bool {
-    config.selectors.iter().all(|(local, remote)| local.prefix_len() == 0 && remote.prefix_len() == 0)
+    config.pairs().all(|(local, remote)| local.prefix_len() == 0 && remote.prefix_len() == 0)
 }
 
 /// Whether an identity is an address; others are names.

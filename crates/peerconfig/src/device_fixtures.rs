@@ -1,6 +1,8 @@
 //! A connection for the tests of the devices' texts.
 
-use causeway_model::{DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret};
+use causeway_model::{
+    DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret, TrafficSelectors,
+};
 
 use crate::facts::{PeerBgp, PeerConfig, PeerTunnel};
 
@@ -30,7 +32,7 @@ pub fn connection(version: IkeVersion) -> PeerConfig {
         bgp: None,
     };
     let net = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is a range"));
-    let selectors = vec![(net("192.168.0.0/24"), net("10.0.0.0/16"))];
+    let selectors = vec![TrafficSelectors::pair(net("192.168.0.0/24"), net("10.0.0.0/16"))];
     PeerConfig { name: "vpnx-1".to_owned(), selectors, tunnels: vec![tunnel] }
 }
 
@@ -38,7 +40,7 @@ pub fn connection(version: IkeVersion) -> PeerConfig {
 pub fn with_bgp(version: IkeVersion) -> PeerConfig {
     let mut config = connection(version);
     let net = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is a range"));
-    config.selectors = vec![(net("0.0.0.0/0"), net("0.0.0.0/0"))];
+    config.selectors = vec![TrafficSelectors::everything()];
     for tunnel in &mut config.tunnels {
         tunnel.bgp = Some(PeerBgp {
             tunnel_cidr: net("169.254.128.0/30"),

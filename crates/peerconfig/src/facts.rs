@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use causeway_model::{Connection, EspProposal, IkeProposal, Key, Secret, Selection, View};
+use causeway_model::{Connection, EspProposal, IkeProposal, Key, Secret, TrafficSelectors, View};
 use ipnet::IpNet;
 
 /// BGP inside a tunnel, seen from the device.
@@ -48,8 +48,9 @@ pub struct PeerTunnel {
 pub struct PeerConfig {
     /// A name for it: letters, digits and dashes.
     pub name: String,
-    /// Pairs of traffic selectors: a range on the device's side, a range on the gateway's side.
-    pub selectors: Vec<(IpNet, IpNet)>,
+    /// What each CHILD_SA protects with IKEv2, the device's ranges as the local ones. IKEv1 has one CHILD_SA for
+    /// each pair of them.
+    pub selectors: Vec<TrafficSelectors>,
     /// Its one or two tunnels, the preferred one first.
     pub tunnels: Vec<PeerTunnel>,
 }
@@ -59,17 +60,17 @@ pub struct PeerConfig {
 #[error("the snapshot has no {0}")]
 pub struct Unknown(pub Key);
 
-/// Every pair of a range on the device's side and one on the gateway's side.
-pub fn pairs(local: &[IpNet], remote: &[IpNet]) -> Vec<(IpNet, IpNet)> {
-    local.iter().flat_map(|local| remote.iter().map(move |remote| (*local, *remote))).collect()
-}
-
 /// A name that every configuration language takes: other characters than letters and digits become dashes.
 pub fn plain_name(text: &str) -> String {
     text.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect()
 }
 
 impl PeerConfig {
+    /// Each pair of a range on the device's side and one on the gateway's.
+    pub fn pairs(&self) -> impl Iterator<Item = (IpNet, IpNet)> {
+        self.selectors.iter().flat_map(TrafficSelectors::pairs)
+    }
+
     /// The far end's view of a connection.
     ///
     /// # Errors
@@ -77,14 +78,7 @@ impl PeerConfig {
     pub fn of(view: &View, connection: &Connection) -> Result<PeerConfig, Unknown> {
         let gateway = view.gateway(connection.gateway).ok_or(Unknown(connection.gateway.key()))?;
         let name = plain_name(connection.meta.external.as_str());
-        let everything: IpNet = IpNet::V4(ipnet::Ipv4Net::default());
-        let selectors = match &connection.selection {
-            Selection::Routes | Selection::Bgp => vec![(everything, everything)],
-            Selection::Policies(policies) => policies
-                .iter()
-                .flat_map(|policy| policy.remotes.iter().map(move |remote| (*remote, policy.local)))
-                .collect(),
-        };
+        let selectors = connection.selectors().iter().map(TrafficSelectors::reversed).collect();
         let mut tunnels = Vec::new();
         for (ordinal, (tunnel, instance)) in connection.tunnels.iter().zip(&gateway.instances).enumerate() {
             let id = tunnel.customer_gateway;
@@ -118,13 +112,5 @@ mod tests {
     #[test]
     fn names_are_plain() {
         assert_eq!(plain_name("vco-bp1 a.b"), "vco-bp1-a-b");
-    }
-
-    #[test]
-    fn every_range_meets_every_other() {
-        let net = |text: &str| text.parse::<IpNet>().unwrap();
-        let made = pairs(&[net("10.0.0.0/24"), net("10.0.1.0/24")], &[net("192.168.0.0/16")]);
-        assert_eq!(made.len(), 2);
-        assert_eq!(made[1], (net("10.0.1.0/24"), net("192.168.0.0/16")));
     }
 }

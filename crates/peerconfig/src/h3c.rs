@@ -189,8 +189,8 @@ fn policy(
     (number, interface): (usize, &str),
 ) -> Result<(), NoWord> {
     text.line(format!("acl advanced {number}"));
-    for (rule, (local, remote)) in config.selectors.iter().enumerate() {
-        let (local, remote) = (wildcard(local)?, wildcard(remote)?);
+    for (rule, (local, remote)) in config.pairs().enumerate() {
+        let (local, remote) = (wildcard(&local)?, wildcard(&remote)?);
         text.line(format!(" rule {rule} permit ip source {local} destination {remote}"));
     }
     text.line("#");

@@ -6,7 +6,6 @@ pub mod device;
 mod device_fixtures;
 pub mod facts;
 pub mod h3c;
-pub mod proposal;
 pub mod swanctl;
 
 pub use facts::{PeerBgp, PeerConfig, PeerTunnel, Unknown};

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use causeway_model::{IkeVersion, Secret};
+use causeway_model::proposal::{self, Unsupported};
+use causeway_model::{IkeVersion, Secret, TrafficSelectors};
 use ipnet::IpNet;
 
 use crate::facts::{PeerConfig, PeerTunnel};
-use crate::proposal::{self, Unsupported};
 
 /// Seconds between liveness probes of the device.
 const DPD_DELAY_S: u32 = 10;
@@ -79,46 +79,35 @@ fn connection(
         line(text, 2, format_args!("}}"));
     }
     line(text, 2, format_args!("children {{"));
-    for (name, local, remote) in children(config, tunnel) {
-        child(text, tunnel, &name, (local.as_slice(), remote.as_slice()), interface_id)?;
+    for (name, selectors) in children(config, tunnel) {
+        child(text, tunnel, &name, &selectors, interface_id)?;
     }
     line(text, 2, format_args!("}}"));
     line(text, 1, format_args!("}}"));
     Ok(())
 }
 
-/// The children of a tunnel: name, ranges of the device, ranges of the gateway. IKEv2 negotiates several
-/// ranges for one CHILD_SA, IKEv1 one pair only (RFC 2409 section 5.5).
-fn children(config: &PeerConfig, tunnel: &PeerTunnel) -> Vec<(String, Vec<IpNet>, Vec<IpNet>)> {
-    let pairs = &config.selectors;
-    let mut locals: Vec<IpNet> = pairs.iter().map(|pair| pair.0).collect();
-    let mut remotes: Vec<IpNet> = pairs.iter().map(|pair| pair.1).collect();
-    locals.sort_unstable();
-    locals.dedup();
-    remotes.sort_unstable();
-    remotes.dedup();
-    let is_full = locals.len() * remotes.len() == pairs.len();
-    if tunnel.ike.version == IkeVersion::V2 && is_full {
-        return vec![(tunnel.name.clone(), locals, remotes)];
-    }
-    let one = |(ordinal, pair): (usize, &(IpNet, IpNet))| {
-        let name =
-            if pairs.len() == 1 { tunnel.name.clone() } else { format!("{}-{}", tunnel.name, ordinal + 1) };
-        (name, vec![pair.0], vec![pair.1])
-    };
-    pairs.iter().enumerate().map(one).collect()
+/// The children of a tunnel, as the gateway has them.
+fn children(config: &PeerConfig, tunnel: &PeerTunnel) -> Vec<(String, TrafficSelectors)> {
+    let selectors = config.selectors.iter().cloned();
+    let children: Vec<TrafficSelectors> =
+        selectors.flat_map(|it| it.for_version(tunnel.ike.version)).collect();
+    let is_only = children.len() == 1;
+    let name =
+        |ordinal: usize| if is_only { tunnel.name.clone() } else { format!("{}-{ordinal}", tunnel.name) };
+    (1..).map(name).zip(children).collect()
 }
 
 fn child(
     text: &mut String,
     tunnel: &PeerTunnel,
     name: &str,
-    (local, remote): (&[IpNet], &[IpNet]),
+    selectors: &TrafficSelectors,
     interface_id: Option<u32>,
 ) -> Result<(), Unsupported> {
     line(text, 3, format_args!("{name} {{"));
-    line(text, 4, format_args!("local_ts = {}", joined(local)));
-    line(text, 4, format_args!("remote_ts = {}", joined(remote)));
+    line(text, 4, format_args!("local_ts = {}", joined(&selectors.local)));
+    line(text, 4, format_args!("remote_ts = {}", joined(&selectors.remote)));
     line(text, 4, format_args!("esp_proposals = {}", proposal::esp(&tunnel.esp)?));
     lifetime(text, 4, "life_time", tunnel.esp.lifetime_s);
     if let Some(bytes) = tunnel.esp.lifetime_bytes {

@@ -9,10 +9,10 @@ fn net(text: &str) -> IpNet {
 fn config(version: IkeVersion) -> PeerConfig {
     PeerConfig {
         name: "vco-1".into(),
-        selectors: vec![
-            (net("192.168.0.0/16"), net("10.0.0.0/24")),
-            (net("192.168.0.0/16"), net("10.0.1.0/24")),
-        ],
+        selectors: vec![TrafficSelectors {
+            local: vec![net("192.168.0.0/16")],
+            remote: vec![net("10.0.0.0/24"), net("10.0.1.0/24")],
+        }],
         tunnels: vec![PeerTunnel {
             name: "vco-1-1".into(),
             local: "203.0.113.1".parse().unwrap(),
@@ -91,6 +91,20 @@ fn ikev1_has_one_child_for_each_pair() {
     assert!(text.contains("version = 1\n") && text.contains("aggressive = yes\n"));
     assert!(text.contains("vco-1-1-1 {\n") && text.contains("vco-1-1-2 {\n"));
     assert!(text.contains("remote_ts = 10.0.0.0/24\n") && text.contains("remote_ts = 10.0.1.0/24\n"));
+}
+
+#[test]
+fn policies_are_a_child_each() {
+    let mut policies = config(IkeVersion::V2);
+    let net = |text: &str| text.parse().unwrap();
+    policies.selectors = vec![
+        TrafficSelectors::pair(net("192.168.0.0/24"), net("10.0.0.0/24")),
+        TrafficSelectors::pair(net("192.168.1.0/24"), net("10.0.0.0/24")),
+    ];
+    let text = render(&policies, Options::default()).unwrap();
+    let children: Vec<&str> = text.lines().filter(|line| line.trim().starts_with("vco-1-1-")).collect();
+    assert_eq!(children.len(), 2, "{text}");
+    assert!(text.contains("local_ts = 192.168.0.0/24\n") && text.contains("local_ts = 192.168.1.0/24\n"));
 }
 
 #[test]

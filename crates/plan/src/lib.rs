@@ -7,7 +7,6 @@
 
 mod check;
 mod fingerprint;
-mod ipsec;
 mod keys;
 mod object;
 mod observed;
@@ -15,9 +14,6 @@ mod planner;
 
 pub use check::{PlanFault, check};
 pub use fingerprint::{Fingerprint, FingerprintKey};
-pub use ipsec::{
-    DhGroup, Dpd, DpdAction, Encryption, EspPolicy, IkePolicy, IkeVersion, Integrity, Prf, ProposalError,
-};
 pub use keys::{
     ConnectionKey, GatewayKey, InstanceKey, KeyError, MAX_KEY_CHARS, NetworkKey, ObjectKey, RouteKey, Scope,
     SubnetKey, TunnelKey,

@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use causeway_model::Secret;
+use causeway_model::{Dpd, EspProposal, IkeProposal, Secret, TrafficSelectors};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::ipsec::{Dpd, EspPolicy, IkePolicy};
 use crate::keys::{InstanceKey, NetworkKey, ObjectKey, RouteKey, SubnetKey, TunnelKey};
 
 /// A network (VPC): something that routes between its subnets.
@@ -48,6 +47,8 @@ pub struct Instance {
     pub private_ip: IpAddr,
     /// The subnet's range, which gives `private_ip` its prefix length.
     pub subnet_cidr: IpNet,
+    /// The network's ranges: what comes out of a tunnel for them goes into no other tunnel.
+    pub network_cidrs: Vec<IpNet>,
     pub router_ip: IpAddr,
     pub public_ip: IpAddr,
     /// Bought bandwidth in Mbit/s, enforced in each direction; `None`: unlimited.
@@ -69,11 +70,10 @@ pub struct Tunnel {
     pub local_id: String,
     pub remote_id: String,
     pub psk: Secret,
-    pub ike: IkePolicy,
-    pub esp: EspPolicy,
-    /// Traffic selectors.
-    pub local_ts: Vec<IpNet>,
-    pub remote_ts: Vec<IpNet>,
+    pub ike: IkeProposal,
+    pub esp: EspProposal,
+    /// What each CHILD_SA protects. Nothing else passes the tunnel.
+    pub children: Vec<TrafficSelectors>,
     pub dpd: Option<Dpd>,
     /// NAT traversal (RFC 3947, RFC 3948). An engine that only carries UDP-encapsulated ESP may use it
     /// always.

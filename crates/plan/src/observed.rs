@@ -32,13 +32,38 @@ pub enum IkeState {
     Established,
 }
 
-/// State of a tunnel's CHILD_SA.
+/// State of a tunnel's CHILD_SAs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChildState {
+    /// None is installed.
     #[default]
     Down,
+    /// Some are: what the others protect does not pass.
+    Partial { installed: u16, of: u16 },
+    /// All are.
     Installed,
+}
+
+impl ChildState {
+    /// With so many installed out of those that the tunnel has.
+    pub fn of(installed: usize, all: usize) -> Self {
+        let count = |number| u16::try_from(number).unwrap_or(u16::MAX);
+        match installed {
+            0 => Self::Down,
+            some if some < all => Self::Partial { installed: count(some), of: count(all) },
+            _ => Self::Installed,
+        }
+    }
+
+    /// How much of the tunnel carries traffic: nothing, a part, everything.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Down => 0,
+            Self::Partial { .. } => 1,
+            Self::Installed => 2,
+        }
+    }
 }
 
 /// Why a tunnel is not up, as far as this side can tell.
@@ -72,12 +97,12 @@ pub struct TunnelStatus {
     pub child: ChildState,
     /// When `ike` and `child` last changed together into what they are.
     pub since: UnixMillis,
-    /// Traffic of the present CHILD_SA, as its counters show it.
+    /// Traffic of the present CHILD_SAs together, as their counters show it.
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub packets_in: u64,
     pub packets_out: u64,
-    /// Why the tunnel is down, when this side knows; `None` while it is up.
+    /// Why the tunnel, or a part of it, is down, when this side knows; `None` while all of it is up.
     pub last_error: Option<TunnelError>,
 }
 

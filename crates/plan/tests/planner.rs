@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use causeway_model::Secret;
+use causeway_model::{
+    DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret, TrafficSelectors,
+};
 use causeway_plan::*;
 use proptest::prelude::*;
 
@@ -27,6 +29,7 @@ fn instance(index: u8, variant: u8) -> Object {
         subnet: SubnetKey::new("sub").unwrap(),
         private_ip: ip(index),
         subnet_cidr: "10.0.0.0/24".parse().unwrap(),
+        network_cidrs: vec!["10.0.0.0/16".parse().unwrap()],
         router_ip: ip(253),
         public_ip: ip(100 + index),
         bandwidth_mbps: Some(u32::from(variant)),
@@ -47,23 +50,21 @@ fn tunnel(index: u8, connection: u8, psk: &str) -> Object {
         local_id: "10.0.0.100".into(),
         remote_id: "10.0.0.200".into(),
         psk: Secret::new(psk),
-        ike: IkePolicy {
+        ike: IkeProposal {
             version: IkeVersion::V2,
-            encryption: Encryption::Aes128,
-            integrity: Some(Integrity::Sha1),
-            prf: None,
-            dh: DhGroup::Modp1024,
+            encryption: Encryption::Aes128Cbc,
+            integrity: Integrity::Sha1,
+            dh_group: DhGroup(2),
             lifetime_s: 86_400,
         },
-        esp: EspPolicy {
-            encryption: Encryption::Aes128,
-            integrity: Some(Integrity::Sha1),
-            pfs: Some(DhGroup::Modp1024),
+        esp: EspProposal {
+            encryption: Encryption::Aes128Cbc,
+            integrity: Integrity::Sha1,
+            pfs_group: Some(DhGroup(2)),
             lifetime_s: 86_400,
             lifetime_bytes: None,
         },
-        local_ts: vec!["0.0.0.0/0".parse().unwrap()],
-        remote_ts: vec!["0.0.0.0/0".parse().unwrap()],
+        children: vec![TrafficSelectors::everything()],
         dpd: None,
         nat_traversal: true,
         initiate: true,

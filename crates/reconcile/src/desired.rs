@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use causeway_model::{
     Connection, Gateway, GatewayId, Kind, Network, NetworkId, NextHop, Record, Selection, Tunnel, View,
-    limits,
+    limits, proposal,
 };
 use causeway_plan::{self as plan, Desired, InstanceKey, MssClamp, Object, TunnelKey};
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::algorithms::{self, NotCarried};
 use crate::keys::{Item, connection_key, gateway_key, network_key, router_link_key, subnet_key};
 
 /// MTU of tunnel interfaces in octets: what fits a 1500-octet packet with IPv4, UDP and the largest ESP
@@ -31,9 +30,7 @@ pub(crate) fn network(view: &View, id: NetworkId) -> Desired {
         return Desired { scope, objects: Vec::new() };
     };
     let key = network_key(id);
-    let mut cidrs = vec![network.cidr];
-    cidrs.extend(&network.secondary_cidrs);
-    let mut objects = vec![Object::Network(plan::Network { key: key.clone(), cidrs })];
+    let mut objects = vec![Object::Network(plan::Network { key: key.clone(), cidrs: cidrs(network) })];
     for record in view.children(id, Kind::Subnet) {
         if let Record::Subnet(subnet) = record
             && !subnet.meta.deleting
@@ -56,6 +53,10 @@ pub(crate) fn network(view: &View, id: NetworkId) -> Desired {
         }));
     }
     Desired { scope, objects }
+}
+
+fn cidrs(network: &Network) -> Vec<IpNet> {
+    std::iter::once(network.cidr).chain(network.secondary_cidrs.iter().copied()).collect()
 }
 
 fn has_linked_gateway(view: &View, network: &Network) -> bool {
@@ -83,9 +84,7 @@ pub(crate) fn gateway(view: &View, id: GatewayId) -> (Desired, Left) {
             let if_id = interface_id(connection, index, &mut interface_ids);
             match tunnel_object(view, connection, tunnel, key.clone(), if_id) {
                 Ok(object) => objects.push(object),
-                Err(NotCarried(what)) => {
-                    left.push((key, format!("{what} is not carried by this data plane")))
-                }
+                Err(what) => left.push((key, format!("not carried by this data plane: {what}"))),
             }
         }
     }
@@ -129,6 +128,7 @@ fn instances(view: &View, gateway: &Gateway, network: &Network) -> Vec<Object> {
             subnet,
             private_ip,
             subnet_cidr,
+            network_cidrs: cidrs(network),
             router_ip,
             public_ip: placement.public_ip,
             bandwidth_mbps: Some(gateway.bandwidth_mbps),
@@ -155,19 +155,17 @@ fn tunnel_object(
     tunnel: &Tunnel,
     key: TunnelKey,
     if_id: u32,
-) -> Result<Object, NotCarried> {
+) -> Result<Object, proposal::Unsupported> {
     let peer = view.customer_gateway(tunnel.customer_gateway);
-    let everything = || vec![IpNet::V4(Ipv4Net::default())];
-    let (local_ts, remote_ts) = match &connection.selection {
-        Selection::Policies(policies) => (
-            unique(policies.iter().map(|policy| policy.local)),
-            unique(policies.iter().flat_map(|policy| policy.remotes.iter().copied())),
-        ),
-        Selection::Routes | Selection::Bgp => (everything(), everything()),
-    };
+    // What no data plane here carries is found out before an engine is asked for it.
+    proposal::ike(&tunnel.ike)?;
+    proposal::esp(&tunnel.esp)?;
+    let children = connection.selectors().into_iter().flat_map(|it| it.for_version(tunnel.ike.version));
     let routes = match &connection.selection {
-        Selection::Policies(_) => remote_ts.clone(),
-        Selection::Routes => unique(connection.remote_subnets.iter().copied()),
+        Selection::Policies(policies) => {
+            unique(policies.iter().flat_map(|policy| policy.remotes.iter().copied()))
+        }
+        Selection::Routes | Selection::Ranges => unique(connection.remote_subnets.iter().copied()),
         // BGP brings the routes.
         Selection::Bgp => Vec::new(),
     };
@@ -178,11 +176,10 @@ fn tunnel_object(
         local_id: tunnel.local_id.clone(),
         remote_id: tunnel.remote_id.clone(),
         psk: tunnel.psk.clone(),
-        ike: algorithms::ike(&tunnel.ike)?,
-        esp: algorithms::esp(&tunnel.esp)?,
-        local_ts,
-        remote_ts,
-        dpd: tunnel.dpd.as_ref().map(algorithms::dpd),
+        ike: tunnel.ike.clone(),
+        esp: tunnel.esp.clone(),
+        children: children.collect(),
+        dpd: tunnel.dpd,
         nat_traversal: tunnel.nat_traversal,
         initiate: connection.initiate,
         routes,

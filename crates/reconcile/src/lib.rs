@@ -3,7 +3,6 @@
 //! Level-triggered: a wake-up says which item to look at and nothing else. Each run reads the newest snapshot,
 //! observes, plans, applies, observes again and writes the status.
 
-mod algorithms;
 mod controller;
 mod desired;
 pub mod keys;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use causeway_engine::{Engine, EngineError};
-use causeway_model::{Gateway, GatewayId, NetworkId, View};
-use causeway_plan::{Desired, Observed, Plan, plan};
+use causeway_model::{GatewayId, NetworkId, View};
+use causeway_plan::{Desired, Object, ObjectKey, Observed, Plan, Step, plan};
 use causeway_store::{Store, StoreError, transact};
 
 use crate::desired;
@@ -92,10 +92,12 @@ impl Reconciler {
     async fn gateway(&self, id: GatewayId) -> Result<Settled, Trouble> {
         let wished = self.store.view();
         let (wanted, left) = desired::gateway(&wished, id);
-        if let Some(network) = self.missing_ground(&wished, id).await? {
+        let observed = self.engine.observe(&wanted.scope).await?;
+        let todo = plan(&wanted, &observed);
+        if let Some(network) = self.missing_ground(&wished, id, &todo).await? {
             return Ok(Settled::AfterNetwork(network));
         }
-        let (observed, rest, trouble) = self.converge(&wanted).await?;
+        let (observed, rest, trouble) = self.carry_out(&wanted, observed, todo).await?;
         if wished.gateway(id).is_none() {
             return Ok(settled(&rest, &trouble));
         }
@@ -116,19 +118,44 @@ impl Reconciler {
         Ok(settled)
     }
 
-    /// The network that has to be made before the gateway can be.
-    async fn missing_ground(&self, view: &View, id: GatewayId) -> Result<Option<NetworkId>, Trouble> {
-        let Some(gateway) = view.gateway(id).filter(|gateway| needs_ground(gateway)) else { return Ok(None) };
-        let Some(network) = gateway.network else { return Ok(None) };
+    /// The network that has to be made before what is to be done for the gateway can be. Only an instance that is
+    /// not there stands on ground that may be missing, so that a settled gateway costs no look at its network.
+    async fn missing_ground(
+        &self,
+        view: &View,
+        id: GatewayId,
+        todo: &Plan,
+    ) -> Result<Option<NetworkId>, Trouble> {
+        let created = |step: &Step| match step {
+            Step::Create(Object::Instance(instance)) => {
+                Some(ObjectKey::Subnet(instance.network.clone(), instance.subnet.clone()))
+            }
+            _ => None,
+        };
+        let needed: Vec<ObjectKey> = todo.steps.iter().filter_map(created).collect();
+        let Some(network) = view.gateway(id).and_then(|gateway| gateway.network) else { return Ok(None) };
+        if needed.is_empty() {
+            return Ok(None);
+        }
         let observed = self.engine.observe(&Item::Network(network).scope()).await?;
-        Ok((!status::has_ground(view, gateway, &observed)).then_some(network))
+        let is_missing = |subnet: &ObjectKey| !observed.objects.contains_key(subnet);
+        Ok(needed.iter().any(is_missing).then_some(network))
+    }
+
+    async fn converge(&self, wanted: &Desired) -> Result<(Observed, Plan, Refusals), Trouble> {
+        let observed = self.engine.observe(&wanted.scope).await?;
+        let todo = plan(wanted, &observed);
+        self.carry_out(wanted, observed, todo).await
     }
 
     /// Applies what is to be done and tells what was seen then, what is left, and what went wrong. A failed step
     /// does not keep the others from being tried: the next run is the retry.
-    async fn converge(&self, wanted: &Desired) -> Result<(Observed, Plan, Refusals), Trouble> {
-        let observed = self.engine.observe(&wanted.scope).await?;
-        let todo = plan(wanted, &observed);
+    async fn carry_out(
+        &self,
+        wanted: &Desired,
+        observed: Observed,
+        todo: Plan,
+    ) -> Result<(Observed, Plan, Refusals), Trouble> {
         if todo.is_empty() {
             return Ok((observed, todo, Refusals::new()));
         }
@@ -166,8 +193,4 @@ fn settled(rest: &Plan, trouble: &Refusals) -> Settled {
     } else {
         Settled::Later
     }
-}
-
-fn needs_ground(gateway: &Gateway) -> bool {
-    gateway.paid && !gateway.meta.deleting
 }

@@ -3,7 +3,7 @@
 use causeway_model::{Connection, Gateway, Kind, Millis, Network, Record, Subnet, TunnelStatus, View, Write};
 use causeway_plan::{ChildState, IkeState, InstanceHealth, ObjectKey, Observed, Plan, TunnelKey};
 
-use crate::desired::{self, Left, instance_key, tunnel_key};
+use crate::desired::{Left, instance_key, tunnel_key};
 use crate::keys::{network_key, subnet_key};
 
 /// The objects whose steps failed, and why, in the order of the steps.
@@ -115,7 +115,19 @@ fn tunnel_status(key: &TunnelKey, seen: &GatewaySeen<'_>) -> TunnelStatus {
         ike_established: status.ike == IkeState::Established,
         child_installed: status.child == ChildState::Installed,
         since: Millis(status.since.cast_signed()),
-        trouble: status.last_error.map(|error| error.to_string()).unwrap_or_default(),
+        trouble: trouble_of(status),
+    }
+}
+
+/// Why a tunnel is not up. A tunnel of which only a part is counts as not up and says how much is.
+fn trouble_of(status: &causeway_plan::TunnelStatus) -> String {
+    let why = status.last_error.map(|error| error.to_string());
+    match status.child {
+        ChildState::Partial { installed, of } => {
+            let part = format!("{installed} of {of} CHILD_SAs are installed");
+            why.map_or_else(|| part.clone(), |why| format!("{part}: {why}"))
+        }
+        ChildState::Down | ChildState::Installed => why.unwrap_or_default(),
     }
 }
 
@@ -146,15 +158,4 @@ pub(crate) fn network(newest: &View, network: &Network, wished: &View, observed:
         writes.push(Write::Put(Network { observed_generation, ..network.clone() }.into()));
     }
     writes
-}
-
-/// Whether the subnets that a gateway's instances live in exist.
-pub(crate) fn has_ground(view: &View, gateway: &Gateway, network: &Observed) -> bool {
-    let (wanted, _) = desired::gateway(view, gateway.id);
-    wanted.objects.iter().all(|object| match object {
-        causeway_plan::Object::Instance(instance) => network
-            .objects
-            .contains_key(&ObjectKey::Subnet(instance.network.clone(), instance.subnet.clone())),
-        _ => true,
-    })
 }

@@ -2,14 +2,15 @@
 //! goes, and a new controller carries on where a dead one stopped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use causeway_engine::{Engine, EngineError, EngineInfo, MemoryEngine};
-use causeway_model::fixtures::{gateway, meta};
+use causeway_model::fixtures::{self, gateway, meta};
 use causeway_model::{
-    Connection, ConnectionId, ConnectionStatus, CustomerGateway, CustomerGatewayId, DhGroup, Encryption,
-    EspProposal, Gateway, GatewayId, GatewayState, IkeProposal, IkeVersion, Integrity, Network, NetworkId,
-    Record, RouteTable, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel, View, Write,
+    Connection, ConnectionId, ConnectionStatus, CustomerGateway, CustomerGatewayId, Encryption, Gateway,
+    GatewayId, GatewayState, NetworkId, Record, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel,
+    View, Write,
 };
 use causeway_plan::{ObjectKey, Observed, Scope, Step};
 use causeway_store::{MemoryStore, Store, transact};
@@ -19,17 +20,7 @@ use tokio::sync::broadcast::Receiver;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn ground() -> Vec<Write> {
-    let network = Network {
-        id: NetworkId(1),
-        meta: meta(100, "net"),
-        cidr: "10.0.0.0/8".parse().unwrap(),
-        secondary_cidrs: vec![],
-        main_table: RouteTableId(1),
-        is_default: false,
-        observed_generation: 0,
-    };
-    let table =
-        RouteTable { id: RouteTableId(1), meta: meta(101, "rtb"), network: NetworkId(1), is_main: true };
+    let (network, table) = fixtures::network();
     let subnet = Subnet {
         id: SubnetId(1),
         meta: meta(102, "subnet"),
@@ -52,6 +43,7 @@ fn connection(n: u64, other: u64, psk: &str) -> [Write; 2] {
         asn: None,
         bgp_key: None,
     };
+    let (ike, esp) = fixtures::proposals();
     let connection = Connection {
         id: ConnectionId(n),
         meta: meta(300 + n, "conn"),
@@ -65,20 +57,8 @@ fn connection(n: u64, other: u64, psk: &str) -> [Write; 2] {
             psk: Secret::new(psk),
             local_id: own_ip.to_string(),
             remote_id: other_ip.to_string(),
-            ike: IkeProposal {
-                version: IkeVersion::V2,
-                encryption: Encryption::Aes128Cbc,
-                integrity: Integrity::Sha1,
-                dh_group: DhGroup(14),
-                lifetime_s: 86_400,
-            },
-            esp: EspProposal {
-                encryption: Encryption::Aes128Cbc,
-                integrity: Integrity::Sha1,
-                pfs_group: None,
-                lifetime_s: 3_600,
-                lifetime_bytes: None,
-            },
+            ike,
+            esp,
             dpd: None,
             nat_traversal: true,
             bgp: None,
@@ -200,48 +180,56 @@ async fn an_algorithm_that_is_not_carried_is_told_and_keeps_nothing_else_down() 
     controller.abort();
 }
 
-/// An engine that refuses every tunnel.
-struct NoTunnels(MemoryEngine);
+/// An engine that may refuse every tunnel, and counts how often networks are looked at.
+#[derive(Default)]
+struct Watched {
+    engine: MemoryEngine,
+    refuses_tunnels: bool,
+    network_looks: AtomicU32,
+}
 
-impl Engine for NoTunnels {
+impl Engine for Watched {
     fn info(&self) -> EngineInfo {
-        self.0.info()
+        self.engine.info()
     }
 
     fn observe<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Observed, EngineError>> {
-        self.0.observe(scope)
+        if matches!(scope, Scope::Network(_)) {
+            self.network_looks.fetch_add(1, Ordering::Relaxed);
+        }
+        self.engine.observe(scope)
     }
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<(), EngineError>> {
         match step.key() {
-            key @ ObjectKey::Tunnel(_) => Box::pin(async {
+            key @ ObjectKey::Tunnel(_) if self.refuses_tunnels => Box::pin(async {
                 Err(EngineError::Unsupported { object: Box::new(key), what: "it refuses: this".to_owned() })
             }),
-            _ => self.0.apply(step),
+            _ => self.engine.apply(step),
         }
     }
 
     fn watch(&self) -> Receiver<Scope> {
-        self.0.watch()
+        self.engine.watch()
     }
 
     fn list_scopes(&self) -> BoxFuture<'_, Result<Vec<Scope>, EngineError>> {
-        self.0.list_scopes()
+        self.engine.list_scopes()
     }
 
     fn remove_scope<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.0.remove_scope(scope)
+        self.engine.remove_scope(scope)
     }
 
     fn cleanup_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        self.0.cleanup_all()
+        self.engine.cleanup_all()
     }
 }
 
 #[tokio::test]
 async fn a_refused_tunnel_is_told_and_keeps_the_gateway_open_for_its_removal() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
-    let engine: Arc<dyn Engine> = Arc::new(NoTunnels(MemoryEngine::default()));
+    let engine: Arc<dyn Engine> = Arc::new(Watched { refuses_tunnels: true, ..Watched::default() });
     let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), engine));
     write(&store, ground().into_iter().chain([Write::Put(gateway(1).into())])).await;
     write(&store, connection(1, 2, "secret")).await;
@@ -255,5 +243,32 @@ async fn a_refused_tunnel_is_told_and_keeps_the_gateway_open_for_its_removal() {
         is_active(view, 1) && told
     })
     .await;
+    controller.abort();
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_there_costs_no_look_at_its_network() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine = Arc::new(Watched::default());
+    let run = causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine) as Arc<dyn Engine>);
+    let controller = tokio::spawn(run);
+    write(&store, ground().into_iter().chain([Write::Put(gateway(1).into())])).await;
+    eventually(&store, "active", |view| is_active(view, 1)).await;
+    // The network's own runs come to rest.
+    let looks = || engine.network_looks.load(Ordering::Relaxed);
+    let mut before = u32::MAX;
+    while before != looks() {
+        before = looks();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(before > 0, "an instance that has to be made stands on its network");
+    for _ in 0..5 {
+        let mut touched = (**store.view().gateway(GatewayId(1)).unwrap()).clone();
+        touched.bandwidth_mbps += 1;
+        touched.meta.generation += 1;
+        write(&store, [Write::Put(touched.into())]).await;
+        eventually(&store, "active again", |view| is_active(view, 1)).await;
+    }
+    assert_eq!(looks(), before);
     controller.abort();
 }

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use causeway_engine::{Engine, EngineError, EngineInfo, MemoryEngine};
-use causeway_model::fixtures::meta;
-use causeway_model::{Network, NetworkId, RouteTable, RouteTableId, Write};
+use causeway_model::{NetworkId, Write, fixtures};
 use causeway_plan::{Observed, Scope, Step};
 use causeway_store::{MemoryStore, Store, transact};
 use tokio::sync::broadcast;
@@ -58,17 +57,7 @@ async fn an_item_whose_run_panicked_is_tried_again() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
     let engine = Arc::new(PanicsOnce::default());
     let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), engine.clone()));
-    let network = Network {
-        id: NetworkId(1),
-        meta: meta(100, "net"),
-        cidr: "10.0.0.0/8".parse().unwrap(),
-        secondary_cidrs: vec![],
-        main_table: RouteTableId(1),
-        is_default: false,
-        observed_generation: 0,
-    };
-    let table =
-        RouteTable { id: RouteTableId(1), meta: meta(101, "rtb"), network: NetworkId(1), is_main: true };
+    let (network, table) = fixtures::network();
     let writes = vec![Write::Put(network.into()), Write::Put(table.into())];
     transact(&*store, move |_| (writes.clone(), ())).await.unwrap();
     let wait = async {

@@ -134,3 +134,30 @@ def test_deleting_frees_what_was_taken(ali_world, alibaba):
     until(lambda: not alibaba("DescribeVSwitchAttributes", VSwitchId=vswitch).get("VSwitchId"), what="end of vSwitch")
     alibaba("DeleteVpc", VpcId=vpc)
     until(lambda: gone(lambda: alibaba("DescribeVpcAttribute", VpcId=vpc)), what="end of VPC")
+
+
+def test_networks_by_their_owner(ali_world, alibaba):
+    vpc, vswitch = ali_world.site()
+    owner = alibaba("DescribeVpcAttribute", VpcId=vpc)["OwnerId"]
+    for wanted, total in ((owner, 1), (owner + 1, 0)):
+        assert alibaba("DescribeVpcs", VpcId=vpc, VpcOwnerId=wanted)["TotalCount"] == total
+        assert alibaba("DescribeVSwitches", VSwitchId=vswitch, VSwitchOwnerId=wanted)["TotalCount"] == total
+
+
+@pytest.mark.parametrize(
+    "extra, code",
+    [
+        ({"Ipv6CidrBlock": "2001:db8::/56"}, "MissingParam.EnableIpv6"),
+        ({"Ipv6Isp": "BGP"}, "UnsupportedFeature.Ipv6Isp"),
+        ({"Ipv4CidrMask": 16}, "IllegalParam.IpamPool"),
+    ],
+)
+def test_parameters_of_vpcs_that_need_more(alibaba, extra, code):
+    with Refused(code, status=400):
+        alibaba("CreateVpc", CidrBlock="10.0.0.0/8", **extra)
+
+
+def test_no_vswitch_has_ipv6(ali_world, alibaba):
+    vpc = ali_world.vpc()
+    with Refused("OperationFailed.VpcIpv6Disabled", status=400):
+        alibaba("CreateVSwitch", VpcId=vpc, ZoneId=ali_world.zones()[0], CidrBlock="10.9.0.0/24", Ipv6CidrBlock=8)

@@ -45,3 +45,23 @@ def test_ten_connections_a_gateway(fresh):
         fresh.connection(gateway, fresh.customer_gateway(), RemoteSubnet=f"192.168.{number}.0/24")
     with Refused("CreateVpnConnectionsQuotaFull.QuotaFull", "Resource.QuotaFull", status=400):
         fresh.connection(gateway, fresh.customer_gateway(), RemoteSubnet="192.168.99.0/24")
+
+
+def test_twenty_policy_routes_a_gateway(fresh):
+    gateway = fresh.gateway(*fresh.site())
+    ranges = {"LocalSubnet": ",".join(f"10.{n}.0.0/24" for n in range(4)), "IkeConfig": {"IkeVersion": "ikev2"}}
+
+    def connect(*remotes: int):
+        remote = ",".join(f"192.168.{n}.0/24" for n in remotes)
+        return fresh.connection(gateway, fresh.customer_gateway(), RemoteSubnet=remote, **ranges)
+
+    connect(1, 2, 3, 4)
+    with Refused(
+        "QuotaExceeded.PolicyBasedRoute", status=400,
+        says="Existing routes: 16. Routes to be created: 8. Maximum routes: 20.",
+    ):
+        connect(5, 6)
+    connect(7)
+    with Refused("CreatePbrRoutesQuotaFull.QuotaFull", status=400):
+        connect(8)
+    fresh.connection(gateway, fresh.customer_gateway(), RemoteSubnet="192.168.9.0/24", AutoConfigRoute=False, **ranges)

@@ -1,11 +1,17 @@
 """Documented refusals that need a history: what exists already decides."""
 
+import itertools
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from harness.errors import Refused
+from harness.errors import ApiError, Refused
 
 SUBNETS = {"LocalSubnet": "10.0.0.0/8", "RemoteSubnet": "192.168.10.0/24"}
 ANY = {"LocalSubnet": "0.0.0.0/0", "RemoteSubnet": "0.0.0.0/0"}
+# The memory engine is done in milliseconds: seeing it at work takes a few attempts.
+ROUNDS = 30
 BGP = '{"EnableBgp": true, "LocalAsn": 45104, "TunnelCidr": "169.254.30.0/30", "LocalBgpIp": "169.254.30.1"}'
 
 
@@ -159,6 +165,73 @@ def test_a_gateway_that_is_being_made_is_busy(ali_world, alibaba):
             ali_world.undo.append(lambda made=connections[0]["VpnConnectionId"], on=gateway: ali_world.delete_connection(made, on))
             break
     assert answers
+
+
+@pytest.mark.parametrize("option", ["IpsecAuthAlg", "IpsecPfs"])
+def test_options_that_no_gateway_has(ali_world, alibaba, single, option):
+    word = {"IpsecAuthAlg": "sm3", "IpsecPfs": "group24"}[option]
+    code = {
+        "IpsecAuthAlg": "NotSupportVpnConnectionParameter.IpsecAuthAlg",
+        "IpsecPfs": "NotSupportVpnConnectionParameter.IpsecPfs",
+    }[option]
+    params = {"VpnGatewayId": single, "CustomerGatewayId": ali_world.customer_gateway(), **SUBNETS}
+    with Refused(code, status=400):
+        alibaba("CreateVpnConnection", IpsecConfig=json.dumps({option: word}), **params)
+
+
+def together(call, times: int = 4) -> set[str]:
+    """Calls at the same moment, and gives the codes of the refusals."""
+
+    def attempt(_: int) -> str:
+        try:
+            call()
+        except ApiError as error:
+            return error.code
+        return ""
+
+    with ThreadPoolExecutor(times) as pool:
+        return set(pool.map(attempt, range(times))) - {""}
+
+
+def until_seen(code: str, allowed: set[str], round_of_calls) -> None:
+    """Repeats what is a matter of milliseconds until a refusal was seen. No other refusal than those is allowed."""
+    for _ in range(ROUNDS):
+        seen = round_of_calls()
+        assert seen <= allowed | {code}, seen
+        if code in seen:
+            return
+    raise AssertionError(f"{code} was not seen in {ROUNDS} rounds")
+
+
+def test_a_second_deletion_of_a_connection(ali_world, alibaba, single):
+    def round_of_calls():
+        connection = ali_world.connection(single, ali_world.customer_gateway())
+        return together(lambda: alibaba("DeleteVpnConnection", VpnConnectionId=connection))
+
+    until_seen("VpnTask.CONFLICT", {"InvalidVpnConnectionInstanceId.NotFound"}, round_of_calls)
+
+
+def test_a_second_deletion_of_an_enhanced_gateway(ali_world, alibaba):
+    site = ali_world.dual_site()
+
+    def round_of_calls():
+        gateway = ali_world.enhanced(*site)
+        return together(lambda: alibaba("DeleteEnhancedVpnGateway", VpnGatewayId=gateway))
+
+    until_seen("TaskConflict", {"InvalidVpnGatewayInstanceId.NotFound"}, round_of_calls)
+
+
+def test_the_key_of_a_device_waits_for_its_gateways(ali_world, alibaba, single):
+    customer = ali_world.customer_gateway(Asn="65530")
+    ali_world.connection(single, customer, BgpConfig=BGP, **ANY)
+    keys = itertools.count(1)
+
+    def round_of_calls():
+        ali_world.wait_gateway(single)
+        change = {"CustomerGatewayId": customer}
+        return together(lambda: alibaba("ModifyCustomerGatewayAttribute", AuthKey=f"key-{next(keys)}", **change))
+
+    until_seen("OperationDenied.VpnConfiguring", set(), round_of_calls)
 
 
 def test_an_enhanced_gateway_asks_for_both_vswitches(ali_world, alibaba):

@@ -32,6 +32,23 @@ def test_paging_by_texts(ten_world, tencent, params):
     assert page["TotalCount"] == 1
 
 
+def test_subnets_page_by_token(ten_world, tencent):
+    vpc = ten_world.vpc()
+    made = [ten_world.subnet(vpc, f"10.0.{n}.0/24") for n in range(3)]
+    mine = [{"Name": "vpc-id", "Values": [vpc]}]
+    seen, token, pages = [], None, 0
+    while token != "":
+        page = tencent("DescribeSubnets", Filters=mine, MaxResults=2, NextToken=token)
+        seen += [subnet["SubnetId"] for subnet in page["SubnetSet"]]
+        token, pages = page["NextToken"], pages + 1
+        assert page["TotalCount"] == 3
+    assert (seen, pages) == (made, 2)
+    with Refused("InvalidParameterValue.Malformed"):
+        tencent("DescribeSubnets", NextToken="elsewhere")
+    with Refused("InvalidParameter.Coexist"):
+        tencent("DescribeSubnets", MaxResults=2, Offset="0")
+
+
 @pytest.mark.parametrize("cidr", ["8.0.0.0/16", "10.0.0.0/8", "10.0.0.0/29", "192.168.0.0/15", "nonsense"])
 def test_ranges_that_no_vpc_has(tencent, cidr):
     with Refused("InvalidParameterValue", "InvalidParameterValue.Malformed", "InvalidParameterValue.Range"):

@@ -1,26 +1,15 @@
 """Things made through the Alibaba API for one test, and deleted in order afterwards."""
 
-import itertools
 import json
-import uuid
 
 from harness.errors import ApiError
+from harness.made import Made, call_when_free, peer_ip, unique
 from harness.waiting import until
 
-_peer_numbers = itertools.count(1)
+__all__ = ["World", "gone", "peer_ip", "unique", "when_free"]
+
 BUSY = ("VpnGateway.Configuring", "VpnTask.CONFLICT", "TaskConflict", "VpnGateway.task.conflict")
 NOT_FOUND = "NotFound"
-
-
-def peer_ip() -> str:
-    """A device address that no other test of this process uses."""
-    number = next(_peer_numbers)
-    return f"52.30.{number // 250}.{number % 250 + 1}"
-
-
-def unique(prefix: str) -> str:
-    """A name that no other test uses."""
-    return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
 def gone(call) -> bool:
@@ -36,24 +25,11 @@ def gone(call) -> bool:
 
 def when_free(call):
     """Calls until the gateway is not busy with another change, as clients do."""
-
-    def attempt():
-        try:
-            return call() or {"RequestId": ""}
-        except ApiError as error:
-            if error.code in BUSY:
-                return None
-            raise
-
-    return until(attempt, what="an end of the gateway's configuring")
+    return call_when_free(call, BUSY, "an end of the gateway's configuring")
 
 
-class World:
+class World(Made):
     """Makes things through `api` and remembers how to delete them."""
-
-    def __init__(self, api):
-        self.api = api
-        self.undo: list = []
 
     def zones(self) -> list[str]:
         """The region's zones."""
@@ -177,15 +153,3 @@ class World:
             what=f"end of {connection}",
         )
         self.wait_gateway(gateway)
-
-    def clean(self) -> None:
-        """Deletes what is left, newest first; what a test deleted itself is no failure."""
-        failures = []
-        for step in reversed(self.undo):
-            try:
-                step()
-            except ApiError as error:
-                if NOT_FOUND not in error.code:
-                    failures.append(str(error))
-        self.undo.clear()
-        assert not failures, f"left behind: {failures}"

@@ -7,6 +7,7 @@ import hmac
 import urllib.parse
 import uuid
 
+from harness import flat
 from harness.raw import Reply, exchange
 
 VERSION = "2016-04-28"
@@ -30,24 +31,8 @@ def now_text(offset_s: int = 0) -> str:
 
 
 def flatten(params: dict) -> dict[str, str]:
-    """Lists as Name.1, objects as Name.Member, booleans in lower case."""
-    flat: dict[str, str] = {}
-
-    def put(name: str, value) -> None:
-        if isinstance(value, dict):
-            for member, inner in value.items():
-                put(f"{name}.{member}", inner)
-        elif isinstance(value, (list, tuple)):
-            for index, inner in enumerate(value, start=1):
-                put(f"{name}.{index}", inner)
-        elif isinstance(value, bool):
-            flat[name] = "true" if value else "false"
-        elif value is not None:
-            flat[name] = str(value)
-
-    for name, value in params.items():
-        put(name, value)
-    return flat
+    """The flat spelling: lists are counted from 1."""
+    return flat.flatten(params, first=1)
 
 
 def v1_string_to_sign(method: str, params: dict[str, str]) -> str:
@@ -74,12 +59,7 @@ def v1_params(method: str, action: str, params: dict, key_id: str, secret: str, 
         "Timestamp": now_text(),
         "Format": "JSON",
     }
-    for name, value in common.items():
-        if value is None:
-            signed.pop(name, None)
-        else:
-            signed[name] = value
-    signed.update(flatten(params))
+    signed = flat.merged(signed, common, flatten(params))
     if "Signature" not in signed:
         signed["Signature"] = v1_signature(method, signed, secret)
     return signed
@@ -132,9 +112,9 @@ def acs3_signature(method: str, headers: dict[str, str], query: str, secret: str
 
 def acs3_send(server, action: str, params: dict, method: str = "POST", place: str = "query", **replaced) -> Reply:
     """Sends an ACS3 request; `place` is query or form."""
-    flat = flatten(params)
-    query = flat if place == "query" else {}
-    body = b"" if place == "query" else canonical(flat).encode()
+    pairs = flatten(params)
+    query = pairs if place == "query" else {}
+    body = b"" if place == "query" else canonical(pairs).encode()
     headers = acs3_headers(
         method, server.address, action, query, body, server.key_id, server.key_secret, **replaced
     )

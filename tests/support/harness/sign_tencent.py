@@ -9,6 +9,7 @@ import random
 import time
 import urllib.parse
 
+from harness import flat
 from harness.raw import Reply, exchange
 
 VERSION = "2017-03-12"
@@ -40,24 +41,8 @@ def tc3_signature(
 
 
 def flatten(params: dict) -> dict[str, str]:
-    """The GET and form spelling: zero-based indices, dots."""
-    flat: dict[str, str] = {}
-
-    def put(name: str, value) -> None:
-        if isinstance(value, dict):
-            for member, inner in value.items():
-                put(f"{name}.{member}", inner)
-        elif isinstance(value, (list, tuple)):
-            for index, inner in enumerate(value):
-                put(f"{name}.{index}", inner)
-        elif isinstance(value, bool):
-            flat[name] = "true" if value else "false"
-        elif value is not None:
-            flat[name] = str(value)
-
-    for name, value in params.items():
-        put(name, value)
-    return flat
+    """The flat spelling: lists are counted from 0."""
+    return flat.flatten(params, first=0)
 
 
 def tc3_send(
@@ -137,12 +122,7 @@ def v1_send(
         "SignatureMethod": algorithm,
         "Language": "en-US",
     }
-    for name, value in common.items():
-        if value is None:
-            signed.pop(name, None)
-        else:
-            signed[name] = value
-    signed.update(flatten(params))
+    signed = flat.merged(signed, common, flatten(params))
     if "Signature" not in signed:
         signed["Signature"] = v1_signature(method, server.address, signed, server.key_secret, algorithm)
     text = urllib.parse.urlencode(signed)

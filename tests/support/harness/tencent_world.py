@@ -2,8 +2,8 @@
 
 import time
 
-from harness.alibaba_world import peer_ip, unique
 from harness.errors import ApiError
+from harness.made import Made, call_when_free, peer_ip, unique
 from harness.waiting import until
 
 __all__ = ["World", "Patient", "peer_ip", "unique"]
@@ -35,12 +35,15 @@ class Patient:
         raise AssertionError(f"{action} is limited without end")
 
 
-class World:
+class World(Made):
     """Makes things through `api` and remembers how to delete them."""
 
     def __init__(self, api):
-        self.api = Patient(api)
-        self.undo: list = []
+        super().__init__(Patient(api))
+
+    @staticmethod
+    def is_gone(code: str) -> bool:
+        return code in GONE or Made.is_gone(code)
 
     def zones(self) -> list[str]:
         """The region's zones."""
@@ -157,25 +160,4 @@ class World:
     @staticmethod
     def when_free(call):
         """Calls until what it names is not busy."""
-
-        def attempt():
-            try:
-                return call() or {"RequestId": ""}
-            except ApiError as error:
-                if error.code in BUSY:
-                    return None
-                raise
-
-        return until(attempt, what="an end of the change under way")
-
-    def clean(self) -> None:
-        """Deletes what is left, newest first; what a test deleted itself is no failure."""
-        failures = []
-        for step in reversed(self.undo):
-            try:
-                step()
-            except ApiError as error:
-                if error.code not in GONE and "NotFound" not in error.code:
-                    failures.append(str(error))
-        self.undo.clear()
-        assert not failures, f"left behind: {failures}"
+        return call_when_free(call, BUSY, "an end of the change under way")

@@ -1,6 +1,7 @@
 //! Benchmarks: ours and a peer's side by side in one run.
 
 mod api;
+mod dataplane;
 mod gateways;
 mod load;
 mod moto;
@@ -17,6 +18,10 @@ pub enum What {
     Api(Api),
     /// Real gateways: how fast they come, what they weigh, what they carry. Needs root.
     Gateways(Gateways),
+    /// Throughput, packet rates, latency, CPU and memory of uxfrm beside other tunnels in user space. Needs root.
+    Dataplane(dataplane::Dataplane),
+    /// uxfrm for minutes under a steady load with rekeys: packets lost, memory over time. Needs root.
+    Soak(dataplane::soak::Soak),
 }
 
 /// `cargo xtask bench api`.
@@ -77,5 +82,7 @@ pub fn run(what: &What) -> anyhow::Result<()> {
     match what {
         What::Api(options) => runtime.block_on(api::run(options)),
         What::Gateways(options) => runtime.block_on(gateways::run(options)),
+        What::Dataplane(options) => dataplane::run(options),
+        What::Soak(options) => dataplane::soak::run(options),
     }
 }

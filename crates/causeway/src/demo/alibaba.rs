@@ -84,7 +84,7 @@ pub async fn site_to_site(
     if let Some(place) = place {
         let lab = child.lab()?;
         let machine = lab.add_host(&place.host("vpc-host", HOST_IP)?).await?;
-        let spec = lab::site("site", SITE_PUBLIC_IP, SITE_CIDR.parse()?)?;
+        let spec = lab::site("site", SITE_PUBLIC_IP, SITE_CIDR.parse()?).await?;
         let site = step("lab: a site with stock strongSwan and a host behind it", async {
             Ok(lab.add_site(&spec).await?)
         })

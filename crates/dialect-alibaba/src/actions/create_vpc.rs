@@ -59,6 +59,17 @@ fn refuse_unsupported(fields: &Fields<'_>) -> Result<(), Failure> {
     if fields.text("Ipv4IpamPoolId").is_some() || fields.text("Ipv6IpamPoolId").is_some() {
         return Err(bad("UnsupportedFeature.Ipam", "IPAM is not supported in this region."));
     }
+    if fields.integer("Ipv4CidrMask")?.is_some() {
+        return Err(bad("IllegalParam.IpamPool", "The specified IPAM pool cannot be empty."));
+    }
+    if fields.text("Ipv6Isp").is_some() {
+        return Err(bad("UnsupportedFeature.Ipv6Isp", "The Ipv6Isp feature is not supported."));
+    }
+    if fields.text("Ipv6CidrBlock").is_some() || fields.value("Ipv6CidrMask").is_some() {
+        // The document gives no text.
+        let message = "The parameter EnableIpv6 is mandatory when an IPv6 CIDR block is specified.";
+        return Err(bad("MissingParam.EnableIpv6", message));
+    }
     Ok(())
 }
 

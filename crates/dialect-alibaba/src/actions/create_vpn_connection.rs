@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use causeway_dialect::{EncodeContext, Failure};
-use causeway_model::{ConnectionId, HealthCheck, Kind, Policy, Selection};
+use causeway_model::{ConnectionId, HealthCheck, Kind, Selection};
 use causeway_ops::operation::{CreateConnection, FacetTest, NewTunnel};
 use causeway_ops::{Operation, Outcome};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
+use crate::errors::NO_CERTIFICATES;
 use crate::facet::{self, ConnectionFacet, GatewayFacet, NATIONAL_STANDARD};
 use crate::params::{Fields, illegal};
 use crate::tags::Codes;
@@ -31,7 +32,7 @@ fn ranges(fields: &Fields<'_>, name: &str) -> Result<Vec<IpNet>, Failure> {
     })
 }
 
-/// Everything on both sides, or BGP: routes choose. Else pairs of ranges do.
+/// Everything on both sides, or BGP: routes choose. Else the ranges do, every one with every other.
 fn selection(local: &[IpNet], remote: &[IpNet], tunnels: &[NewTunnel]) -> Selection {
     if tunnels.iter().any(|tunnel| tunnel.bgp.is_some()) {
         return Selection::Bgp;
@@ -39,8 +40,7 @@ fn selection(local: &[IpNet], remote: &[IpNet], tunnels: &[NewTunnel]) -> Select
     if local.iter().any(cidr::is_everything) && remote.iter().any(cidr::is_everything) {
         return Selection::Routes;
     }
-    let policy = |local: &IpNet| Policy { local: *local, remotes: remote.to_vec() };
-    Selection::Policies(local.iter().map(policy).collect())
+    Selection::Ranges
 }
 
 fn health_check(fields: &Fields<'_>) -> Result<Option<HealthCheck>, Failure> {
@@ -80,10 +80,17 @@ fn certificates(fields: &Fields<'_>, has_list: bool) -> Result<Vec<String>, Fail
     }
 }
 
-/// Gateways of the national standard take connections once certificates are associated with them. No action here
-/// does that yet.
-fn needs_no_certificates(gateway: &str) -> bool {
-    facet::parse::<GatewayFacet>(gateway).vpn_type != NATIONAL_STANDARD
+/// Gateways of the national standard take its algorithms only, and the others none of them. The former take
+/// connections once certificates are associated with them; no action here does that yet. The error is the option
+/// that does not suit the gateway, or [`NO_CERTIFICATES`].
+fn suits(gateway: &str, algorithms: &[(&'static str, String)]) -> Result<(), &'static str> {
+    let is_national = facet::parse::<GatewayFacet>(gateway).vpn_type == NATIONAL_STANDARD;
+    let is_of_standard = |word: &str| matches!(word, "sm3" | "sm4");
+    match algorithms.iter().find(|(_, word)| is_of_standard(word) != is_national) {
+        Some((option, _)) => Err(option),
+        None if is_national => Err(NO_CERTIFICATES),
+        None => Ok(()),
+    }
 }
 
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
@@ -98,18 +105,20 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let initiate = fields.boolean("EffectImmediately")?.unwrap_or(false);
     let tunnels_bgp = fields.boolean("EnableTunnelsBgp")?.unwrap_or(false);
     let has_tunnel_list = fields.value("TunnelOptionsSpecification").is_some();
+    tunnel_options::check_settings(fields, input.region)?;
     let tunnels = if has_tunnel_list {
         tunnel_options::list(fields, tunnels_bgp, initiate)?
     } else {
         vec![tunnel_options::single(fields, initiate)?]
     };
     let certificates = certificates(fields, has_tunnel_list)?;
+    let algorithms = tunnel_options::named_algorithms(fields);
     let facet = facet::write(&ConnectionFacet { has_tunnel_list, tunnels_bgp, certificates });
     let operation = CreateConnection {
         label: labels::label(fields, name, String::new(), Codes::Vpn, facet)?,
         gateway: fields.required_id("VpnGatewayId")?,
         network: None,
-        gateway_facet: Some(FacetTest::new(needs_no_certificates)),
+        gateway_facet: Some(FacetTest::new(move |gateway| suits(gateway, &algorithms))),
         selection: selection(&local, &remote, &tunnels),
         local_subnets: local,
         remote_subnets: remote,

@@ -33,8 +33,19 @@ fn switch_range(fields: &Fields<'_>) -> Result<IpNet, Failure> {
     }
 }
 
+/// Refuses ranges of IPv6: no network here has any.
+fn refuse_ipv6(fields: &Fields<'_>) -> Result<(), Failure> {
+    let mut names = ["Ipv6CidrBlock", "Ipv6CidrMask", "VpcIpv6CidrBlock"].into_iter();
+    if names.any(|name| fields.value(name).is_some()) {
+        // The document gives no text.
+        return Err(bad("OperationFailed.VpcIpv6Disabled", "IPv6 is not enabled for the VPC."));
+    }
+    Ok(())
+}
+
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
+    refuse_ipv6(fields)?;
     let name = bad("InvalidVSwitchName.Malformed", "Specified virtual switch name is not valid.");
     let name = labels::vpc_name(fields, "VSwitchName", name)?;
     let description =

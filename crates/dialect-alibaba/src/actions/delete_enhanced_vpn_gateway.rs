@@ -1,22 +1,9 @@
 //! DeleteEnhancedVpnGateway.
 
-use causeway_dialect::{EncodeContext, Failure};
-use causeway_ops::operation::Target;
-use causeway_ops::{Operation, Outcome};
-use serde_json::{Value, json};
-
-use crate::action::{Action, Input};
+use crate::action::Action;
+use crate::actions::delete_vpn_gateway::{decode, encode};
 
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteEnhancedVpnGateway", decode, encode };
-
-fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
-    let id = input.fields.required_id("VpnGatewayId")?;
-    Ok(Operation::DeleteGateway(Target { id, parent: None }))
-}
-
-fn encode(_: &Outcome, _: &EncodeContext<'_>) -> Value {
-    json!({})
-}
 
 #[cfg(test)]
 mod tests {
@@ -27,6 +14,7 @@ mod tests {
         let mut world = World::new();
         let id = world.dual_gateway();
         world.ok("DeleteEnhancedVpnGateway", &[("VpnGatewayId", &id)]);
+        assert_eq!(world.code("DeleteEnhancedVpnGateway", &[("VpnGatewayId", &id)]), "TaskConflict");
         world.observe();
         let failure = world.call("DeleteEnhancedVpnGateway", &[("VpnGatewayId", &id)]).unwrap_err();
         assert_eq!((failure.status, failure.code.as_str()), (400, "InvalidVpnGatewayInstanceId.NotFound"));

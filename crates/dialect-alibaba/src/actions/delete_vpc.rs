@@ -9,6 +9,8 @@ use crate::action::{Action, Input};
 
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteVpc", decode, encode };
 
+/// `ForceDelete` takes along gateways of IPv4 and IPv6 with their tables, of which there are none here: a network
+/// with something else in it stays.
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let id = input.fields.required_id("VpcId")?;
     Ok(Operation::DeleteNetwork(Target { id, parent: None }))

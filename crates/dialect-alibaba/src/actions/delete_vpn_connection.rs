@@ -28,7 +28,7 @@ mod tests {
         let id = world.connection();
         world.ok("DeleteVpnConnection", &[("VpnConnectionId", &id)]);
         assert_eq!(world.ok("DescribeVpnConnection", &[("VpnConnectionId", &id)])["State"], "deleting");
-        assert_eq!(world.code("DeleteVpnConnection", &[("VpnConnectionId", &id)]), "VpnGateway.Configuring");
+        assert_eq!(world.code("DeleteVpnConnection", &[("VpnConnectionId", &id)]), "VpnTask.CONFLICT");
         world.observe();
         let word = "InvalidVpnConnectionInstanceId.NotFound";
         assert_eq!(world.code("DescribeVpnConnection", &[("VpnConnectionId", &id)]), word);

@@ -9,12 +9,17 @@ use crate::action::{Action, Input};
 
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteVpnGateway", decode, encode };
 
-fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
+/// The deletion of the gateway that the parameters name.
+///
+/// # Errors
+/// `MissingParameter`.
+pub fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let id = input.fields.required_id("VpnGatewayId")?;
     Ok(Operation::DeleteGateway(Target { id, parent: None }))
 }
 
-fn encode(_: &Outcome, _: &EncodeContext<'_>) -> Value {
+/// An answer without members.
+pub fn encode(_: &Outcome, _: &EncodeContext<'_>) -> Value {
     json!({})
 }
 

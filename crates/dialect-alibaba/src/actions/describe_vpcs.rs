@@ -15,7 +15,7 @@ pub const ACTION: Action = Action { service: "vpc", name: "DescribeVpcs", decode
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
     if let Some(group) = fields.text("ResourceGroupId")
-        && !input.groups.iter().any(|(id, _)| *id == group)
+        && !input.account.is_some_and(|account| account.has_group(&group))
     {
         let message = "The Specified ResourceGroupId not exists.";
         return Err(Failure::new(400, "InvalidResourceGroupId.NotFound", message));
@@ -23,6 +23,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     List::of(Kind::Network)
         .ids(fields, "VpcId")
         .named(fields, "VpcName")
+        .owned_by(fields, "VpcOwnerId")?
         .in_group(fields)
         .matching(
             fields.boolean("IsDefault")?,

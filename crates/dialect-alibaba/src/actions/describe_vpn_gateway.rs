@@ -18,7 +18,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
 
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
     match found(outcome).0.first() {
-        Some(Record::Gateway(it)) => gateway::tree(it, context.view),
+        Some(Record::Gateway(it)) => gateway::tree(it, context),
         _ => json!({}),
     }
 }
@@ -26,7 +26,9 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
 /// The answer, written at once.
 pub fn write(outcome: &Outcome, context: &EncodeContext<'_>) -> Members {
     match found(outcome).0.first() {
-        Some(Record::Gateway(it)) => Members::of(&gateway::describe(it, context.view)),
+        Some(Record::Gateway(it)) => {
+            Members::of(&gateway::describe(it, context.view, &context.caller.settings))
+        }
         _ => Members::new(),
     }
 }

@@ -28,7 +28,7 @@ fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Value {
         .settings
         .region(&caller.dialect, &caller.region)
         .into_iter()
-        .flat_map(|region| region.zones.iter().map(move |zone| (region, zone)))
+        .flat_map(|region| region.open_zones().map(move |zone| (region, zone)))
         .map(|(region, zone)| json!({"ZoneId": zone, "ZoneName": regions::zone_name(region, zone, chinese)}))
         .collect();
     json!({"RegionId": caller.region, "AvailableZoneIdList": zones})

@@ -18,6 +18,7 @@ const STATUSES: &[&str] = &["init", "provisioning", "active", "updating", "delet
 
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
+    let account = input.account.cloned();
     List::of(Kind::Gateway)
         .ids(fields, "VpnGatewayId")
         .children_of(Kind::Network, fields.id("VpcId"))
@@ -26,10 +27,13 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
             fields.word("Status", STATUSES)?,
             |record, wanted| matches!(record, Record::Gateway(it) if gateway::status(it.state()) == *wanted),
         )
-        // No gateway is locked for want of money.
-        .matching(fields.word("BusinessStatus", &["Normal", "FinancialLocked"])?, |_, wanted| {
-            *wanted == "Normal"
-        })
+        .matching(
+            fields.word("BusinessStatus", &[gateway::NORMAL, gateway::LOCKED])?,
+            move |record, wanted| {
+                let Record::Gateway(it) = record else { return false };
+                gateway::business_status(account.as_ref().is_some_and(|account| account.locks(it))) == *wanted
+            },
+        )
         .matching(
             fields.word("GatewayType", &[TRADITIONAL, ENHANCED])?,
             |record, wanted| matches!(record, Record::Gateway(it) if gateway::facet(it).edition == *wanted),
@@ -42,7 +46,7 @@ const LIST: (&str, &str) = ("VpnGateways", "VpnGateway");
 
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
     page::page(outcome, context, LIST, |record| match record {
-        Record::Gateway(it) => Some(gateway::tree(it, context.view)),
+        Record::Gateway(it) => Some(gateway::tree(it, context)),
         _ => None,
     })
 }
@@ -50,7 +54,7 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
 /// The answer, written at once.
 pub fn write(outcome: &Outcome, context: &EncodeContext<'_>) -> Members {
     page::written(outcome, context, LIST, |record| match record {
-        Record::Gateway(it) => Some(gateway::describe(it, context.view)),
+        Record::Gateway(it) => Some(gateway::describe(it, context.view, &context.caller.settings)),
         _ => None,
     })
 }

@@ -19,6 +19,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         .children_of(Kind::Network, fields.id("VpcId"))
         .children_of(Kind::RouteTable, fields.id("RouteTableId"))
         .named(fields, "VSwitchName")
+        .owned_by(fields, "VSwitchOwnerId")?
         .in_group(fields)
         .matching(
             fields.text("ZoneId"),

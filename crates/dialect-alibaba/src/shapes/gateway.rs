@@ -1,6 +1,8 @@
 //! VPN gateways.
 
+use causeway_dialect::EncodeContext;
 use causeway_model::{Charge, Exposure, Gateway, GatewayState, Kind, Millis, Record, View};
+use causeway_ops::{Lack, Settings};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde::Serialize;
@@ -50,8 +52,24 @@ pub fn speaks_bgp(gateway: &Gateway, view: &View) -> bool {
     })
 }
 
+/// The word for a gateway that is paid for.
+pub const NORMAL: &str = "Normal";
+/// The word for one that is locked for lack of funds.
+pub const LOCKED: &str = "FinancialLocked";
+
+/// Whether a gateway is locked, in the API's words.
+pub fn business_status(is_locked: bool) -> &'static str {
+    if is_locked { LOCKED } else { NORMAL }
+}
+
 /// What the gateway can do, as a JSON text of flags; the console reads it.
-const SYSTEM_FLAGS: &str = r#"{"VpnEnableBgp":"true","VisuallySsl":"true","PbrPriority":"true","VpnNewImage":"true","description":"forwarding1.3.7","VpnVersion":"v1.2.1"}"#;
+fn system_flags(has_bgp: bool) -> &'static str {
+    if has_bgp {
+        r#"{"VpnEnableBgp":"true","VisuallySsl":"true","PbrPriority":"true","VpnNewImage":"true","description":"forwarding1.3.7","VpnVersion":"v1.2.1"}"#
+    } else {
+        r#"{"VpnEnableBgp":"false","VisuallySsl":"true","PbrPriority":"true","VpnNewImage":"true","description":"forwarding1.3.7","VpnVersion":"v1.2.1"}"#
+    }
+}
 
 /// A gateway as the API shows it.
 #[derive(Serialize)]
@@ -94,9 +112,10 @@ struct Interfaces {
 }
 
 /// A gateway.
-pub fn describe<'a>(gateway: &'a Gateway, view: &'a View) -> Description<'a> {
+pub fn describe<'a>(gateway: &'a Gateway, view: &'a View, settings: &Settings) -> Description<'a> {
     let facet = facet(gateway);
     let meta = &gateway.meta;
+    let has_bgp = !settings.lacks(&meta.dialect, &meta.region, Lack::Bgp);
     let instance = |ordinal: usize| gateway.instances.get(ordinal);
     let ip = |ordinal| instance(ordinal).map(|it| it.public_ip.to_string()).unwrap_or_default();
     let switch = |ordinal| instance(ordinal).and_then(|it| it.subnet).map_or("", |id| view.external(id));
@@ -119,7 +138,7 @@ pub fn describe<'a>(gateway: &'a Gateway, view: &'a View) -> Description<'a> {
         name: &meta.name,
         description: &meta.description,
         status: status(gateway.state()),
-        business_status: "Normal",
+        business_status: business_status(settings.locks(gateway)),
         charge_type: match gateway.charge {
             Charge::PostPaid => "POSTPAY",
             Charge::PrePaid { .. } => "Prepay",
@@ -127,7 +146,7 @@ pub fn describe<'a>(gateway: &'a Gateway, view: &'a View) -> Description<'a> {
         ipsec_vpn: enable_word(gateway.features.ipsec),
         ssl_vpn: enable_word(has_ssl),
         ssl_max_connections: gateway.features.ssl_clients.unwrap_or(0),
-        tag: SYSTEM_FLAGS,
+        tag: system_flags(has_bgp),
         tags: tags::shown(meta),
         enable_bgp: speaks_bgp(gateway, view),
         auto_propagate: gateway.propagate,
@@ -142,9 +161,10 @@ pub fn describe<'a>(gateway: &'a Gateway, view: &'a View) -> Description<'a> {
 }
 
 /// A gateway as a tree, to take members from.
-pub fn tree(gateway: &Gateway, view: &View) -> Value {
+pub fn tree(gateway: &Gateway, context: &EncodeContext<'_>) -> Value {
+    let description = describe(gateway, context.view, &context.caller.settings);
     // Texts, numbers and lists always make a tree.
-    serde_json::to_value(describe(gateway, view)).unwrap_or_default()
+    serde_json::to_value(description).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -165,7 +185,9 @@ mod tests {
 
     #[test]
     fn types_are_those_of_the_catalogue() {
-        let shown = tree(&fixtures::gateway(1), &View::default());
+        let shown =
+            serde_json::to_value(describe(&fixtures::gateway(1), &View::default(), &Settings::default()))
+                .unwrap();
         assert_eq!(shown["Spec"], "10M");
         assert_eq!(shown["IpsecVpn"], "enable");
         assert_eq!(shown["SslVpn"], "disable");

@@ -4,10 +4,11 @@
 use causeway_dialect::EncodeContext;
 use causeway_model::{ConnectionId, Kind, Secret};
 use causeway_ops::operation::{CreateConnection, Label, NewTunnel};
-use causeway_ops::{Operation, Outcome};
+use causeway_ops::{Lack, Operation, Outcome};
 
 use crate::action::{self, Action, Answer, Decoded, Input};
 use crate::connection::{health, ike, ipsec, selection};
+use crate::errors;
 use crate::facet::{self, ConnectionFacet};
 use crate::params::{MALFORMED, Members};
 use crate::refusal::Refusal;
@@ -35,6 +36,9 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         return Err(health_needs_everything());
     }
     let dpd = health::read_dpd(&members)?;
+    if dpd.is_on && input.lacks(Lack::Dpd) {
+        return Err(errors::lacking(Lack::Dpd));
+    }
     let negotiation = ["active", "passive", "flowTrigger"];
     let negotiation = members.word("NegotiationType", &negotiation)?.unwrap_or("active");
     let own = ConnectionFacet {

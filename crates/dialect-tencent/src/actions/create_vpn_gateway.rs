@@ -1,17 +1,17 @@
 //! CreateVpnGateway: makes and orders a gateway; it is `PENDING` until its data plane carries it.
 
 use causeway_dialect::EncodeContext;
-use causeway_model::{Charge, Exposure, ExternalId, Features, GatewayId, Kind};
+use causeway_model::{Charge, Exposure, ExternalId, Features, GatewayId, Kind, Zone};
 use causeway_ops::operation::{CreateGateway, Label};
-use causeway_ops::{Operation, Outcome};
+use causeway_ops::{Lack, Operation, Outcome};
 use ipnet::Ipv4Net;
 
 use crate::action::{self, Action, Answer, Decoded, Input};
-use crate::asn;
 use crate::facet::{self, GatewayFacet};
 use crate::params::{MALFORMED, Members};
 use crate::refusal::Refusal;
 use crate::shapes::gateway::{BANDWIDTHS, MAX_CONNECTIONS, gateway};
+use crate::{asn, errors};
 
 /// See the module.
 pub const ACTION: Action = Action { service: "vpc", name: "CreateVpnGateway", decode, encode };
@@ -41,14 +41,16 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
     if members.flag("BgpEnable") == Some(true) && asn.is_none() {
         return Err(Refusal::missing("BgpAsn"));
     }
+    if asn.is_some() && input.lacks(Lack::Bgp) {
+        return Err(errors::lacking(Lack::Bgp));
+    }
     refuse_what_is_not_offered(&members, has_ssl, asn.is_some())?;
-    let zone = input.zone("Zone")?.or_else(|| input.zones().first().cloned());
+    let zone = zone(input)?;
     let own = GatewayFacet {
         kind: kind.to_owned(),
-        zone: zone.map(|zone| zone.to_string()).unwrap_or_default(),
+        zone: zone.as_ref().map(Zone::to_string).unwrap_or_default(),
         renew_flag: renew_flag.to_owned(),
         new_purchase_plan: String::new(),
-        max_connection,
     };
     let subnet = members.id("SubnetId", Kind::Subnet, MALFORMED)?.filter(|_| network.is_some());
     let label = Label { name, tags: members.tags()?, facet: facet::write(&own), ..Label::default() };
@@ -68,8 +70,17 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         pay_now: true,
         exposure: Exposure::Public,
         asn: Some(asn.unwrap_or(ASN_DEFAULT)),
+        zone,
     });
     Ok(operation.into())
+}
+
+/// The zone asked for, else the first that has gateways.
+fn zone(input: &Input<'_>) -> Result<Option<Zone>, Refusal> {
+    let asked = input.zone("Zone")?;
+    let first =
+        || input.region_settings().and_then(|region| region.open_zones().next().or(region.zones.first()));
+    Ok(asked.or_else(|| first().cloned()))
 }
 
 fn network(members: &Members<'_>, is_transit: bool) -> Result<Option<ExternalId>, Refusal> {
@@ -148,7 +159,7 @@ fn refuse_what_is_not_offered(members: &Members<'_>, has_ssl: bool, has_bgp: boo
         }
     }
     match members.text("CdcId") {
-        Some(cluster) => Err(crate::errors::missing_resource(&ExternalId::from(cluster))),
+        Some(cluster) => Err(errors::missing_resource(&ExternalId::from(cluster))),
         None => Ok(()),
     }
 }
@@ -166,7 +177,7 @@ fn check_access_subnet(range: Ipv4Net) -> Result<(), Refusal> {
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
     let made = action::created(outcome).and_then(|key| context.view.gateway(GatewayId(key.id)));
     let made = made.ok_or_else(action::lost)?;
-    Ok(action::one("VpnGateway", gateway(context.view, made)))
+    Ok(action::one("VpnGateway", gateway(context, made)))
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use causeway_dialect::EncodeContext;
 use causeway_model::{Kind, Record};
 use causeway_ops::{Clause, Outcome};
+use serde_json::Value;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Decoded, Input};
 use crate::listing::{self, Filter, Listing};
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
@@ -25,10 +26,12 @@ const LISTING: Listing = Listing {
     ],
     is_limited: true,
     hides_deleting: false,
+    set: "CustomerGatewaySet",
+    shape,
 };
 
 fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
-    LISTING.decode(&input.members()).map(Decoded::from)
+    LISTING.decode(input)
 }
 
 fn by_ip(_: &str, values: Vec<String>) -> Clause {
@@ -45,10 +48,13 @@ fn by_ip_version(_: &str, values: Vec<String>) -> Clause {
     })
 }
 
-fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
-    let (total, items) = action::shaped(outcome, |record| match record {
+fn shape(context: &EncodeContext<'_>, record: &Record) -> Option<Value> {
+    match record {
         Record::CustomerGateway(it) => Some(customer_gateway(context.view, it)),
         _ => None,
-    });
-    Ok(action::page("CustomerGatewaySet", total, items))
+    }
+}
+
+fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
+    Ok(LISTING.answer(outcome, context))
 }

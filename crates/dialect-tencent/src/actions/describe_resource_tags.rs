@@ -64,7 +64,7 @@ fn encode_all(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusa
     let members = Members::new(&context.envelope.params);
     let fits = |name: &str, value: &str| members.text(name).is_none_or(|wanted| wanted == value);
     let mut rows = Vec::new();
-    for (kind, meta) in owned::tagged(context) {
+    for (kind, meta) in owned::tagged_by(context, &members) {
         let is_wanted = fits("ServiceType", SERVICE)
             && fits("ResourcePrefix", ids::prefix(kind))
             && fits("ResourceRegion", meta.region.as_str())

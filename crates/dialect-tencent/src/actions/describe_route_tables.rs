@@ -3,8 +3,9 @@
 use causeway_dialect::EncodeContext;
 use causeway_model::{Kind, NextHop, Record};
 use causeway_ops::{Clause, Outcome};
+use serde_json::Value;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Decoded, Input};
 use crate::listing::{self, Filter, Listing};
 use crate::refusal::Refusal;
 use crate::shapes::route_table::{name, route_table};
@@ -28,6 +29,8 @@ const LISTING: Listing = Listing {
     ],
     is_limited: false,
     hides_deleting: true,
+    set: "RouteTableSet",
+    shape,
 };
 
 fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
@@ -42,7 +45,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
             "过滤条件`next-hop-type`需要同时指定`route-table-id`和`vpc-id`。",
         ));
     }
-    LISTING.decode(&members).map(Decoded::from)
+    LISTING.decode(input)
 }
 
 fn by_name(_: &str, values: Vec<String>) -> Clause {
@@ -79,14 +82,16 @@ fn by_next_hop(_: &str, values: Vec<String>) -> Clause {
     })
 }
 
-fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
-    let params = &context.envelope.params;
-    let wants_routes = params.get("NeedRouterInfo").and_then(serde_json::Value::as_bool).unwrap_or(true);
-    let (total, items) = action::shaped(outcome, |record| match record {
+fn shape(context: &EncodeContext<'_>, record: &Record) -> Option<Value> {
+    let wants_routes = context.envelope.params.get("NeedRouterInfo").and_then(Value::as_bool).unwrap_or(true);
+    match record {
         Record::RouteTable(it) => Some(route_table(context.view, it, wants_routes)),
         _ => None,
-    });
-    Ok(action::page("RouteTableSet", total, items))
+    }
+}
+
+fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
+    Ok(LISTING.answer(outcome, context))
 }
 
 #[cfg(test)]

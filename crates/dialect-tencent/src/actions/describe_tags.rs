@@ -8,6 +8,7 @@ use causeway_ops::{Operation, Outcome, Query};
 use serde_json::{Value, json};
 
 use crate::action::{Action, Answer, Decoded, Input};
+use crate::paging::{self, ByToken};
 use crate::params::Members;
 use crate::refusal::Refusal;
 use crate::tagging::owned;
@@ -27,8 +28,13 @@ pub const GET_VALUES: Action = action("GetTagValues", encode_tags);
 
 type Encode = fn(&Outcome, &EncodeContext<'_>) -> Result<Answer, Refusal>;
 
-const RESULTS_DEFAULT: i64 = 50;
-const RESULTS_MAX: i64 = 1000;
+const BY_TOKEN: ByToken = ByToken {
+    token: "PaginationToken",
+    malformed: "InvalidParameter.PaginationTokenInvalid",
+    out_of_bounds: "InvalidParameter",
+    default: 50,
+    max: 1000,
+};
 
 const fn action(name: &'static str, encode: Encode) -> Action {
     Action { service: "tag", name, decode, encode }
@@ -37,26 +43,15 @@ const fn action(name: &'static str, encode: Encode) -> Action {
 fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
     let members = input.members();
     owned::page(&members)?;
-    token_page(&members)?;
+    BY_TOKEN.read(&members)?;
     Ok(Operation::Read(Query::Settings).into())
-}
-
-fn token_page(members: &Members<'_>) -> Result<(usize, usize), Refusal> {
-    let start = match members.text("PaginationToken") {
-        None => 0,
-        Some(token) => token.parse::<usize>().map_err(|_| {
-            Refusal::value_as("InvalidParameter.PaginationTokenInvalid", "PaginationToken", &token)
-        })?,
-    };
-    let limit = members.integer_in("MaxResults", 1..=RESULTS_MAX, "InvalidParameter")?;
-    Ok((start, usize::try_from(limit.unwrap_or(RESULTS_DEFAULT)).unwrap_or_default()))
 }
 
 fn encode_tags(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
     let members = Members::new(&context.envelope.params);
     let keys = members.texts("TagKeys");
     let (key, value) = (members.text("TagKey"), members.text("TagValue"));
-    let found = owned::tagged(context);
+    let found = owned::tagged_by(context, &members);
     let pairs: BTreeSet<(&String, &String)> = found
         .iter()
         .flat_map(|(_, meta)| &meta.tags)
@@ -78,7 +73,7 @@ fn encode_tags(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refus
 
 fn encode_keys(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
     let members = Members::new(&context.envelope.params);
-    let found = owned::tagged(context);
+    let found = owned::tagged_by(context, &members);
     let keys: BTreeSet<&String> = found.iter().flat_map(|(_, meta)| meta.tags.keys()).collect();
     let is_get = context.envelope.action == GET_KEYS.name;
     let name = if is_get { "TagKeys" } else { "Tags" };
@@ -94,13 +89,11 @@ fn answer(
 ) -> Result<Answer, Refusal> {
     let total = items.len();
     let by_token = context.envelope.action.starts_with("Get");
-    let (start, limit) = if by_token { token_page(members)? } else { owned::page(members)? };
+    let (start, limit) = if by_token { BY_TOKEN.read(members)? } else { owned::page(members)? };
     let page: Vec<Value> = items.into_iter().skip(start).take(limit).collect();
     let mut answer = Answer::new();
     if by_token {
-        let end = start.saturating_add(limit);
-        let token = if end < total { end.to_string() } else { String::new() };
-        answer.insert("PaginationToken", token);
+        answer.insert("PaginationToken", paging::next(start, limit, total));
     } else {
         answer.insert("TotalCount", total);
         answer.insert("Offset", start);

@@ -3,8 +3,9 @@
 use causeway_dialect::EncodeContext;
 use causeway_model::{Kind, Record};
 use causeway_ops::{Clause, Outcome};
+use serde_json::Value;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Decoded, Input};
 use crate::listing::{self, Filter, Listing};
 use crate::refusal::Refusal;
 use crate::shapes::network::vpc;
@@ -29,10 +30,12 @@ const LISTING: Listing = Listing {
     ],
     is_limited: false,
     hides_deleting: true,
+    set: "VpcSet",
+    shape,
 };
 
 fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
-    LISTING.decode(&input.members()).map(Decoded::from)
+    LISTING.decode(input)
 }
 
 fn by_is_default(_: &str, values: Vec<String>) -> Clause {
@@ -49,10 +52,13 @@ fn by_cidr(_: &str, values: Vec<String>) -> Clause {
     })
 }
 
-fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
-    let (total, items) = action::shaped(outcome, |record| match record {
+fn shape(context: &EncodeContext<'_>, record: &Record) -> Option<Value> {
+    match record {
         Record::Network(it) => Some(vpc(context.view, it)),
         _ => None,
-    });
-    Ok(action::page("VpcSet", total, items))
+    }
+}
+
+fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
+    Ok(LISTING.answer(outcome, context))
 }

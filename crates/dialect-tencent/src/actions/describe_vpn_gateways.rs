@@ -3,6 +3,7 @@
 use causeway_dialect::EncodeContext;
 use causeway_model::{Charge, Gateway, Kind, Record};
 use causeway_ops::{Clause, Outcome};
+use serde_json::Value;
 
 use crate::action::{self, Action, Answer, Decoded, Input};
 use crate::facet::{self, GatewayFacet};
@@ -28,10 +29,12 @@ const LISTING: Listing = Listing {
     ],
     is_limited: false,
     hides_deleting: false,
+    set: "VpnGatewaySet",
+    shape,
 };
 
 fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
-    LISTING.decode(&input.members()).map(Decoded::from)
+    LISTING.decode(input)
 }
 
 fn own(record: &Record) -> GatewayFacet {
@@ -67,9 +70,14 @@ fn by_public_ip(_: &str, values: Vec<String>) -> Clause {
     })
 }
 
+/// See [`Listing::shape`]. The answer itself is written without these trees.
+fn shape(context: &EncodeContext<'_>, record: &Record) -> Option<Value> {
+    serde_json::to_value(gateway(context, as_gateway(record)?)).ok()
+}
+
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
-    let (total, items) = action::shaped(outcome, |record| Some(gateway(context.view, as_gateway(record)?)));
-    Ok(action::page("VpnGatewaySet", total, items))
+    let (total, items) = action::shaped(outcome, |record| Some(gateway(context, as_gateway(record)?)));
+    Ok(action::page(LISTING.set, total, items))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use causeway_ops::{Operation, Outcome, Query};
 use serde_json::{Value, json};
 
 use crate::action::{Action, Answer, Decoded, Input};
+use crate::paging::{self, ByToken};
 use crate::params::Members;
 use crate::refusal::Refusal;
 use crate::tagging::{description, owned};
@@ -13,13 +14,18 @@ use crate::tagging::{description, owned};
 /// See the module.
 pub const ACTION: Action = Action { service: "tag", name: "GetResources", decode, encode };
 
-const RESULTS_DEFAULT: i64 = 50;
-const RESULTS_MAX: i64 = 200;
+const BY_TOKEN: ByToken = ByToken {
+    token: "PaginationToken",
+    malformed: "InvalidParameter.PaginationTokenInvalid",
+    out_of_bounds: "InvalidParameter",
+    default: 50,
+    max: 200,
+};
 const FILTERS_MAX: usize = 6;
 
 fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
     let members = input.members();
-    page(&members)?;
+    BY_TOKEN.read(&members)?;
     if members.structures("TagFilters").len() > FILTERS_MAX {
         return Err(Refusal::value_as("LimitExceeded.TagNumPerRequest", "TagFilters", FILTERS_MAX));
     }
@@ -27,18 +33,6 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         description::parse(&text, input.context.account.as_str())?;
     }
     Ok(Operation::Read(Query::Settings).into())
-}
-
-/// The place where the page begins, and its length. The token is the place in decimal.
-fn page(members: &Members<'_>) -> Result<(usize, usize), Refusal> {
-    let start = match members.text("PaginationToken") {
-        None => 0,
-        Some(token) => token.parse::<usize>().map_err(|_| {
-            Refusal::value_as("InvalidParameter.PaginationTokenInvalid", "PaginationToken", &token)
-        })?,
-    };
-    let limit = members.integer_in("MaxResults", 1..=RESULTS_MAX, "InvalidParameter")?;
-    Ok((start, usize::try_from(limit.unwrap_or(RESULTS_DEFAULT)).unwrap_or_default()))
 }
 
 fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
@@ -58,9 +52,8 @@ fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
         .filter(|(_, meta)| filters.iter().all(|filter| has(meta, filter)))
         .map(|(kind, meta)| mapping(account, kind, meta))
         .collect();
-    let (start, limit) = page(&members)?;
-    let end = start.saturating_add(limit);
-    let token = if end < found.len() { end.to_string() } else { String::new() };
+    let (start, limit) = BY_TOKEN.read(&members)?;
+    let token = paging::next(start, limit, found.len());
     let items: Vec<Value> = found.into_iter().skip(start).take(limit).collect();
     Ok(Answer::from_iter([
         ("PaginationToken".to_owned(), Value::from(token)),

@@ -52,13 +52,13 @@ pub fn read(members: &Members<'_>) -> Result<IkeOptions, Refusal> {
     };
     let lifetime = options.integer_in("IKESaLifetimeSeconds", LIFETIME_S, "InvalidParameterValue")?;
     let mut proposal = proposal(version, lifetime.unwrap_or(LIFETIME_DEFAULT_S));
-    if let Some(encryption) = named(&options, "PropoEncryAlgorithm", &IKE_ENCRYPTION)? {
+    if let Some(encryption) = named(&options, "PropoEncryAlgorithm", IKE_ENCRYPTION)? {
         proposal.encryption = encryption;
     }
     if let Some(integrity) = named(&options, "PropoAuthenAlgorithm", &IKE_INTEGRITY)? {
         proposal.integrity = integrity;
     }
-    if let Some(group) = named(&options, "DhGroupName", &IKE_GROUPS)? {
+    if let Some(group) = named(&options, "DhGroupName", IKE_GROUPS)? {
         proposal.dh_group = group;
     }
     let (local_identity, local_id) = identity(&options, "Local")?;

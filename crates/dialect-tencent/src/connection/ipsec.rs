@@ -47,7 +47,7 @@ pub fn read(members: &Members<'_>) -> Result<IpsecOptions, Refusal> {
         if let Some(integrity) = old.or(new) {
             proposal.integrity = integrity;
         }
-        proposal.pfs_group = named(&options, "PfsDhGroup", &PFS_GROUPS)?.flatten();
+        proposal.pfs_group = named(&options, "PfsDhGroup", PFS_GROUPS)?.flatten();
         lifetime = options.integer_in("IPSECSaLifetimeSeconds", LIFETIME_S, CODE)?.unwrap_or(lifetime);
         traffic = options.integer_in("IPSECSaLifetimeTraffic", TRAFFIC_KB, CODE)?.unwrap_or(traffic);
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use causeway_dialect::time;
 use causeway_model::{Connection, ConnectionState, Policy, Selection, Tunnel, View};
+use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::facet::{self, ConnectionFacet};
@@ -80,6 +81,10 @@ fn policies(it: &Connection) -> Value {
     };
     match &it.selection {
         Selection::Policies(policies) => policies.iter().map(one).collect(),
+        Selection::Ranges => {
+            let policy = |local: &IpNet| Policy { local: *local, remotes: it.remote_subnets.clone() };
+            it.local_subnets.iter().map(|local| one(&policy(local))).collect()
+        }
         Selection::Routes | Selection::Bgp => {
             json!([{"LocalCidrBlock": "0.0.0.0/0", "RemoteCidrBlock": ["0.0.0.0/0"]}])
         }
@@ -99,7 +104,7 @@ fn ike(tunnel: &Tunnel, own: &ConnectionFacet) -> Value {
     let (local_address, local_name) = identity(&own.local_identity, &tunnel.local_id);
     let (remote_address, remote_name) = identity(&own.remote_identity, &tunnel.remote_id);
     json!({
-        "PropoEncryAlgorithm": word(&IKE_ENCRYPTION, &tunnel.ike.encryption),
+        "PropoEncryAlgorithm": word(IKE_ENCRYPTION, &tunnel.ike.encryption),
         "PropoAuthenAlgorithm": word(&IKE_INTEGRITY, &tunnel.ike.integrity),
         "ExchangeMode": own.exchange_mode,
         "LocalIdentity": own.local_identity,
@@ -108,7 +113,7 @@ fn ike(tunnel: &Tunnel, own: &ConnectionFacet) -> Value {
         "RemoteAddress": remote_address,
         "LocalFqdnName": local_name,
         "RemoteFqdnName": remote_name,
-        "DhGroupName": word(&IKE_GROUPS, &tunnel.ike.dh_group),
+        "DhGroupName": word(IKE_GROUPS, &tunnel.ike.dh_group),
         "IKESaLifetimeSeconds": tunnel.ike.lifetime_s,
         "IKEVersion": ike_version(tunnel.ike.version),
     })
@@ -122,7 +127,7 @@ fn esp(tunnel: &Tunnel, own: &ConnectionFacet) -> Value {
         "IntegrityAlgorith": integrity,
         "IntegrityAlgorithm": integrity,
         "IPSECSaLifetimeSeconds": tunnel.esp.lifetime_s,
-        "PfsDhGroup": word(&PFS_GROUPS, &tunnel.esp.pfs_group),
+        "PfsDhGroup": word(PFS_GROUPS, &tunnel.esp.pfs_group),
         "IPSECSaLifetimeTraffic": own.lifetime_traffic_kb,
     })
 }

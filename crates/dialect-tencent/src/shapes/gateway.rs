@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use causeway_dialect::time;
-use causeway_model::{Charge, Exposure, Gateway, GatewayState, Meta, Millis, View};
+use causeway_dialect::{EncodeContext, time};
+use causeway_model::{Charge, Exposure, Gateway, GatewayState, Meta, Millis};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde::{Serialize, Serializer};
@@ -75,12 +75,13 @@ impl<T: Serialize> Serialize for OrEmpty<T> {
 }
 
 /// A gateway.
-pub fn gateway<'a>(view: &'a View, it: &'a Gateway) -> VpnGateway<'a> {
+pub fn gateway<'a>(context: &EncodeContext<'a>, it: &'a Gateway) -> VpnGateway<'a> {
+    let is_locked = context.caller.settings.locks(it);
     let own: GatewayFacet = facet::read(&it.meta.facet);
     let prepaid = matches!(it.charge, Charge::PrePaid { .. });
     VpnGateway {
         vpn_gateway_id: it.meta.external.as_str(),
-        vpc_id: it.network.map_or("", |network| view.external(network)),
+        vpc_id: it.network.map_or("", |network| context.view.external(network)),
         vpn_gateway_name: &it.meta.name,
         r#type: own.kind,
         state: state(it.state()),
@@ -92,13 +93,13 @@ pub fn gateway<'a>(view: &'a View, it: &'a Gateway) -> VpnGateway<'a> {
         expired_time: expired_time(&it.meta, it.charge),
         is_address_blocked: false,
         new_purchase_plan: own.new_purchase_plan,
-        restrict_state: "NORMAL",
+        restrict_state: if is_locked { "PROTECTIVELY_ISOLATED" } else { "NORMAL" },
         zone: own.zone,
         vpn_gateway_quota_set: quota_set(),
         version: VERSION,
         network_instance_id: "",
         cdc_id: "",
-        max_connection: own.max_connection,
+        max_connection: it.features.ssl_clients.unwrap_or_default(),
         bgp_asn: it.asn.unwrap_or_default(),
         tag_set: tag_set(&it.meta),
         is_private: it.exposure == Exposure::Private,
@@ -144,18 +145,37 @@ fn quota_set() -> &'static RawValue {
 
 #[cfg(test)]
 mod tests {
-    use causeway_model::{GatewayStatus, fixtures};
+    use causeway_model::{GatewayStatus, View, fixtures};
+    use causeway_ops::Caller;
 
     use super::*;
+    use crate::testing;
 
-    fn tree(it: &Gateway) -> Value {
-        serde_json::to_value(gateway(&View::default(), it)).unwrap()
+    fn shown(it: &Gateway, caller: &Caller) -> Value {
+        let envelope = testing::envelope("vpc", "DescribeVpnGateways", json!({}));
+        let view = View::default();
+        let now = testing::NOW;
+        let context = EncodeContext { view: &view, caller, envelope: &envelope, request_id: "r", now };
+        serde_json::to_value(gateway(&context, it)).unwrap()
+    }
+
+    #[test]
+    fn a_gateway_without_funds_is_isolated_unless_it_is_prepaid() {
+        let mut caller = testing::caller();
+        let mut it = fixtures::gateway(1);
+        it.meta.owner = caller.account.clone();
+        assert_eq!(shown(&it, &caller)["RestrictState"], "NORMAL");
+        let settings = std::sync::Arc::make_mut(&mut caller.settings);
+        settings.accounts.values_mut().for_each(|account| account.solvent = false);
+        assert_eq!(shown(&it, &caller)["RestrictState"], "PROTECTIVELY_ISOLATED");
+        it.charge = Charge::PrePaid { months: 1 };
+        assert_eq!(shown(&it, &caller)["RestrictState"], "NORMAL");
     }
 
     #[test]
     fn no_member_is_null_and_a_new_gateway_is_pending() {
         let mut it = fixtures::gateway(1);
-        let value = tree(&it);
+        let value = shown(&it, &testing::caller());
         let members = value.as_object().unwrap();
         assert_eq!(members.len(), 23);
         assert_eq!(value["VpnGatewayQuotaSet"].as_array().map(Vec::len), Some(BANDWIDTHS.len()));
@@ -165,9 +185,9 @@ mod tests {
         assert_eq!(value["RenewFlag"], "NOTIFY_AND_AUTO_RENEW");
         assert_eq!(value["ExpiredTime"], "0000-00-00 00:00:00");
         it.status = GatewayStatus { observed_generation: 1, was_active: true, ..GatewayStatus::default() };
-        assert_eq!(tree(&it)["State"], "AVAILABLE");
+        assert_eq!(shown(&it, &testing::caller())["State"], "AVAILABLE");
         it.meta.deleting = true;
-        assert_eq!(tree(&it)["State"], "DELETING");
+        assert_eq!(shown(&it, &testing::caller())["State"], "DELETING");
     }
 
     #[test]
@@ -176,7 +196,7 @@ mod tests {
         it.charge = Charge::PrePaid { months: 1 };
         // 2024-01-31 12:00:00 in China: February ends on the 29th.
         it.meta.created = Millis(1_706_673_600_000);
-        let value = tree(&it);
+        let value = shown(&it, &testing::caller());
         assert_eq!(value["InstanceChargeType"], "PREPAID");
         assert_eq!(value["CreatedTime"], "2024-01-31 12:00:00");
         assert_eq!(value["ExpiredTime"], "2024-02-29 12:00:00");

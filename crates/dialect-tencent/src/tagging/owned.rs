@@ -23,6 +23,14 @@ pub fn tagged<'a>(context: &EncodeContext<'a>) -> Vec<(Kind, &'a Meta)> {
     lists.flat_map(|(region, kind)| of_list(context, region, kind)).collect()
 }
 
+/// The same, if `CreateUin` does not ask for the tags of another account.
+pub fn tagged_by<'a>(context: &EncodeContext<'a>, members: &Members<'_>) -> Vec<(Kind, &'a Meta)> {
+    match members.text("CreateUin") {
+        Some(creator) if creator != context.caller.account.as_str() => Vec::new(),
+        _ => tagged(context),
+    }
+}
+
 fn of_list<'a>(context: &EncodeContext<'a>, region: Region, kind: Kind) -> Vec<(Kind, &'a Meta)> {
     let view = context.view;
     let caller = context.caller;

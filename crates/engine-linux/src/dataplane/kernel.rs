@@ -54,6 +54,7 @@ impl DataPlane for KernelXfrm {
         &'a mut self,
         _if_id: u32,
         name: &'a str,
+        _is_last: bool,
     ) -> BoxFuture<'a, Result<(), LinuxError>> {
         Box::pin(links::remove(&self.socket, name))
     }

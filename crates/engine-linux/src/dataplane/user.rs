@@ -84,11 +84,16 @@ impl DataPlane for UserXfrm {
         &'a mut self,
         if_id: u32,
         name: &'a str,
+        is_last: bool,
     ) -> BoxFuture<'a, Result<(), LinuxError>> {
         Box::pin(async move {
-            match self.broker.remove_interface(if_id) {
-                // SAs of a charon that was killed may still be there, until they expire. Down, the
-                // interface carries nothing, and its routes are gone.
+            let mut removed = self.broker.remove_interface(if_id);
+            // SAs of a charon that was killed may still be there, until they expire.
+            if let (Err(BrokerError::InUse(_)), true) = (&removed, is_last) {
+                removed = self.broker.flush().and_then(|()| self.broker.remove_interface(if_id));
+            }
+            match removed {
+                // Down, the interface carries nothing, and its routes are gone.
                 Err(BrokerError::InUse(_)) => {
                     links::set_addresses(&self.socket, name, &[]).await?;
                     self.socket.set_link_down(name).await.doing(|| format!("putting {name} down"))

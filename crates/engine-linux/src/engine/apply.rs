@@ -1,6 +1,7 @@
 //! Making and changing objects.
 
 use causeway_engine::EngineError;
+use causeway_model::proposal;
 use causeway_plan::{Instance, Network, Object, ObjectKey, Route, Subnet, Tunnel};
 
 use super::{Inner, failover, watch};
@@ -53,8 +54,8 @@ pub(super) async fn instance(
 pub(super) async fn tunnel(inner: &Inner, tunnel: &Tunnel, object: &Object) -> Result<(), EngineError> {
     inner.need(object, ObjectKey::Instance(tunnel.key.instance.clone()))?;
     let wrong = |source| EngineError::Proposal { object: Box::new(object.key()), source };
-    tunnel.ike.proposal().map_err(wrong)?;
-    tunnel.esp.proposal().map_err(wrong)?;
+    proposal::ike(&tunnel.ike).map_err(wrong)?;
+    proposal::esp(&tunnel.esp).map_err(wrong)?;
     inner.remember(object)?;
     let connection = tunnel.key.connection.to_string();
     Ok(inner.keeper(&tunnel.key.instance).order(&Request::Load { connection }).await?)

@@ -32,8 +32,9 @@ async fn set(
     route: &Route,
     statuses: &BTreeMap<InstanceKey, Status>,
 ) -> Result<(), LinuxError> {
-    let first_usable = route.next_hops.iter().find(|hop| is_usable(hop, statuses));
-    let Some(hop) = first_usable.or(route.next_hops.first()) else { return Ok(()) };
+    // The first of those that carry most; of equals the last would count, so the order is turned round.
+    let best = route.next_hops.iter().rev().max_by_key(|hop| carried(hop, statuses));
+    let Some(hop) = best else { return Ok(()) };
     if inner.state().routes.get(&route.key) == Some(&hop.instance) {
         return Ok(());
     }
@@ -45,13 +46,16 @@ async fn set(
     Ok(())
 }
 
-fn is_usable(hop: &NextHop, statuses: &BTreeMap<InstanceKey, Status>) -> bool {
-    let Some(status) = statuses.get(&hop.instance) else { return false };
-    match &hop.tunnel {
-        None => status.health == InstanceHealth::Active,
+/// How much of its traffic a way carries ([`ChildState::rank`]).
+fn carried(hop: &NextHop, statuses: &BTreeMap<InstanceKey, Status>) -> u8 {
+    let Some(status) = statuses.get(&hop.instance) else { return ChildState::Down.rank() };
+    let child = match &hop.tunnel {
+        None if status.health == InstanceHealth::Active => ChildState::Installed,
+        None => ChildState::Down,
         Some(tunnel) => {
             let loaded = status.tunnels.get(tunnel.connection.as_str());
-            loaded.is_some_and(|loaded| loaded.status.child == ChildState::Installed)
+            loaded.map_or(ChildState::Down, |loaded| loaded.status.child)
         }
-    }
+    };
+    child.rank()
 }

@@ -70,9 +70,11 @@ impl LinuxEngine {
         let records = Records::at(&config.run_dir);
         let key = fingerprint_key(&config.run_dir.join("fingerprint.key"))?;
         let state = Mutex::new(State::new(records.all()?));
-        let plane = dataplane::probe(&Namespace::named(names.probe())).await?;
+        let fabric = Namespace::named(names.fabric());
+        // Most of a start is the kernel making namespaces, and each has a core.
+        let (plane, made) = tokio::join!(dataplane::probe(), fabric::ensure(&fabric));
+        let (plane, ()) = (plane?, made?);
         tracing::info!(data_plane = ?plane.kind, reason = %plane.reason, "engine starts");
-        fabric::ensure(&Namespace::named(names.fabric())).await?;
         let (wake_ups, _) = broadcast::channel(WAKE_UP_QUEUE);
         let inner = Arc::new(Inner { config, names, records, key, plane, state, wake_ups, lock });
         let instances = inner.state().instances();

@@ -9,9 +9,16 @@ use tokio::time::sleep;
 
 use super::{Inner, failover};
 use crate::error::LinuxError;
+use crate::supervisor::{Changes, Keeper};
 
 /// The pause before a keeper that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_millis(200);
+
+/// How often a keeper that reports nothing is asked for a sign of life.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+/// How often in a row it may give none before it counts as hung. Until then packets pass as before, but no key can be
+/// exchanged: charon's way to the data plane leads through the keeper.
+const SILENCES_MAX: u32 = 3;
 
 pub(super) fn start(inner: &Arc<Inner>, instance: InstanceKey) {
     let task = tokio::spawn(keep(Arc::downgrade(inner), instance.clone()));
@@ -46,9 +53,33 @@ async fn follow(engine: &Weak<Inner>, inner: Arc<Inner>, instance: &InstanceKey)
         }
         inner.wake(scope);
         drop(inner);
-        if changes.next().await.is_none() {
-            return Ok(());
+        match next(&keeper, &mut changes).await {
+            Next::Change => held = engine.upgrade(),
+            Next::Gone => return Ok(()),
+            Next::Hung => {
+                tracing::warn!(%instance, "the keeper hangs and is replaced; its tunnels are built anew");
+                return keeper.kill().await;
+            }
         }
-        held = engine.upgrade();
     }
+}
+
+/// What comes next in a keeper's life.
+enum Next {
+    Change,
+    Gone,
+    Hung,
+}
+
+async fn next(keeper: &Keeper, changes: &mut Changes) -> Next {
+    let mut silences = 0;
+    while silences < SILENCES_MAX {
+        tokio::select! {
+            // A change is one byte, so that one whose reading is broken off is not half read.
+            change = changes.next() => return change.map_or(Next::Gone, |()| Next::Change),
+            () = sleep(ASK_EVERY) => {}
+        }
+        silences = if keeper.answers().await { 0 } else { silences + 1 };
+    }
+    Next::Hung
 }

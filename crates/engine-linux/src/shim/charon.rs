@@ -18,7 +18,7 @@ use super::protocol::Refusal;
 use crate::records;
 use crate::strongswan::client::{Client, Event, ViciError};
 use crate::strongswan::message::Section;
-use crate::strongswan::{connection, log, settings};
+use crate::strongswan::{log, settings};
 
 /// charon answers after about 15 ms; on a machine full of starting ones it may take long.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -42,6 +42,9 @@ const EVENTS: [&str; 6] = ["log", "ike-updown", "ike-rekey", "ike-update", "chil
 
 /// Runs charon until the keeper is told to stop.
 pub(super) async fn keep_running(keeper: Arc<Keeper>) {
+    if let Err(error) = keeper.core.lock().await.clear().await {
+        eprintln!("{}", Refusal::from_error(&error));
+    }
     let mut pause = FIRST_PAUSE;
     loop {
         let started = Instant::now();
@@ -253,18 +256,10 @@ async fn note(keeper: &Keeper, name: &str, section: &Section) -> (bool, bool) {
 async fn call_due(keeper: &Keeper) -> Result<(), ViciError> {
     let mut core = keeper.core.lock().await;
     let due = core.tunnels.due();
-    if due.is_empty() {
-        return Ok(());
-    }
     // A tunnel may have come up since the last event.
-    if core.look().await {
+    if !due.is_empty() && core.look().await {
         keeper.changed();
     }
-    for name in due {
-        let down = core.tunnels.get(&name).is_some_and(super::tunnels::Kept::wants_call);
-        if let (true, Some(client)) = (down, core.client.as_mut()) {
-            connection::initiate(client, &name).await?;
-        }
-    }
-    Ok(())
+    core.call(&due).await?;
+    core.end_stale().await
 }

@@ -3,6 +3,7 @@
 //! records, calls peers, and answers the engine over a unix socket.
 
 mod charon;
+mod core;
 mod keeper;
 pub mod protocol;
 mod server;

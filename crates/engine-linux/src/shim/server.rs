@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
@@ -12,6 +13,9 @@ use super::keeper::Keeper;
 use super::protocol::{Answer, MAX_LINE_BYTES, Refusal, Request, socket};
 use crate::error::LinuxError;
 use crate::records;
+
+/// The pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Opens the socket; the future answers on it until it is told to stop.
 pub(super) fn serve(keeper: Arc<Keeper>) -> Result<impl Future<Output = Result<(), LinuxError>>, LinuxError> {
@@ -30,7 +34,11 @@ pub(super) fn serve(keeper: Arc<Keeper>) -> Result<impl Future<Output = Result<(
             };
             match accepted {
                 Ok((stream, _)) => drop(tokio::spawn(answer_all(keeper.clone(), stream))),
-                Err(error) => eprintln!("accept: {error}"),
+                Err(error) => {
+                    // Out of descriptors, say: the next try would fail at once.
+                    eprintln!("accept: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     })
@@ -93,7 +101,7 @@ async fn follow(
 }
 
 async fn answer(keeper: &Keeper, request: Request) -> Answer {
-    let done = |result: Result<(), super::keeper::TunnelFailure>| match result {
+    let done = |result: Result<(), super::core::TunnelFailure>| match result {
         Ok(()) => Answer::Done,
         Err(error) => Answer::Refused(Refusal::from_error(&error)),
     };

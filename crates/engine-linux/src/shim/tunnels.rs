@@ -1,11 +1,12 @@
 //! The tunnels of one instance, as its keeper knows them: what is loaded, how it fares, when to call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use causeway_plan::{ChildState, Fingerprint, IkeState, Tunnel, TunnelError, TunnelStatus, UnixMillis};
 
 use super::protocol;
+use crate::strongswan::connection::child_name;
 use crate::strongswan::sas::SaState;
 
 /// The first pause before a peer is called again, and the longest. A peer that does not answer at all
@@ -19,11 +20,15 @@ pub(super) struct Kept {
     pub fingerprint: Fingerprint,
     /// Whether charon has it; not while charon is being restarted.
     pub loaded: bool,
-    ike: IkeState,
+    /// charon's names of the tunnel's children.
+    children: BTreeSet<String>,
     child: ChildState,
     since: UnixMillis,
-    counters: SaState,
+    /// What charon said last.
+    seen: SaState,
     error: Option<TunnelError>,
+    /// The children changed under an IKE_SA that stays: then either end calls for what is missing.
+    reshaped: bool,
     call_at: Instant,
     pause: Duration,
 }
@@ -38,18 +43,28 @@ impl Tunnels {
     /// Takes a tunnel in, in place of an earlier one of its name, and says what that was.
     pub(super) fn put(&mut self, name: &str, tunnel: Tunnel, fingerprint: Fingerprint) -> Option<Tunnel> {
         let fresh = Kept {
+            children: child_names(&tunnel),
             tunnel,
             fingerprint,
             loaded: false,
-            ike: IkeState::Down,
             child: ChildState::Down,
             since: now(),
-            counters: SaState::default(),
+            seen: SaState::default(),
             error: None,
+            reshaped: false,
             call_at: Instant::now(),
             pause: FIRST_PAUSE,
         };
         self.kept.insert(name.to_owned(), fresh).map(|old| old.tunnel)
+    }
+
+    /// Gives a tunnel other children. Its SAs are those of before.
+    pub(super) fn reshape(&mut self, name: &str, tunnel: Tunnel, fingerprint: Fingerprint) {
+        if let Some(kept) = self.kept.get_mut(name) {
+            kept.children = child_names(&tunnel);
+            (kept.loaded, kept.reshaped) = (false, true);
+            (kept.tunnel, kept.fingerprint) = (tunnel, fingerprint);
+        }
     }
 
     pub(super) fn remove(&mut self, name: &str) -> Option<Tunnel> {
@@ -89,16 +104,18 @@ impl Tunnels {
     pub(super) fn refresh(&mut self, seen: &BTreeMap<String, SaState>) -> bool {
         let mut changed = false;
         for (name, kept) in &mut self.kept {
-            let state = seen.get(name).copied().unwrap_or_default();
-            kept.counters = state;
-            if (kept.ike, kept.child) == (state.ike, state.child) {
+            let state = seen.get(name).cloned().unwrap_or_default();
+            let before = (kept.seen.ike, kept.child);
+            let child = kept.child_state(&state);
+            kept.seen = state;
+            if before == (kept.seen.ike, child) {
                 continue;
             }
             changed = true;
-            let went_down = kept.child == ChildState::Installed && state.child == ChildState::Down;
-            (kept.ike, kept.child, kept.since) = (state.ike, state.child, now());
-            if state.child == ChildState::Installed {
-                kept.error = None;
+            let went_down = child.rank() < kept.child.rank();
+            (kept.child, kept.since) = (child, now());
+            if kept.child == ChildState::Installed {
+                (kept.error, kept.reshaped) = (None, false);
                 kept.pause = FIRST_PAUSE;
             }
             if went_down {
@@ -114,7 +131,7 @@ impl Tunnels {
         let Some(kept) = self.kept.get_mut(name) else { return false };
         // IKEv1 has one notification for both phases; with the IKE_SA up it is about the CHILD_SA.
         let error = match error {
-            TunnelError::IkeProposalMismatch if kept.ike == IkeState::Established => {
+            TunnelError::IkeProposalMismatch if kept.seen.ike == IkeState::Established => {
                 TunnelError::EspProposalMismatch
             }
             // That the peer closes is how it ends after any other reason, too.
@@ -154,11 +171,32 @@ impl Tunnels {
 impl Kept {
     /// Whether this side has to call the peer.
     pub(super) fn wants_call(&self) -> bool {
+        let may_call = self.tunnel.initiate && self.tunnel.remote.is_some()
+            || self.reshaped && self.seen.ike == IkeState::Established;
         self.loaded
-            && self.tunnel.initiate
-            && self.tunnel.remote.is_some()
-            && self.child == ChildState::Down
-            && self.ike != IkeState::Connecting
+            && may_call
+            && self.child != ChildState::Installed
+            && self.seen.ike != IkeState::Connecting
+            && !self.seen.negotiating
+    }
+
+    /// The children that have no CHILD_SA.
+    pub(super) fn missing(&self) -> Vec<String> {
+        self.children.difference(&self.seen.installed).cloned().collect()
+    }
+
+    /// The children that have a CHILD_SA and are no longer the tunnel's. What takes their place comes up first.
+    pub(super) fn stale(&self) -> Vec<String> {
+        match self.child {
+            ChildState::Installed if self.loaded => {
+                self.seen.installed.difference(&self.children).cloned().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn child_state(&self, seen: &SaState) -> ChildState {
+        ChildState::of(self.children.intersection(&seen.installed).count(), self.children.len())
     }
 
     fn report(&self) -> protocol::Loaded {
@@ -166,17 +204,21 @@ impl Kept {
         protocol::Loaded {
             fingerprint: self.fingerprint,
             status: TunnelStatus {
-                ike: self.ike,
+                ike: self.seen.ike,
                 child: self.child,
                 since: self.since,
-                bytes_in: self.counters.bytes_in,
-                bytes_out: self.counters.bytes_out,
-                packets_in: self.counters.packets_in,
-                packets_out: self.counters.packets_out,
+                bytes_in: self.seen.bytes_in,
+                bytes_out: self.seen.bytes_out,
+                packets_in: self.seen.packets_in,
+                packets_out: self.seen.packets_out,
                 last_error: self.error.filter(|_| !up),
             },
         }
     }
+}
+
+fn child_names(tunnel: &Tunnel) -> BTreeSet<String> {
+    tunnel.children.iter().map(child_name).collect()
 }
 
 fn now() -> UnixMillis {

@@ -2,15 +2,16 @@
 
 use std::net::IpAddr;
 
-use causeway_plan::{DpdAction, IkeVersion, ProposalError, Tunnel};
+use aws_lc_rs::digest;
+use causeway_model::proposal::{self, Unsupported};
+use causeway_model::{DpdAction, IkeVersion, TrafficSelectors};
+use causeway_plan::Tunnel;
 
 use super::client::{Client, ViciError};
 use super::message::Encoder;
 
 /// How long a `terminate` may take before charon gives up waiting for the SA to go.
 const TERMINATE_TIMEOUT_MS: &str = "2000";
-/// The one CHILD_SA of each connection.
-pub(crate) const CHILD: &str = "net";
 
 /// Where a tunnel ends on this side, and what the data plane wants.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +26,20 @@ pub(crate) fn name(tunnel: &Tunnel) -> &str {
     tunnel.key.connection.as_str()
 }
 
-/// Loads a tunnel's secret and connection. A connection of the same name is replaced; its SAs stay.
+/// charon's name for a child: its ranges, so that the name stays when other children come and go. Several ranges
+/// have a digest in their place, because a name has 255 bytes at most.
+pub(crate) fn child_name(child: &TrafficSelectors) -> String {
+    if let ([local], [remote]) = (&child.local[..], &child.remote[..]) {
+        return format!("{local}={remote}");
+    }
+    let text = format!("{:?}", child.pairs().collect::<Vec<_>>());
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    let digits: String = hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}x{}-{digits}", child.local.len(), child.remote.len())
+}
+
+/// Loads a tunnel's secret and connection. A connection of the same name is replaced; its SAs stay, and follow the
+/// new children when nothing but these changed.
 pub(crate) async fn load(client: &mut Client, tunnel: &Tunnel, end: LocalEnd) -> Result<(), LoadError> {
     client.command("load-shared", shared(tunnel, end)).await?;
     client.command("load-conn", connection(tunnel, end)?).await?;
@@ -49,9 +63,16 @@ pub(crate) async fn terminate(client: &mut Client, name: &str) -> Result<(), Vic
     Ok(())
 }
 
-/// Starts the negotiation and does not wait for its end.
-pub(crate) async fn initiate(client: &mut Client, name: &str) -> Result<(), ViciError> {
-    let message = Encoder::new().value("child", CHILD).value("ike", name).value("timeout", "-1");
+/// Ends the CHILD_SAs of one child of a connection, telling the peer, and leaves the IKE_SA as it is.
+pub(crate) async fn terminate_child(client: &mut Client, name: &str, child: &str) -> Result<(), ViciError> {
+    let message = Encoder::new().value("child", child).value("ike", name).value("timeout", "-1");
+    client.ask("terminate", message).await?;
+    Ok(())
+}
+
+/// Starts the negotiation of a child, and of the IKE_SA where there is none, and does not wait for its end.
+pub(crate) async fn initiate(client: &mut Client, name: &str, child: &str) -> Result<(), ViciError> {
+    let message = Encoder::new().value("child", child).value("ike", name).value("timeout", "-1");
     client.ask("initiate", message).await?;
     Ok(())
 }
@@ -62,7 +83,7 @@ pub(crate) enum LoadError {
     #[error(transparent)]
     Vici(#[from] ViciError),
     #[error(transparent)]
-    Proposal(#[from] ProposalError),
+    Proposal(#[from] Unsupported),
 }
 
 fn shared(tunnel: &Tunnel, end: LocalEnd) -> Encoder {
@@ -80,9 +101,9 @@ fn shared(tunnel: &Tunnel, end: LocalEnd) -> Encoder {
         .list("owners", owners)
 }
 
-fn connection(tunnel: &Tunnel, end: LocalEnd) -> Result<Encoder, ProposalError> {
-    let ike_proposal = tunnel.ike.proposal()?;
-    let esp_proposal = tunnel.esp.proposal()?;
+fn connection(tunnel: &Tunnel, end: LocalEnd) -> Result<Encoder, Unsupported> {
+    let ike_proposal = proposal::ike(&tunnel.ike)?;
+    let esp_proposal = proposal::esp(&tunnel.esp)?;
     let remote = tunnel.remote.map_or_else(|| "%any".into(), |ip| ip.to_string());
     let (rekey_s, over_s) = rekeying(tunnel.ike.lifetime_s);
     Ok(Encoder::new().section(name(tunnel), |conn| {
@@ -104,22 +125,27 @@ fn connection(tunnel: &Tunnel, end: LocalEnd) -> Result<Encoder, ProposalError> 
             .optional("dpd_timeout", tunnel.dpd.as_ref().map(|dpd| dpd.timeout_s.to_string()))
             .section("local", |auth| auth.value("auth", "psk").value("id", &tunnel.local_id))
             .section("remote", |auth| auth.value("auth", "psk").value("id", &tunnel.remote_id))
-            .section("children", |children| children.section(CHILD, |c| child(c, tunnel, esp_proposal)))
+            .section("children", |children| {
+                tunnel.children.iter().fold(children, |children, selectors| {
+                    let name = child_name(selectors);
+                    children.section(&name, |section| child(section, tunnel, selectors, &esp_proposal))
+                })
+            })
     }))
 }
 
-fn child(section: Encoder, tunnel: &Tunnel, proposal: String) -> Encoder {
+fn child(section: Encoder, tunnel: &Tunnel, selectors: &TrafficSelectors, proposal: &str) -> Encoder {
     let (rekey_s, rand_s) = rekeying(tunnel.esp.lifetime_s);
     let action = tunnel.dpd.as_ref().map_or("none", |dpd| match dpd.action {
         // `restart` is done by the tunnel's keeper, which calls whatever is down.
         DpdAction::Clear | DpdAction::Restart => "none",
-        DpdAction::Hold => "trap",
+        DpdAction::Trap => "trap",
     });
     let section = section
         .value("mode", "tunnel")
         .list("esp_proposals", [proposal])
-        .list("local_ts", tunnel.local_ts.iter().map(ToString::to_string))
-        .list("remote_ts", tunnel.remote_ts.iter().map(ToString::to_string))
+        .list("local_ts", selectors.local.iter().map(ToString::to_string))
+        .list("remote_ts", selectors.remote.iter().map(ToString::to_string))
         .value("if_id_in", tunnel.if_id.to_string())
         .value("if_id_out", tunnel.if_id.to_string())
         .value("rekey_time", rekey_s.to_string())
@@ -149,10 +175,27 @@ fn version(version: IkeVersion) -> &'static str {
     match version {
         IkeVersion::V1Main | IkeVersion::V1Aggressive => "1",
         IkeVersion::V2 => "2",
-        IkeVersion::Any => "0",
     }
 }
 
 fn yes_no(flag: bool) -> &'static str {
     if flag { "yes" } else { "no" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_childs_name_is_its_ranges_and_fits() {
+        let net = |third: u8| format!("10.1.{third}.0/24").parse().unwrap();
+        let pair = TrafficSelectors::pair(net(1), net(2));
+        assert_eq!(child_name(&pair), "10.1.1.0/24=10.1.2.0/24");
+        let many =
+            TrafficSelectors { local: (0..50).map(net).collect(), remote: (50..250).map(net).collect() };
+        let mut fewer = many.clone();
+        fewer.remote.pop();
+        assert!(child_name(&many).len() < 64);
+        assert_ne!(child_name(&many), child_name(&fewer));
+    }
 }

@@ -123,6 +123,16 @@ impl Section {
         }
     }
 
+    /// The items of a list that are text; none when there is no such list.
+    pub(crate) fn list_named(&self, name: &str) -> Vec<&str> {
+        match self.find(name) {
+            Some(Item::List(items)) => {
+                items.iter().filter_map(|item| std::str::from_utf8(item).ok()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The sections directly in this one, with their names.
     pub(crate) fn sections(&self) -> impl Iterator<Item = (&str, &Self)> {
         self.items.iter().filter_map(|(name, item)| match item {

@@ -5,34 +5,35 @@ use std::time::Duration;
 use crate::common::gateway::{Peer, Place, until};
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine};
+use causeway_model::{
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, TrafficSelectors,
+};
 use causeway_plan::*;
 
 /// What is tried: IKE version, encryption and integrity of IKE, group, encryption and integrity of ESP,
 /// group of PFS.
-type Case = (IkeVersion, Encryption, Integrity, DhGroup, Encryption, Option<Integrity>, Option<DhGroup>);
+type Case = (IkeVersion, Encryption, Integrity, u16, Encryption, Integrity, Option<u16>);
 
 fn cases() -> Vec<Case> {
-    use DhGroup::*;
     use Encryption::*;
     use IkeVersion::*;
     use Integrity::*;
     vec![
-        (V2, Aes128, Sha1, Modp1024, Aes128, Some(Sha1), Some(Modp1024)),
-        (V2, Aes192, Sha256, Modp1536, Aes192, Some(Sha256), Some(Modp1536)),
-        (V2, Aes256, Sha384, Modp2048, Aes256, Some(Sha384), Some(Modp2048)),
-        (V2, Aes256, Sha512, Modp2048S256, Aes256, Some(Sha512), Some(Modp2048S256)),
-        (V2, TripleDes, Md5, Modp768, TripleDes, Some(Md5), None),
-        (V2, Des, Md5, Modp1024, Des, Some(Sha1), None),
-        (V2, Aes128Gcm16, Sha256, Ecp256, Aes128Gcm16, None, Some(Ecp256)),
-        (V2, Aes192Gcm16, Sha384, Ecp384, Aes192Gcm16, None, Some(Ecp384)),
-        (V2, Aes256Gcm16, Sha512, Ecp521, Aes256Gcm16, None, Some(Curve25519)),
-        (V2, ChaCha20Poly1305, Sha256, Curve25519, ChaCha20Poly1305, None, None),
-        (V2, Aes128, Sha256, Modp3072, Null, Some(Sha256), None),
-        (V1Main, Aes128, Sha1, Modp1024, Aes128, Some(Sha1), Some(Modp1024)),
-        (V1Main, TripleDes, Md5, Modp1024, TripleDes, Some(Md5), None),
-        (V1Main, Aes256, Sha256, Modp2048, Aes256, Some(Sha256), Some(Modp2048)),
-        (V1Aggressive, Aes192, Sha1, Modp1536, Aes192, Some(Sha1), Some(Modp1536)),
-        (Any, Aes256, Sha256, Modp2048, Aes256, Some(Sha256), None),
+        (V2, Aes128Cbc, Sha1, 2, Aes128Cbc, Sha1, Some(2)),
+        (V2, Aes192Cbc, Sha256, 5, Aes192Cbc, Sha256, Some(5)),
+        (V2, Aes256Cbc, Sha384, 14, Aes256Cbc, Sha384, Some(14)),
+        (V2, Aes256Cbc, Sha512, 24, Aes256Cbc, Sha512, Some(24)),
+        (V2, TripleDesCbc, Md5, 1, TripleDesCbc, Md5, None),
+        (V2, DesCbc, Md5, 2, DesCbc, Sha1, None),
+        (V2, Aes128Gcm16, Sha256, 19, Aes128Gcm16, Sha256, Some(19)),
+        (V2, Aes192Gcm16, Sha384, 20, Aes192Gcm16, Sha384, Some(20)),
+        (V2, Aes256Gcm16, Sha512, 21, Aes256Gcm16, Sha512, Some(31)),
+        (V2, Aes128Cbc, Sha256, 15, Null, Sha256, None),
+        (V2, Aes256Cbc, Sha256, 31, Aes256Cbc, Sha256, None),
+        (V1Main, Aes128Cbc, Sha1, 2, Aes128Cbc, Sha1, Some(2)),
+        (V1Main, TripleDesCbc, Md5, 2, TripleDesCbc, Md5, None),
+        (V1Main, Aes256Cbc, Sha256, 14, Aes256Cbc, Sha256, Some(14)),
+        (V1Aggressive, Aes192Cbc, Sha1, 5, Aes192Cbc, Sha1, Some(5)),
     ]
 }
 
@@ -46,16 +47,18 @@ fn tunnel(number: u8, case: &Case) -> Tunnel {
         local_id: Place(number).public_ip(),
         remote_id: Place(other).public_ip(),
         psk: causeway_model::Secret::new("for every algorithm"),
-        ike: IkePolicy { version, encryption, integrity: Some(integrity), prf: None, dh, lifetime_s: 3_600 },
-        esp: EspPolicy {
+        ike: IkeProposal { version, encryption, integrity, dh_group: DhGroup(dh), lifetime_s: 3_600 },
+        esp: EspProposal {
             encryption: esp_encryption,
             integrity: esp_integrity,
-            pfs,
+            pfs_group: pfs.map(DhGroup),
             lifetime_s: 3_600,
             lifetime_bytes: None,
         },
-        local_ts: vec![Place(number).cidr().parse().unwrap()],
-        remote_ts: vec![Place(other).cidr().parse().unwrap()],
+        children: vec![TrafficSelectors::pair(
+            Place(number).cidr().parse().unwrap(),
+            Place(other).cidr().parse().unwrap(),
+        )],
         dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
         nat_traversal: true,
         initiate: number == 1,
@@ -99,7 +102,7 @@ async fn every_algorithm_carries_packets() {
         cidr,
         psk: "for every algorithm",
         encryption: Encryption::Aes128Gcm16,
-        integrity: None,
+        integrity: Integrity::Sha256,
     };
     Place(1).make(node.engine(), None).await;
     Place(2).make(node.engine(), None).await;

@@ -8,7 +8,10 @@ use crate::common::gateway::until;
 use causeway_engine::Engine;
 use causeway_engine_linux::LinuxEngine;
 use causeway_lab::{HostSpec, Lab, Machine};
-use causeway_model::Secret;
+use causeway_model::{
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    TrafficSelectors,
+};
 use causeway_plan::*;
 
 /// Network and gateway `number`, 1 or 2: 10.`number`.0.0/16 with a subnet per instance.
@@ -69,6 +72,7 @@ impl Side {
                 subnet: self.subnet(index),
                 private_ip: ip(format!("10.{}.{index}.252", self.0)),
                 subnet_cidr: format!("10.{}.{index}.0/24", self.0).parse().unwrap(),
+                network_cidrs: vec![cidr],
                 router_ip: ip(format!("10.{}.{index}.253", self.0)),
                 public_ip: ip(self.public_ip(index)),
                 bandwidth_mbps: None,
@@ -96,23 +100,21 @@ impl Side {
             local_id: self.public_ip(index),
             remote_id: self.other().public_ip(index),
             psk: Secret::new("of both tunnels"),
-            ike: IkePolicy {
+            ike: IkeProposal {
                 version: IkeVersion::V2,
-                encryption: Encryption::Aes128,
-                integrity: Some(Integrity::Sha256),
-                prf: None,
-                dh: DhGroup::Modp2048,
+                encryption: Encryption::Aes128Cbc,
+                integrity: Integrity::Sha256,
+                dh_group: DhGroup(14),
                 lifetime_s: 86_400,
             },
-            esp: EspPolicy {
+            esp: EspProposal {
                 encryption: Encryption::Aes128Gcm16,
-                integrity: None,
-                pfs: None,
+                integrity: Integrity::Sha256,
+                pfs_group: None,
                 lifetime_s: 3_600,
                 lifetime_bytes: None,
             },
-            local_ts: vec!["0.0.0.0/0".parse().unwrap()],
-            remote_ts: vec!["0.0.0.0/0".parse().unwrap()],
+            children: vec![TrafficSelectors::everything()],
             dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
             nat_traversal: true,
             initiate: self.0 == 1,

@@ -3,45 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crate::common::gateway::{Peer, Place, until, until_up};
+use crate::common::pair::pair;
+use crate::common::parent;
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine, Ping, SiteSpec};
-use causeway_plan::{ChildState, Encryption, Observed, TunnelError, TunnelKey};
+use causeway_plan::{ChildState, Observed, TunnelError};
 
 const EVERY: Duration = Duration::from_millis(20);
-
-fn peer<'a>(address: &'a str, cidr: &'a str) -> Peer<'a> {
-    Peer {
-        connection: "c",
-        if_id: 7,
-        address,
-        cidr,
-        psk: "between the gateways",
-        encryption: Encryption::Aes128Gcm16,
-        integrity: None,
-    }
-}
-
-struct Pair {
-    node: crate::common::Node,
-    near: Machine,
-    near_end: TunnelKey,
-    far_end: TunnelKey,
-}
-
-async fn pair(name: &str) -> Option<Pair> {
-    let node = crate::common::Node::start(name).await?;
-    let (one, two) = (Place(1), Place(2));
-    one.make(node.engine(), None).await;
-    two.make(node.engine(), None).await;
-    let far_end = two.connect(node.engine(), &peer("192.0.2.1", "10.1.0.0/16"), false).await;
-    let near_end = one.connect(node.engine(), &peer("192.0.2.2", "10.2.0.0/16"), true).await;
-    until_up(node.engine(), &near_end).await;
-    until_up(node.engine(), &far_end).await;
-    let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
-    let near = one.host(&lab).await;
-    two.host(&lab).await;
-    Some(Pair { node, near, near_end, far_end })
-}
 
 /// Pings the far host all the while for so many seconds.
 fn pinging(from: &Machine, seconds: u32) -> tokio::task::JoinHandle<Ping> {
@@ -52,7 +20,7 @@ fn pinging(from: &Machine, seconds: u32) -> tokio::task::JoinHandle<Ping> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_control_plane_drops_no_packet() {
-    let Some(mut pair) = pair("fr").await else { return };
+    let Some(mut pair) = pair("fr", None).await else { return };
     let pings = pinging(&pair.near, 4);
     tokio::time::sleep(Duration::from_secs(1)).await;
     pair.node.restart().await;
@@ -64,7 +32,7 @@ async fn a_restarted_control_plane_drops_no_packet() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_charon_brings_its_tunnels_back() {
-    let Some(pair) = pair("fk").await else { return };
+    let Some(pair) = pair("fk", None).await else { return };
     let engine = pair.node.engine();
     for place in [Place(1), Place(2)] {
         let before = engine.charon_pid(&place.instance()).await.unwrap().expect("a charon");
@@ -92,7 +60,7 @@ async fn a_killed_charon_brings_its_tunnels_back() {
 /// A daemon that hangs is worse than one that is dead: it has to be found out and replaced.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hanging_charon_is_replaced() {
-    let Some(pair) = pair("fh").await else { return };
+    let Some(pair) = pair("fh", None).await else { return };
     let engine = pair.node.engine();
     let before = engine.charon_pid(&Place(1).instance()).await.unwrap().expect("a charon");
     // SAFETY: kill takes two integers; the process is one that this test's engine started.
@@ -111,13 +79,11 @@ async fn a_hanging_charon_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_keeper_brings_its_tunnels_back() {
-    let Some(pair) = pair("fs").await else { return };
+    let Some(pair) = pair("fs", None).await else { return };
     let engine = pair.node.engine();
     let before = engine.charon_pid(&Place(1).instance()).await.unwrap().expect("a charon");
-    let stat = std::fs::read_to_string(format!("/proc/{before}/stat")).unwrap();
-    let keeper: i32 = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     // SAFETY: kill takes two integers; the process is one that this test's engine started.
-    assert_eq!(unsafe { libc::kill(keeper, libc::SIGKILL) }, 0);
+    assert_eq!(unsafe { libc::kill(i32::try_from(parent(before)).unwrap(), libc::SIGKILL) }, 0);
     let killed = Instant::now();
     let is_new = |seen: &Observed| {
         seen.tunnels.get(&pair.near_end).is_some_and(|status| status.child == ChildState::Installed)
@@ -132,9 +98,31 @@ async fn a_killed_keeper_brings_its_tunnels_back() {
     pair.node.end().await;
 }
 
+/// While a keeper hangs packets pass; it is replaced before a key has to be exchanged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hanging_keeper_is_replaced() {
+    let Some(pair) = pair("fw", None).await else { return };
+    let engine = pair.node.engine();
+    let before = engine.charon_pid(&Place(1).instance()).await.unwrap().expect("a charon");
+    // SAFETY: kill takes two integers; the process is one that this test's engine started.
+    assert_eq!(unsafe { libc::kill(i32::try_from(parent(before)).unwrap(), libc::SIGSTOP) }, 0);
+    let stopped = Instant::now();
+    let ping = pinging(&pair.near, 4).await.unwrap();
+    assert_eq!(ping.received, ping.sent, "{ping:?}");
+    while engine.charon_pid(&Place(1).instance()).await.unwrap_or(None).is_none_or(|pid| pid == before) {
+        assert!(stopped.elapsed() < Duration::from_secs(100), "the keeper still hangs");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    until_up(engine, &pair.near_end).await;
+    eprintln!("keeper hung: up again after {:?}", stopped.elapsed());
+    let ping = pair.near.ping(Place(2).host_ip(), 10, EVERY).await.unwrap();
+    assert!(ping.received >= 9, "{ping:?}");
+    pair.node.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tunnel_that_is_taken_away_carries_nothing_more() {
-    let Some(pair) = pair("fd").await else { return };
+    let Some(pair) = pair("fd", None).await else { return };
     let engine = pair.node.engine();
     let key = causeway_plan::ObjectKey::Tunnel(pair.near_end.clone());
     engine.apply(&causeway_plan::Step::Delete(key)).await.unwrap();
@@ -174,7 +162,7 @@ async fn a_silent_peer_is_noticed_and_called_until_it_is_back() {
         } }
         secrets { ike-cloud { secret = \"between the gateways\" } }\n";
     lab.add_site(&spec).await.unwrap().load(conf).await.unwrap();
-    let key = place.connect(engine, &peer("198.51.100.9", "172.16.9.0/24"), true).await;
+    let key = place.connect(engine, &Peer::new("198.51.100.9", "172.16.9.0/24"), true).await;
     until_up(engine, &key).await;
 
     lab.delete("site").await.unwrap();

@@ -3,56 +3,13 @@
 use std::time::Duration;
 
 use crate::common::gateway::{Peer, Place, until_up};
+use crate::common::pair::{far_peer, near_peer, pair};
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine, Protocol, SiteSpec};
-use causeway_plan::{Encryption, Integrity, Object, Step};
+use causeway_model::{Encryption, Integrity};
+use causeway_plan::{Object, Step};
 
 const EVERY: Duration = Duration::from_millis(50);
-
-/// Two gateways connected to each other, with a host behind each.
-struct Pair {
-    node: crate::common::Node,
-    near: Machine,
-    far: Machine,
-}
-
-impl Pair {
-    /// The other end, seen from network 1 and from network 2.
-    fn near_peer(&self) -> Peer<'static> {
-        peer("192.0.2.2", "10.2.0.0/16")
-    }
-
-    fn far_peer(&self) -> Peer<'static> {
-        peer("192.0.2.1", "10.1.0.0/16")
-    }
-}
-
-fn peer(address: &'static str, cidr: &'static str) -> Peer<'static> {
-    Peer {
-        connection: "c",
-        if_id: 7,
-        address,
-        cidr,
-        psk: "between the gateways",
-        encryption: Encryption::Aes128Gcm16,
-        integrity: None,
-    }
-}
-
-async fn pair(name: &str, mbps: Option<u32>) -> Option<Pair> {
-    let node = crate::common::Node::start(name).await?;
-    let (one, two) = (Place(1), Place(2));
-    let engine = node.engine();
-    one.make(engine, mbps).await;
-    two.make(engine, mbps).await;
-    let far_end = two.connect(engine, &peer("192.0.2.1", "10.1.0.0/16"), false).await;
-    let near_end = one.connect(engine, &peer("192.0.2.2", "10.2.0.0/16"), true).await;
-    until_up(engine, &near_end).await;
-    until_up(engine, &far_end).await;
-    let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
-    let (near, far) = (one.host(&lab).await, two.host(&lab).await);
-    Some(Pair { node, near, far })
-}
 
 async fn ping_gets_through(from: &Machine, to: Place) {
     let ping = from.ping(to.host_ip(), 10, EVERY).await.unwrap();
@@ -117,12 +74,12 @@ async fn rekeying_under_load_leaves_no_gap() {
     let Some(pair) = pair("pr", None).await else { return };
     let engine = pair.node.engine();
     let lifetime_bytes: u64 = 800_000_000;
-    for (place, peer) in [(Place(2), pair.far_peer()), (Place(1), pair.near_peer())] {
+    for (place, peer) in [(Place(2), near_peer()), (Place(1), far_peer())] {
         let mut tunnel = place.tunnel(&peer, place.0 == 1);
         tunnel.esp.lifetime_bytes = Some(lifetime_bytes);
         engine.apply(&Step::Update(Object::Tunnel(Box::new(tunnel)))).await.unwrap();
     }
-    let key = Place(1).tunnel(&pair.near_peer(), true).key;
+    let key = Place(1).tunnel(&far_peer(), true).key;
     until_up(engine, &key).await;
     let tcp = Protocol::Tcp { streams: 1 };
     let measured = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 6, false).await.unwrap();
@@ -194,8 +151,8 @@ async fn a_site_with_stock_strongswan_reaches_the_network() {
         address: "198.51.100.9",
         cidr: "172.16.9.0/24",
         psk: "with the site",
-        encryption: Encryption::Aes256,
-        integrity: Some(Integrity::Sha256),
+        encryption: Encryption::Aes256Cbc,
+        integrity: Integrity::Sha256,
     };
     let tunnel = place.connect(node.engine(), &peer, true).await;
     until_up(node.engine(), &tunnel).await;
@@ -225,7 +182,7 @@ async fn gateways_meet_over_ipv6() {
     }
     for (place, other) in [(two, one), (one, two)] {
         let (to, cidr) = (address(other), other.cidr());
-        let peer = Peer { address: &to, cidr: &cidr, ..peer("", "") };
+        let peer = Peer { address: &to, cidr: &cidr, ..Peer::new("", "") };
         let mut tunnel = place.tunnel(&peer, place.0 == 1);
         tunnel.local_id = address(place);
         let key = tunnel.key.clone();

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::common::gateway::{Place, until};
+use crate::common::{cpu_ticks, parent};
 use causeway_engine::Engine;
 use causeway_plan::*;
 
@@ -37,9 +38,7 @@ async fn a_killed_charon_and_a_killed_keeper_come_back() {
     };
 
     // The keeper is charon's parent.
-    let stat = std::fs::read_to_string(format!("/proc/{second}/stat")).unwrap();
-    let keeper: u32 = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    kill(keeper);
+    kill(parent(second));
     loop {
         until(engine, &place.scope(), "active with a new keeper", active).await;
         match engine.charon_pid(&place.instance()).await {
@@ -125,4 +124,41 @@ async fn deletion_leaves_no_namespace_process_or_file() {
     assert_eq!(files, 0, "files of the gateway are left");
     assert_eq!(node.engine().list_scopes().await.unwrap(), []);
     node.end().await;
+}
+
+/// A keeper that is out of descriptors waits before it takes the next connection, and goes on when it has some again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keeper_without_descriptors_does_not_spin() {
+    let Some(node) = crate::common::Node::start("sf").await else { return };
+    let place = Place(1);
+    place.make(node.engine(), None).await;
+    let keeper = parent(node.engine().charon_pid(&place.instance()).await.unwrap().expect("a charon"));
+    let open: Vec<u64> = std::fs::read_dir(format!("/proc/{keeper}/fd"))
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .collect();
+    let first_free = (0..).find(|number| !open.contains(number)).unwrap();
+    let before = limit_descriptors(keeper, first_free);
+    let socket = node.config.run_dir.join("gateways").join("g1").join("0").join("keeper.sock");
+    let waiting = std::os::unix::net::UnixStream::connect(socket).unwrap();
+    let used = cpu_ticks(keeper);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let used = cpu_ticks(keeper) - used;
+    limit_descriptors(keeper, before);
+    assert!(used < 20, "{used} of 100 ticks");
+    drop(waiting);
+    assert!(node.engine().charon_pid(&place.instance()).await.unwrap().is_some());
+    node.end().await;
+}
+
+/// Limits the descriptors of a process, and returns what the limit was.
+fn limit_descriptors(pid: u32, soft: u64) -> u64 {
+    let pid = libc::pid_t::try_from(pid).unwrap();
+    let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: without a new limit prlimit only writes to `old`, which lives over the call.
+    assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut old) }, 0);
+    let new = libc::rlimit { rlim_cur: soft, rlim_max: old.rlim_max };
+    // SAFETY: prlimit reads `new`, which lives over the call, and writes nothing. The process is this test's own.
+    assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const new, std::ptr::null_mut()) }, 0);
+    old.rlim_cur
 }

@@ -4,11 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_model::Secret;
+use causeway_model::{
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    TrafficSelectors,
+};
 use causeway_plan::{
-    ConnectionKey, Desired, DhGroup, Dpd, DpdAction, Encryption, EspPolicy, GatewayKey, IkePolicy,
-    IkeVersion, Instance, InstanceHealth, InstanceKey, Integrity, MssClamp, Network, NetworkKey, NextHop,
-    Object, Observed, Route, RouteKey, Scope, Step, Subnet, SubnetKey, Tunnel, TunnelKey, check, plan,
+    ConnectionKey, Desired, GatewayKey, Instance, InstanceHealth, InstanceKey, MssClamp, Network, NetworkKey,
+    NextHop, Object, Observed, Route, RouteKey, Scope, Step, Subnet, SubnetKey, Tunnel, TunnelKey, check,
+    plan,
 };
 use ipnet::IpNet;
 
@@ -77,6 +80,7 @@ impl Fixture {
             subnet: self.subnet_key(index + 10 * number),
             private_ip: ip(&format!("10.{number}.{index}.252")),
             subnet_cidr: net(&format!("10.{number}.{index}.0/24")),
+            network_cidrs: vec![net(&format!("10.{number}.0.0/16"))],
             router_ip: ip(&format!("10.{number}.{index}.253")),
             public_ip: self.public[usize::from(2 * (number % 2) + index)],
             bandwidth_mbps: Some(100),
@@ -103,23 +107,21 @@ impl Fixture {
             local_id: format!("end{number}-{connection}.example"),
             remote_id: format!("end{other}-{connection}.example"),
             psk: Secret::new(format!("the secret of connection {connection}")),
-            ike: IkePolicy {
+            ike: IkeProposal {
                 version: IkeVersion::V2,
-                encryption: Encryption::Aes128,
-                integrity: Some(Integrity::Sha256),
-                prf: None,
-                dh: DhGroup::Modp2048,
+                encryption: Encryption::Aes128Cbc,
+                integrity: Integrity::Sha256,
+                dh_group: DhGroup(14),
                 lifetime_s: 86_400,
             },
-            esp: EspPolicy {
+            esp: EspProposal {
                 encryption: Encryption::Aes128Gcm16,
-                integrity: None,
-                pfs: Some(DhGroup::Modp2048),
+                integrity: Integrity::Sha256,
+                pfs_group: Some(DhGroup(14)),
                 lifetime_s: 3_600,
                 lifetime_bytes: None,
             },
-            local_ts: vec![net("0.0.0.0/0")],
-            remote_ts: vec![net("0.0.0.0/0")],
+            children: vec![TrafficSelectors::everything()],
             dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
             nat_traversal: true,
             initiate: number == 0,

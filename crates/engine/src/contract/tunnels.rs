@@ -1,8 +1,8 @@
 //! Tunnels come up when both ends agree, and say why when they do not.
 
-use causeway_model::Secret;
+use causeway_model::{Encryption, Secret};
 use causeway_plan::{
-    ChildState, Encryption, IkeState, Object, ObjectKey, Observed, Step, Tunnel, TunnelError, TunnelKey,
+    ChildState, IkeState, Object, ObjectKey, Observed, Step, Tunnel, TunnelError, TunnelKey,
 };
 
 use super::fixture::Fixture;
@@ -103,7 +103,7 @@ pub(super) async fn a_wrong_key_is_an_authentication_failure(fixture: &Fixture) 
 
 pub(super) async fn other_proposals_do_not_match(fixture: &Fixture) {
     a_difference(fixture, TunnelError::IkeProposalMismatch, |tunnel| {
-        tunnel.ike.encryption = Encryption::Aes256;
+        tunnel.ike.encryption = Encryption::Aes256Cbc;
     })
     .await;
     a_difference(fixture, TunnelError::EspProposalMismatch, |tunnel| {

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use causeway_plan::{ChildState, EspPolicy, IkePolicy, IkeState, IkeVersion, Integrity, Tunnel, TunnelError};
+use causeway_model::{EspProposal, IkeVersion, TrafficSelectors, proposal};
+use causeway_plan::{ChildState, IkeState, Tunnel, TunnelError};
 use ipnet::IpNet;
 
 /// One end of a negotiation: a tunnel and its instance's public address.
@@ -47,7 +48,8 @@ pub(super) fn judge(here: End<'_>, peers: &[End<'_>], peer_exists: bool) -> Verd
 /// How far a negotiation got: with several candidates a daemon ends at the one that gets furthest.
 fn progress(verdict: Verdict) -> u8 {
     match (verdict.ike, verdict.child, verdict.error) {
-        (_, ChildState::Installed, _) => 5,
+        (_, ChildState::Installed, _) => 6,
+        (_, ChildState::Partial { .. }, _) => 5,
         (IkeState::Established, ..) => 4,
         (.., Some(TunnelError::AuthenticationFailed)) => 3,
         (.., Some(TunnelError::IkeProposalMismatch)) => 2,
@@ -61,52 +63,40 @@ fn negotiate(here: End<'_>, there: End<'_>) -> Verdict {
     if !a.initiate && !b.initiate {
         return Verdict { ike: IkeState::Down, child: ChildState::Down, error: None };
     }
-    let Some(v1) = common_version(a, b) else { return down(TunnelError::IkeProposalMismatch) };
-    if !same_ike(&a.ike, &b.ike) {
+    if a.ike.version != b.ike.version || !same_ike(a, b) {
         return down(TunnelError::IkeProposalMismatch);
     }
     let ids = accepts(&a.remote_id, &b.local_id) && accepts(&b.remote_id, &a.local_id);
     if !ids || a.psk != b.psk {
         return down(TunnelError::AuthenticationFailed);
     }
+    let v1 = a.ike.version != IkeVersion::V2;
     // IKEv2 takes the key of the first CHILD_SA from the IKE_SA, so PFS is not negotiated there
     // (RFC 7296 section 1.2); IKEv1's quick mode does.
-    if !same_esp(&a.esp, &b.esp) || (v1 && a.esp.pfs != b.esp.pfs) {
+    if !same_esp(&a.esp, &b.esp) || (v1 && a.esp.pfs_group != b.esp.pfs_group) {
         return half_up(TunnelError::EspProposalMismatch);
     }
-    if !(selectors_meet(&a.local_ts, &b.remote_ts, v1) && selectors_meet(&a.remote_ts, &b.local_ts, v1)) {
-        return half_up(TunnelError::TrafficSelectorMismatch);
+    let has_peer =
+        |child: &&TrafficSelectors| b.children.iter().any(|other| selectors_meet(child, other, v1));
+    match ChildState::of(a.children.iter().filter(has_peer).count(), a.children.len()) {
+        ChildState::Installed => UP,
+        child => Verdict { child, ..half_up(TunnelError::TrafficSelectorMismatch) },
     }
-    UP
 }
 
 fn half_up(error: TunnelError) -> Verdict {
     Verdict { ike: IkeState::Established, child: ChildState::Down, error: Some(error) }
 }
 
-/// `Some(true)` when the two ends meet in IKEv1, `Some(false)` for IKEv2, `None` when they do not meet.
-fn common_version(a: &Tunnel, b: &Tunnel) -> Option<bool> {
-    use IkeVersion::{Any, V1Aggressive, V1Main, V2};
-    match (a.ike.version, b.ike.version) {
-        (V2 | Any, V2 | Any) => Some(false),
-        (V1Main, V1Main) | (V1Aggressive, V1Aggressive) => Some(true),
-        // `Any` initiates IKEv2 and accepts IKEv1, so the other end has to be the one that calls.
-        (V1Main, Any) => a.initiate.then_some(true),
-        (Any, V1Main) => b.initiate.then_some(true),
-        _ => None,
-    }
-}
-
-fn same_ike(a: &IkePolicy, b: &IkePolicy) -> bool {
-    match (a.proposal(), b.proposal()) {
+fn same_ike(a: &Tunnel, b: &Tunnel) -> bool {
+    match (proposal::ike(&a.ike), proposal::ike(&b.ike)) {
         (Ok(a), Ok(b)) => a == b,
         _ => false,
     }
 }
 
-fn same_esp(a: &EspPolicy, b: &EspPolicy) -> bool {
-    let integrity =
-        |esp: &EspPolicy| -> Option<Integrity> { esp.integrity.filter(|_| !esp.encryption.is_aead()) };
+fn same_esp(a: &EspProposal, b: &EspProposal) -> bool {
+    let integrity = |esp: &EspProposal| (!esp.encryption.is_aead()).then_some(esp.integrity);
     a.encryption == b.encryption && integrity(a) == integrity(b)
 }
 
@@ -116,9 +106,11 @@ fn accepts(expected: &str, presented: &str) -> bool {
 }
 
 /// IKEv2 narrows selectors to what both have (RFC 7296 section 2.9); IKEv1 wants them equal.
-fn selectors_meet(a: &[IpNet], b: &[IpNet], exactly: bool) -> bool {
+fn selectors_meet(here: &TrafficSelectors, there: &TrafficSelectors, exactly: bool) -> bool {
+    let there = there.reversed();
     if exactly {
-        return a.first() == b.first();
+        return *here == there;
     }
-    a.iter().any(|x| b.iter().any(|y| x.contains(y) || y.contains(x)))
+    let meet = |a: &[IpNet], b: &[IpNet]| a.iter().any(|x| b.iter().any(|y| x.contains(y) || y.contains(x)));
+    meet(&here.local, &there.local) && meet(&here.remote, &there.remote)
 }

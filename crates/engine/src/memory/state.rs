@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use causeway_model::proposal;
 use causeway_plan::{
-    ChildState, Fingerprint, FingerprintKey, Instance, InstanceHealth, InstanceKey, Object, ObjectKey,
-    Observed, Route, Scope, Step, Tunnel, TunnelKey, TunnelStatus, UnixMillis,
+    ChildState, Fingerprint, FingerprintKey, Instance, InstanceHealth, InstanceKey, NextHop, Object,
+    ObjectKey, Observed, Route, Scope, Step, Tunnel, TunnelKey, TunnelStatus, UnixMillis,
 };
 
 use super::index::{Index, Pair};
@@ -85,8 +86,8 @@ impl State {
         }
         if let Object::Tunnel(tunnel) = object {
             let wrong = |source| EngineError::Proposal { object: Box::new(key.clone()), source };
-            tunnel.ike.proposal().map_err(wrong)?;
-            tunnel.esp.proposal().map_err(wrong)?;
+            proposal::ike(&tunnel.ike).map_err(wrong)?;
+            proposal::esp(&tunnel.esp).map_err(wrong)?;
         }
         let mut affected = self.neighbourhood(&key);
         self.unindex(&key);
@@ -290,11 +291,15 @@ impl State {
     }
 }
 
-/// The instance that a route leads to: the first usable way, else the first.
+/// The instance that a route leads to: the first of the ways that carry most.
 fn next_hop(route: &Route, contents: &Contents) -> Option<InstanceKey> {
-    let usable = route.next_hops.iter().find(|hop| match &hop.tunnel {
-        Some(tunnel) => contents.tunnels.get(tunnel).is_some_and(|t| t.child == ChildState::Installed),
-        None => contents.objects.contains_key(&ObjectKey::Instance(hop.instance.clone())),
-    });
-    usable.or(route.next_hops.first()).map(|hop| hop.instance.clone())
+    let usable = |hop: &NextHop| match &hop.tunnel {
+        Some(tunnel) => contents.tunnels.get(tunnel).map_or(0, |status| status.child.rank()),
+        None if contents.objects.contains_key(&ObjectKey::Instance(hop.instance.clone())) => {
+            ChildState::Installed.rank()
+        }
+        None => ChildState::Down.rank(),
+    };
+    // The last of equals would count, so the order is turned round.
+    route.next_hops.iter().rev().max_by_key(|hop| usable(hop)).map(|hop| hop.instance.clone())
 }

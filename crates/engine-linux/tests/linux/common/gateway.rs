@@ -5,7 +5,10 @@ use std::time::Duration;
 use causeway_engine::Engine;
 use causeway_engine_linux::LinuxEngine;
 use causeway_lab::{HostSpec, Lab, Machine};
-use causeway_model::Secret;
+use causeway_model::{
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    TrafficSelectors,
+};
 use causeway_plan::*;
 
 /// How long anything may take to become so.
@@ -52,6 +55,7 @@ impl Place {
             subnet: self.subnet(),
             private_ip: format!("10.{}.1.252", self.0).parse().unwrap(),
             subnet_cidr: format!("10.{}.1.0/24", self.0).parse().unwrap(),
+            network_cidrs: vec![self.cidr().parse().unwrap()],
             router_ip: format!("10.{}.1.253", self.0).parse().unwrap(),
             public_ip: self.public_ip().parse().unwrap(),
             bandwidth_mbps,
@@ -97,8 +101,7 @@ impl Place {
             psk: Secret::new(peer.psk),
             ike: peer.ike(),
             esp: peer.esp(),
-            local_ts: vec![self.cidr().parse().unwrap()],
-            remote_ts: vec![peer.cidr.parse().unwrap()],
+            children: vec![TrafficSelectors::pair(self.cidr().parse().unwrap(), peer.cidr.parse().unwrap())],
             dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
             nat_traversal: true,
             initiate,
@@ -112,6 +115,12 @@ impl Place {
         let tunnel = self.tunnel(peer, initiate);
         let key = tunnel.key.clone();
         engine.apply(&Step::Create(Object::Tunnel(Box::new(tunnel)))).await.expect("tunnel");
+        self.route(engine, peer).await;
+        key
+    }
+
+    /// Makes the network's route that leads to a peer.
+    pub async fn route(self, engine: &LinuxEngine, peer: &Peer<'_>) {
         let route = Route {
             key: RouteKey {
                 gateway: self.instance().gateway,
@@ -121,11 +130,10 @@ impl Place {
             next_hops: vec![NextHop {
                 instance: self.instance(),
                 private_ip: format!("10.{}.1.252", self.0).parse().unwrap(),
-                tunnel: Some(key.clone()),
+                tunnel: Some(self.tunnel(peer, false).key),
             }],
         };
         engine.apply(&Step::Create(Object::Route(route))).await.expect("route");
-        key
     }
 
     pub async fn host(self, lab: &Lab) -> Machine {
@@ -148,26 +156,38 @@ pub struct Peer<'a> {
     pub cidr: &'a str,
     pub psk: &'a str,
     pub encryption: Encryption,
-    pub integrity: Option<Integrity>,
+    pub integrity: Integrity,
 }
 
-impl Peer<'_> {
-    fn ike(&self) -> IkePolicy {
-        IkePolicy {
+impl<'a> Peer<'a> {
+    /// A peer with the usual algorithms.
+    pub fn new(address: &'a str, cidr: &'a str) -> Self {
+        Self {
+            connection: "c",
+            if_id: 7,
+            address,
+            cidr,
+            psk: "between the gateways",
+            encryption: Encryption::Aes128Gcm16,
+            integrity: Integrity::Sha256,
+        }
+    }
+
+    fn ike(&self) -> IkeProposal {
+        IkeProposal {
             version: IkeVersion::V2,
-            encryption: Encryption::Aes128,
-            integrity: Some(Integrity::Sha256),
-            prf: None,
-            dh: DhGroup::Modp2048,
+            encryption: Encryption::Aes128Cbc,
+            integrity: Integrity::Sha256,
+            dh_group: DhGroup(14),
             lifetime_s: 86_400,
         }
     }
 
-    fn esp(&self) -> EspPolicy {
-        EspPolicy {
+    fn esp(&self) -> EspProposal {
+        EspProposal {
             encryption: self.encryption,
             integrity: self.integrity,
-            pfs: Some(DhGroup::Modp2048),
+            pfs_group: Some(DhGroup(14)),
             lifetime_s: 3_600,
             lifetime_bytes: None,
         }

@@ -2,6 +2,7 @@
 //! after a failure.
 
 pub mod gateway;
+pub mod pair;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -88,4 +89,20 @@ pub fn shim() -> ShimCommand {
 fn is_root() -> bool {
     // SAFETY: geteuid takes nothing and cannot fail.
     unsafe { libc::geteuid() == 0 }
+}
+
+/// The process that started a process.
+pub fn parent(pid: u32) -> u32 {
+    stat_field(pid, 1)
+}
+
+/// Ticks of a hundredth of a second that a process has used.
+pub fn cpu_ticks(pid: u32) -> u32 {
+    stat_field(pid, 11) + stat_field(pid, 12)
+}
+
+/// A number of `/proc/PID/stat`, counted from the one behind the name.
+fn stat_field(pid: u32, index: usize) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().split(' ').nth(index).unwrap().parse().unwrap()
 }

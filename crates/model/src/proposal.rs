@@ -1,19 +1,23 @@
-//! Proposals in strongSwan's words, such as `aes128-sha1-modp1024`.
+//! Proposals in strongSwan's words, such as `aes128-sha1-modp1024`: for the gateways' own daemon, and for
+//! devices that run it. Keywords: <https://docs.strongswan.org/docs/5.9/config/proposals.html>.
 
-use causeway_model::{DhGroup, Encryption, EspProposal, IkeProposal, Integrity};
+use crate::crypto::{DhGroup, Encryption, EspProposal, IkeProposal, Integrity};
 
-/// strongSwan has no word for it.
+/// What strongSwan has no word for, or no proposal is made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unsupported {
     /// An encryption algorithm.
-    #[error("strongSwan has no {0:?}")]
+    #[error("strongSwan has no {0}")]
     Encryption(Encryption),
     /// An integrity algorithm.
-    #[error("strongSwan has no {0:?}")]
+    #[error("strongSwan has no {0}")]
     Integrity(Integrity),
     /// A key exchange group.
-    #[error("strongSwan has no {0:?}")]
+    #[error("strongSwan has no {0}")]
     Group(DhGroup),
+    /// IKE messages are always encrypted (RFC 7296 section 3.14).
+    #[error("IKE is always encrypted")]
+    NullIke,
 }
 
 fn encryption(it: Encryption) -> Result<&'static str, Unsupported> {
@@ -68,6 +72,9 @@ fn group(it: DhGroup) -> Result<&'static str, Unsupported> {
 /// # Errors
 /// [`Unsupported`].
 pub fn ike(it: &IkeProposal) -> Result<String, Unsupported> {
+    if it.encryption == Encryption::Null {
+        return Err(Unsupported::NullIke);
+    }
     let prefix = if it.encryption.is_aead() { "prf" } else { "" };
     Ok(format!("{}-{prefix}{}-{}", encryption(it.encryption)?, integrity(it.integrity)?, group(it.dh_group)?))
 }
@@ -89,9 +96,8 @@ pub fn esp(it: &EspProposal) -> Result<String, Unsupported> {
 
 #[cfg(test)]
 mod tests {
-    use causeway_model::IkeVersion;
-
     use super::*;
+    use crate::crypto::IkeVersion;
 
     fn ike_of(encryption: Encryption, integrity: Integrity, dh_group: DhGroup) -> IkeProposal {
         IkeProposal { version: IkeVersion::V2, encryption, integrity, dh_group, lifetime_s: 86_400 }
@@ -122,5 +128,7 @@ mod tests {
         assert_eq!(ike(&national), Err(Unsupported::Encryption(Encryption::Sm4Cbc)));
         let odd = ike_of(Encryption::Aes128Cbc, Integrity::Sha1, DhGroup(99));
         assert_eq!(ike(&odd), Err(Unsupported::Group(DhGroup(99))));
+        let open = ike_of(Encryption::Null, Integrity::Sha1, DhGroup(2));
+        assert_eq!(ike(&open), Err(Unsupported::NullIke));
     }
 }

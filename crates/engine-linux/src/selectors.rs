@@ -1,0 +1,178 @@
+//! The traffic selectors of an instance's tunnels, as sets of its firewall: interface, far range, near range. What
+//! is in no set passes no tunnel, whatever SAs there are.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use nlink::netlink::nftables::Expr;
+use nlink::netlink::nftables::expr::LookupExpr;
+use nlink::netlink::nftables::types::{
+    CmpOp, MetaKey, PayloadBase, Register, Rule, Set, SetElement, SetKeyType,
+};
+
+use crate::error::{Doing, LinuxError};
+use crate::firewall::{FAMILY, TABLE};
+use crate::netns::NftSocket;
+
+/// A far range and a near range.
+pub(crate) type Pair = (IpNet, IpNet);
+
+/// An interface's name in a set: nft's datatype `ifname` (`TYPE_IFNAME`), as long as `IFNAMSIZ`.
+const NAME_TYPE: u32 = 41;
+const NAME_BYTES: usize = 16;
+/// Elements that a message takes at most, well below the 64 KiB of a netlink attribute.
+const AT_ONCE: usize = 200;
+
+/// The address families, each with a set of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    V4,
+    V6,
+}
+
+pub(crate) const VERSIONS: [Version; 2] = [Version::V4, Version::V6];
+
+/// Which way a packet goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    OutOfTunnel,
+    IntoTunnel,
+}
+
+impl Version {
+    fn set_name(self) -> &'static str {
+        match self {
+            Self::V4 => "selectors4",
+            Self::V6 => "selectors6",
+        }
+    }
+
+    /// The set, without its elements.
+    pub(crate) fn set(self) -> Set {
+        let address = match self {
+            Self::V4 => SetKeyType::Ipv4Addr,
+            Self::V6 => SetKeyType::Ipv6Addr,
+        };
+        let name = SetKeyType::Other { type_id: NAME_TYPE, len: NAME_BYTES as u32 };
+        let key = SetKeyType::Concat(vec![name, address.clone(), address]);
+        Set::new(TABLE, self.set_name()).family(FAMILY).key_type(key).interval()
+    }
+
+    /// `NFPROTO_…`, the length of an address, and where a header has its source and destination.
+    fn header(self) -> (i32, u32, u32, u32) {
+        match self {
+            Self::V4 => (libc::NFPROTO_IPV4, 4, 12, 16),
+            Self::V6 => (libc::NFPROTO_IPV6, 16, 8, 24),
+        }
+    }
+}
+
+/// Narrows a rule to packets that the traffic selectors of the tunnel they come from, or go to, have.
+pub(crate) fn matching(rule: Rule, version: Version, direction: Direction) -> Rule {
+    let (protocol, length, source, destination) = version.header();
+    let (interface, far, near) = match direction {
+        Direction::OutOfTunnel => (MetaKey::IifName, source, destination),
+        Direction::IntoTunnel => (MetaKey::OifName, destination, source),
+    };
+    let word = |number: u32| Register::word(number as usize).expect("a key is shorter than the 16 words");
+    let first = NAME_BYTES as u32 / 4;
+    let address = |number, offset| Expr::Payload {
+        dreg: word(number),
+        base: PayloadBase::Network,
+        offset,
+        len: length,
+    };
+    rule.expr(Expr::Meta { dreg: Register::R0, key: MetaKey::NfProto })
+        .expr(Expr::Cmp { sreg: Register::R0, op: CmpOp::Eq, data: vec![protocol as u8] })
+        .expr(Expr::Meta { dreg: word(0), key: interface })
+        .expr(address(first, far))
+        .expr(address(first + length / 4, near))
+        .expr(LookupExpr::new(version.set_name(), word(0)))
+}
+
+/// The pairs that no other pair covers: the kernel's sets hold no range inside another.
+pub(crate) fn outermost(pairs: impl Iterator<Item = Pair>) -> BTreeSet<Pair> {
+    let all: BTreeSet<Pair> = pairs.map(|(far, near)| (far.trunc(), near.trunc())).collect();
+    let covers = |a: &Pair, b: &Pair| a != b && a.0.contains(&b.0) && a.1.contains(&b.1);
+    all.iter().filter(|pair| !all.iter().any(|other| covers(other, pair))).copied().collect()
+}
+
+/// Makes the pairs of an interface these, in place of those, in one transaction.
+pub(crate) async fn change(
+    socket: &NftSocket,
+    interface: &str,
+    old: &BTreeSet<Pair>,
+    new: &BTreeSet<Pair>,
+) -> Result<(), LinuxError> {
+    let mut transaction = socket.transaction();
+    let mut count = 0;
+    for version in VERSIONS {
+        let set = version.set();
+        let gone = elements(version, interface, old.difference(new));
+        let come = elements(version, interface, new.difference(old));
+        for some in gone.chunks(AT_ONCE) {
+            transaction = transaction.del_set_elements(&set, some);
+        }
+        for some in come.chunks(AT_ONCE) {
+            transaction = transaction.add_set_elements(&set, some);
+        }
+        count += gone.len() + come.len();
+    }
+    if count == 0 {
+        return Ok(());
+    }
+    transaction.commit(socket).await.doing(|| format!("traffic selectors of {interface}"))
+}
+
+/// Takes out what an earlier keeper left.
+pub(crate) async fn clear(socket: &NftSocket) -> Result<(), LinuxError> {
+    let what = || "traffic selectors".to_owned();
+    for version in VERSIONS {
+        let set = version.set();
+        let left = socket.list_set_elements(TABLE, set.name(), FAMILY).await.doing(what)?;
+        for some in left.chunks(AT_ONCE) {
+            socket.del_set_elements(&set, some).await.doing(what)?;
+        }
+    }
+    Ok(())
+}
+
+/// The pairs of a family. One of two families is left out: no packet has it.
+fn elements<'a>(version: Version, interface: &str, pairs: impl Iterator<Item = &'a Pair>) -> Vec<SetElement> {
+    let mut name = interface.as_bytes().to_vec();
+    name.resize(NAME_BYTES, 0);
+    let prefixes = pairs.filter_map(|pair| match (version, pair) {
+        (Version::V4, (IpNet::V4(far), IpNet::V4(near))) => Some([
+            SetElement::ipv4_prefix(far.network(), far.prefix_len()),
+            SetElement::ipv4_prefix(near.network(), near.prefix_len()),
+        ]),
+        (Version::V6, (IpNet::V6(far), IpNet::V6(near))) => Some([
+            SetElement::ipv6_prefix(far.network(), far.prefix_len()),
+            SetElement::ipv6_prefix(near.network(), near.prefix_len()),
+        ]),
+        _ => None,
+    });
+    let element = |[far, near]: [Result<SetElement, nlink::Error>; 2]| {
+        let known = "the length of a prefix";
+        SetElement::concat([SetElement::new(name.clone()), far.expect(known), near.expect(known)])
+    };
+    prefixes.map(element).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::outermost;
+
+    #[test]
+    fn a_pair_inside_another_is_left_out() {
+        let net = |text: &str| text.parse().unwrap();
+        let pairs = [
+            (net("192.168.0.0/16"), net("10.0.0.0/8")),
+            (net("192.168.1.0/24"), net("10.0.0.0/8")),
+            (net("192.168.1.0/24"), net("10.1.0.0/16")),
+            (net("172.16.0.0/12"), net("10.1.0.0/16")),
+        ];
+        let kept: Vec<_> = outermost(pairs.into_iter()).into_iter().collect();
+        assert_eq!(kept, [pairs[3], pairs[0]]);
+    }
+}

@@ -1,0 +1,151 @@
+//! The tests of a run, and what one of them finds for one peer.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::daemon::{Daemon, cpu_seconds, machine_seconds, memory_mib};
+use super::lab::{Lab, Side};
+use super::load::{rtt, tcp, udp};
+
+/// Payload of `udp1400`: with IP and UDP headers 1400 bytes, the largest packet that every tunnel carries whole.
+const LARGE_PAYLOAD: usize = 1372;
+const SMALL_PAYLOAD: usize = 200;
+/// One step of the search for the highest rate.
+const RATE_STEP: Duration = Duration::from_millis(500);
+const FIRST_GUESS_KPPS: f64 = 80.0;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Test {
+    /// TCP, one stream.
+    Tcp1,
+    /// TCP, four streams.
+    Tcp4,
+    /// A flood of packets with 64 bytes of payload.
+    Udp64,
+    /// A flood of packets with 200 bytes of payload.
+    Udp200,
+    /// A flood of packets of 1400 bytes with all headers.
+    Udp1400,
+    /// The highest rate of packets with 200 bytes of payload at which no more than 1 % are lost.
+    UdpLoss,
+    /// The round trip time of an idle path.
+    Rtt,
+}
+
+/// A peer that is ready to carry packets.
+pub struct Ready {
+    /// Its name in tables.
+    pub name: String,
+    /// Which program with which settings.
+    pub version: String,
+    // Before the lab: the processes end first.
+    daemons: Vec<Daemon>,
+    _server: Daemon,
+    path: udp::Path,
+    lab: Lab,
+    guess_kpps: f64,
+    /// All values of each measure.
+    pub values: BTreeMap<&'static str, Vec<f64>>,
+}
+
+impl Ready {
+    /// A peer whose tunnel is up.
+    pub fn new(name: String, version: String, daemons: Vec<Daemon>, lab: Lab) -> anyhow::Result<Self> {
+        let (server, path) = (tcp::serve(&lab)?, udp::Path::new(&lab, Side::A)?);
+        let values = BTreeMap::new();
+        Ok(Self { name, version, daemons, _server: server, path, lab, guess_kpps: FIRST_GUESS_KPPS, values })
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        self.daemons.iter().flat_map(Daemon::pids).collect()
+    }
+
+    fn add(&mut self, measure: &'static str, value: f64) {
+        self.values.entry(measure).or_default().push(value);
+    }
+
+    /// The larger gateway's memory, with all its processes.
+    fn gateway_mib(&self) -> f64 {
+        self.daemons.iter().map(|daemon| memory_mib(&daemon.pids())).fold(0.0, f64::max)
+    }
+
+    /// Notes the memory of an idle gateway.
+    pub fn note_rest(&mut self) {
+        let memory = self.gateway_mib();
+        self.add("memory at rest, MiB", memory);
+    }
+
+    /// Runs a test once.
+    ///
+    /// # Errors
+    /// When the load does not come through at all.
+    pub fn run(&mut self, test: Test, seconds: u32) -> anyhow::Result<()> {
+        match test {
+            Test::Tcp1 => self.tcp(1, seconds, &TCP_1),
+            Test::Tcp4 => self.tcp(4, seconds, &TCP_4),
+            Test::Udp64 => self.flood(64, seconds, "UDP 64 flood, kpkt/s delivered"),
+            Test::Udp200 => self.flood(SMALL_PAYLOAD, seconds, "UDP 200 flood, kpkt/s delivered"),
+            Test::Udp1400 => self.flood(LARGE_PAYLOAD, seconds, "UDP 1400 flood, kpkt/s delivered"),
+            Test::UdpLoss => {
+                self.guess_kpps = self.path.highest_rate(SMALL_PAYLOAD, self.guess_kpps, RATE_STEP)?;
+                self.add("UDP 200, kpkt/s at <= 1 % loss", self.guess_kpps);
+                Ok(())
+            }
+            Test::Rtt => {
+                let median = rtt::median_ms(&self.lab)?;
+                self.add("idle RTT, ms", median);
+                Ok(())
+            }
+        }
+    }
+
+    fn tcp(&mut self, streams: u32, seconds: u32, names: &[&'static str; 4]) -> anyhow::Result<()> {
+        let pids = self.pids();
+        let (processes, machine) = (cpu_seconds(&pids), machine_seconds());
+        let transfer = tcp::transfer(&self.lab, streams, seconds)?;
+        let (processes, machine) = (cpu_seconds(&pids) - processes, machine_seconds() - machine);
+        self.add(names[0], transfer.gbit_per_second);
+        self.add(names[1], transfer.retransmits);
+        if !pids.is_empty() {
+            self.add(names[2], transfer.gbit / processes);
+        }
+        self.add(names[3], transfer.gbit / machine);
+        Ok(())
+    }
+
+    fn flood(&mut self, len: usize, seconds: u32, name: &'static str) -> anyhow::Result<()> {
+        let is_over = AtomicBool::new(false);
+        let (trial, peak) = std::thread::scope(|scope| {
+            let watching = scope.spawn(|| {
+                let mut peak = 0f64;
+                while !is_over.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(300));
+                    peak = peak.max(self.gateway_mib());
+                }
+                peak
+            });
+            let trial = self.path.run(len, None, Duration::from_secs(seconds.into()));
+            is_over.store(true, Ordering::Relaxed);
+            (trial, watching.join().expect("watching does not panic"))
+        });
+        let trial = trial?;
+        self.add(name, trial.received_kpps());
+        self.add("memory in a flood, MiB", peak);
+        Ok(())
+    }
+}
+
+const TCP_1: [&str; 4] = [
+    "TCP 1 stream, Gbit/s",
+    "TCP 1 stream, sent again",
+    "TCP 1 stream, Gbit per CPU-second of both gateways",
+    "TCP 1 stream, Gbit per CPU-second of the machine",
+];
+const TCP_4: [&str; 4] = [
+    "TCP 4 streams, Gbit/s",
+    "TCP 4 streams, sent again",
+    "TCP 4 streams, Gbit per CPU-second of both gateways",
+    "TCP 4 streams, Gbit per CPU-second of the machine",
+];

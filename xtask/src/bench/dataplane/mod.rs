@@ -1,0 +1,195 @@
+//! The benchmark of the data plane: two gateways and two hosts in network namespaces for each peer, and all peers in
+//! turn in one run, round by round, so that other load on the machine hits all alike.
+
+mod daemon;
+mod lab;
+mod load;
+mod measure;
+mod peers;
+mod report;
+pub mod soak;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{bail, ensure};
+use serde_json::json;
+
+use lab::{Lab, Wire, shell};
+use measure::{Ready, Test};
+use peers::{Peer, Settings};
+
+const EXPLANATION: &str = "\
+Each peer has four network namespaces of its own: host, gateway, gateway, host. The hosts' links have an MTU of
+1400 bytes, so that all tunnels (each with its natural MTU: 1400 for IPsec, 1420 for WireGuard, 1500 for OpenVPN)
+carry the same packets whole and none fragments. The wire between the gateways has an MTU of 1500. A round runs every
+test on every peer, test by test; medians of the rounds are told, with their ratio to plain routing in parentheses.
+
+The gateways' CPU time is that of their processes, with their system calls. Soft interrupts are charged to whoever
+they interrupt, so it stands beside the time of the whole machine, load generators included. UDP floods and the search
+for the highest rate use a sender and a receiver of this program: ordinary packets, many with one system call.
+Memory is the proportional set size of the larger gateway, all its processes, charon included.
+
+Examples:
+  cargo build --release -p uxfrm -p xtask
+  target/release/xtask bench dataplane --tests tcp1,tcp4 --json target/dataplane.json
+  target/release/xtask bench dataplane --tests udp-loss --wire nogro --peers plain,uxfrm,gotatun
+  target/release/xtask bench dataplane --tests tcp4 --peers plain,uxfrm --workers 1,2
+  target/release/xtask bench dataplane --tests tcp1 --peers plain,uxfrm,libipsec --esp aes256-sha256
+  target/release/xtask bench dataplane --from target/dataplane.json
+
+Peers that no Debian package of this release holds are looked for in --programs:
+  cargo install --locked --root target/peers boringtun-cli gotatun-cli
+  wireguard-go of Debian trixie or newer, unpacked with dpkg -x (bookworm's, of 2022, knows no offload)";
+
+/// `cargo xtask bench dataplane`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXPLANATION)]
+pub struct Dataplane {
+    /// Who carries the packets, in the order of each round.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "plain,uxfrm,libipsec,openvpn,openvpn128,boringtun,gotatun,wireguard-go"
+    )]
+    peers: Vec<String>,
+    /// How segments cross the wire.
+    #[arg(long, value_enum, default_value = "gro")]
+    wire: Wire,
+    /// What is measured.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "tcp1,tcp4,udp64,udp200,udp1400,udp-loss,rtt"
+    )]
+    tests: Vec<Test>,
+    /// Rounds; the medians are told.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of each transfer and flood.
+    #[arg(long, default_value_t = 2)]
+    seconds: u32,
+    /// ESP proposal in swanctl's words: aes128gcm16, aes256-sha256, …
+    #[arg(long, default_value = "aes128gcm16")]
+    esp: String,
+    /// Pairs of uxfrm's worker threads (0: its own choice); several values make it run once with each.
+    #[arg(long, value_delimiter = ',', default_value = "0")]
+    workers: Vec<usize>,
+    /// The `uxfrm` program, built with `cargo build --release --package uxfrm`.
+    #[arg(long, default_value = "target/release/uxfrm")]
+    uxfrm: PathBuf,
+    /// Where boringtun-cli, gotatun and wireguard-go are.
+    #[arg(long, default_value = "target/peers/bin")]
+    programs: PathBuf,
+    /// Append every value to this file, a line of JSON for each run.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Measure nothing: print the tables of such a file.
+    #[arg(long)]
+    from: Option<PathBuf>,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// When a lab can't be built or a peer that is there does not work.
+pub fn run(options: &Dataplane) -> anyhow::Result<()> {
+    if let Some(file) = &options.from {
+        return report::print_file(file);
+    }
+    check_machine()?;
+    let settings = Settings {
+        uxfrm: options.uxfrm.clone(),
+        programs: std::path::absolute(&options.programs)?,
+        esp: options.esp.clone(),
+        workers: options.workers.clone(),
+    };
+    let (mut ready, skipped) = prepare(options, &settings)?;
+    for round in 0..options.rounds {
+        for test in &options.tests {
+            for peer in &mut ready {
+                let begun = Instant::now();
+                match peer.run(*test, options.seconds) {
+                    Ok(()) => eprintln!(
+                        "round {} of {}: {test:?}, {}: {:.1} s",
+                        round + 1,
+                        options.rounds,
+                        peer.name,
+                        begun.elapsed().as_secs_f64()
+                    ),
+                    Err(error) => {
+                        eprintln!("round {}: {test:?}, {}: FAILED: {error:#}", round + 1, peer.name)
+                    }
+                }
+            }
+        }
+    }
+    let setting = json!({
+        "wire": format!("{:?}", options.wire).to_lowercase(), "esp": options.esp, "workers": options.workers,
+        "rounds": options.rounds, "seconds": options.seconds, "machine": machine(),
+    });
+    let peers: Vec<_> =
+        ready.iter().map(|peer| (peer.name.clone(), peer.version.clone(), json!(peer.values))).collect();
+    let record = report::record(&setting, &peers, &skipped);
+    if let Some(file) = &options.json {
+        report::append(file, &record)?;
+    }
+    print!("{}", report::table(&[record]));
+    Ok(())
+}
+
+/// Says what is missing on this machine, if so.
+pub fn check_machine() -> anyhow::Result<()> {
+    ensure!(rustix::process::geteuid().is_root(), "network namespaces and TUN need root");
+    ensure!(std::path::Path::new("/dev/net/tun").exists(), "no /dev/net/tun");
+    for (tool, package) in
+        [("iperf3", "iperf3"), ("ip", "iproute2"), ("ethtool", "ethtool"), ("ping", "iputils-ping")]
+    {
+        ensure!(shell(&format!("command -v {tool}")).is_ok(), "no {tool}: apt-get install {package}");
+    }
+    Ok(())
+}
+
+/// Processor, its number, kernel.
+fn machine() -> String {
+    let model = "sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1";
+    let text = shell(&format!("nproc; {model}; uname -r; cut -d' ' -f1 /proc/loadavg")).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    match lines[..] {
+        [cpus, model, kernel, load] => {
+            format!("{cpus} CPUs of {model}, Linux {kernel}, load {load} at the end")
+        }
+        _ => text.replace('\n', " "),
+    }
+}
+
+fn prepare(options: &Dataplane, settings: &Settings) -> anyhow::Result<(Vec<Ready>, Vec<String>)> {
+    let (mut ready, mut skipped) = (Vec::new(), Vec::new());
+    for name in &options.peers {
+        let found = peers::find(name, settings);
+        if found.is_empty() {
+            bail!("no peer is named {name}; there are: {}", peers::NAMES.join(", "));
+        }
+        for peer in found {
+            if let Some(missing) = peer.missing() {
+                eprintln!("{} is not measured: {missing}", peer.name());
+                skipped.push(format!("{}: {missing}", peer.name()));
+                continue;
+            }
+            let lab = Lab::new(&ready.len().to_string(), options.wire)?;
+            ready.push(bring_up(peer.as_ref(), lab)?);
+        }
+    }
+    // When all have started, so that one's start does not disturb another's rest.
+    ready.iter_mut().for_each(Ready::note_rest);
+    Ok((ready, skipped))
+}
+
+fn bring_up(peer: &dyn Peer, lab: Lab) -> anyhow::Result<Ready> {
+    let begun = Instant::now();
+    let daemons = peer.start(&lab).inspect_err(|_| eprintln!("{}:\n{}", peer.name(), lab.logs()))?;
+    lab.wait_for_path().inspect_err(|_| eprintln!("{}:\n{}", peer.name(), lab.logs()))?;
+    eprintln!("{} is up after {:.1} s: {}", peer.name(), begun.elapsed().as_secs_f64(), peer.version());
+    Ready::new(peer.name(), peer.version(), daemons, lab)
+}

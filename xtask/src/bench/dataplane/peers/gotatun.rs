@@ -1,0 +1,30 @@
+//! Mullvad's WireGuard in Rust.
+
+use std::path::PathBuf;
+
+use super::super::daemon::Daemon;
+use super::super::lab::Lab;
+use super::{Peer, version_line, wireguard};
+
+const HOW: &str = "cargo install --locked --root target/peers gotatun-cli";
+
+/// GotaTun on both gateways; the path of its program.
+pub struct GotaTun(pub PathBuf);
+
+impl Peer for GotaTun {
+    fn name(&self) -> String {
+        "gotatun".into()
+    }
+
+    fn missing(&self) -> Option<String> {
+        wireguard::missing(&self.0, HOW)
+    }
+
+    fn version(&self) -> String {
+        format!("{}, ChaCha20-Poly1305, TUN MTU 1420", version_line(&self.0, "--version").unwrap_or_default())
+    }
+
+    fn start(&self, lab: &Lab) -> anyhow::Result<Vec<Daemon>> {
+        wireguard::start(lab, &self.0, &["--foreground", "--disable-drop-privileges", "--verbosity", "error"])
+    }
+}

@@ -1,0 +1,77 @@
+//! Who can carry the packets from gateway to gateway: one file each.
+
+mod boringtun;
+mod gotatun;
+mod libipsec;
+mod openvpn;
+mod plain;
+pub mod strongswan;
+pub mod uxfrm;
+mod wireguard;
+mod wireguard_go;
+
+use std::path::{Path, PathBuf};
+
+use super::daemon::Daemon;
+use super::lab::Lab;
+
+/// A way to carry packets between two gateways.
+pub trait Peer {
+    /// Its name in tables.
+    fn name(&self) -> String;
+    /// What is missing on this machine, and how to get it.
+    fn missing(&self) -> Option<String>;
+    /// Which program in which version, with which algorithm.
+    fn version(&self) -> String;
+    /// Starts it on both gateways and sets routes; packets may need a moment still.
+    ///
+    /// # Errors
+    /// When it does not start or can't be configured.
+    fn start(&self, lab: &Lab) -> anyhow::Result<Vec<Daemon>>;
+}
+
+/// Names that `--peers` takes.
+pub const NAMES: [&str; 8] =
+    ["plain", "uxfrm", "libipsec", "openvpn", "openvpn128", "boringtun", "gotatun", "wireguard-go"];
+
+/// Where programs are found and how ESP is configured.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The `uxfrm` program.
+    pub uxfrm: PathBuf,
+    /// A directory with programs that no Debian package holds; looked at before `PATH`.
+    pub programs: PathBuf,
+    /// ESP proposal in swanctl's words.
+    pub esp: String,
+    /// Numbers of uxfrm's workers; one peer for each.
+    pub workers: Vec<usize>,
+}
+
+/// The peer or peers of a name.
+pub fn find(name: &str, settings: &Settings) -> Vec<Box<dyn Peer>> {
+    let program = |name: &str| settings.programs.join(name);
+    match name {
+        "plain" => vec![Box::new(plain::Plain)],
+        "uxfrm" => {
+            let named = settings.workers.len() > 1;
+            let of =
+                |workers: &usize| -> Box<dyn Peer> { Box::new(uxfrm::Uxfrm::new(settings, *workers, named)) };
+            settings.workers.iter().map(of).collect()
+        }
+        "libipsec" => vec![Box::new(libipsec::LibIpsec { esp: settings.esp.clone() })],
+        "openvpn" => vec![Box::new(openvpn::OpenVpn { key_bits: 256 })],
+        "openvpn128" => vec![Box::new(openvpn::OpenVpn { key_bits: 128 })],
+        "boringtun" => vec![Box::new(boringtun::BoringTun(program("boringtun-cli")))],
+        "gotatun" => vec![Box::new(gotatun::GotaTun(program("gotatun")))],
+        "wireguard-go" => vec![Box::new(wireguard_go::WireguardGo(program("wireguard-go")))],
+        _ => vec![],
+    }
+}
+
+/// The first line that a program prints about its version, or that it is not there.
+fn version_line(program: &Path, argument: &str) -> Option<String> {
+    let output = std::process::Command::new(program).arg(argument).output().ok()?;
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    Some(text.lines().next().unwrap_or_default().trim().to_owned())
+}

@@ -1,0 +1,108 @@
+//! charon and its configuration: the same for uxfrm and for kernel-libipsec but for the kernel plugin.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+
+use super::super::lab::{Lab, Side, shell};
+
+/// strongSwan's daemon as Debian installs it.
+pub const CHARON: &str = "/usr/sbin/charon-systemd";
+/// The interface id of the tunnel where there are interfaces.
+pub const IF_ID: u32 = 42;
+
+/// What differs between the two.
+pub struct Swan<'a> {
+    /// Packets are charon's own work (kernel-libipsec).
+    pub libipsec: bool,
+    /// ESP proposal.
+    pub esp: &'a str,
+    /// More lines for the child: rekeying.
+    pub child: &'a str,
+}
+
+/// What is missing to run charon.
+pub fn missing() -> Option<String> {
+    let has = Path::new(CHARON).exists() && Path::new("/usr/sbin/swanctl").exists();
+    (!has).then(|| "apt-get install charon-systemd strongswan-swanctl libcharon-extra-plugins".into())
+}
+
+/// `strongSwan 5.9.8`.
+pub fn version() -> String {
+    let line = super::version_line(Path::new("/usr/sbin/swanctl"), "--help").unwrap_or_default();
+    line.replace(" swanctl", "")
+}
+
+/// Writes a gateway's configuration.
+pub fn configure(lab: &Lab, side: Side, swan: &Swan<'_>) -> anyhow::Result<()> {
+    let path = |file: &str| lab.path(side, file).display().to_string();
+    let (kernel, routes) =
+        if swan.libipsec { ("kernel-libipsec kernel-netlink", "yes") } else { ("kernel-netlink", "no") };
+    let strongswan = format!(
+        "charon-systemd {{
+           install_routes = {routes}
+           install_virtual_ip = no
+           load = random nonce openssl kdf pem pkcs1 x509 pubkey gcm aes sha1 sha2 hmac md5 des {kernel} socket-default vici
+           plugins {{ vici {{ socket = unix://{} }} }}
+           journal {{ default = -1 }}
+           filelog {{ log {{ path = {}\n default = 1\n flush_line = yes }} }}
+         }}",
+        path("vici"),
+        path("log")
+    );
+    fs::write(path("strongswan.conf"), strongswan)?;
+    fs::write(path("swanctl.conf"), swanctl_conf(side, swan))?;
+    Ok(())
+}
+
+fn swanctl_conf(side: Side, swan: &Swan<'_>) -> String {
+    let other = side.other();
+    // kernel-libipsec knows no interfaces and routes by selector.
+    let selector = |side: Side| if swan.libipsec { side.network() } else { "0.0.0.0/0" };
+    let if_id =
+        if swan.libipsec { String::new() } else { format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}") };
+    format!(
+        "connections {{ t {{
+           version = 2\n local_addrs = {}\n remote_addrs = {}\n encap = yes\n {if_id}
+           proposals = aes128gcm16-x25519-prfsha256
+           local {{ auth = psk\n id = {}.example }}
+           remote {{ auth = psk\n id = {}.example }}
+           children {{ c {{ local_ts = {}\n remote_ts = {}\n esp_proposals = {}-noesn\n {} }} }} }} }}
+         secrets {{ ike {{ secret = a-secret-of-the-bench }} }}",
+        side.address(),
+        other.address(),
+        side.letter(),
+        other.letter(),
+        selector(side),
+        selector(other),
+        swan.esp,
+        swan.child
+    )
+}
+
+/// Gives a command that starts charon its configuration.
+pub fn environment(lab: &Lab, side: Side, command: &mut Command) {
+    command.env("STRONGSWAN_CONF", lab.path(side, "strongswan.conf"));
+}
+
+/// Loads both gateways' configuration and sets the tunnel up.
+pub fn connect(lab: &Lab) -> anyhow::Result<()> {
+    for side in Side::BOTH {
+        let vici = lab.path(side, "vici");
+        let begun = Instant::now();
+        while !vici.exists() {
+            ensure!(begun.elapsed() < Duration::from_secs(10), "charon does not open its VICI socket");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        swanctl(lab, side, &format!("--load-all --file {}", lab.path(side, "swanctl.conf").display()))?;
+    }
+    swanctl(lab, Side::A, "--initiate --child c --timeout 20").map(drop)
+}
+
+/// Runs swanctl against a gateway's charon.
+pub fn swanctl(lab: &Lab, side: Side, arguments: &str) -> anyhow::Result<String> {
+    shell(&format!("swanctl {arguments} --uri unix://{} 2>&1", lab.path(side, "vici").display()))
+}

@@ -1,0 +1,65 @@
+//! uxfrm under an unmodified charon.
+
+use std::process::Command;
+
+use super::super::daemon::Daemon;
+use super::super::lab::{Lab, Side};
+use super::{Peer, Settings, strongswan};
+
+/// uxfrm on both gateways.
+pub struct Uxfrm {
+    settings: Settings,
+    workers: usize,
+    named: bool,
+    /// More lines for the child's configuration.
+    pub child: String,
+}
+
+impl Uxfrm {
+    /// With a number of workers (0: its own choice), which is part of the name where there are others beside it.
+    pub fn new(settings: &Settings, workers: usize, named: bool) -> Self {
+        Self { settings: settings.clone(), workers, named, child: String::new() }
+    }
+}
+
+impl Peer for Uxfrm {
+    fn name(&self) -> String {
+        if self.named { format!("uxfrm, workers {}", self.workers) } else { "uxfrm".into() }
+    }
+
+    fn missing(&self) -> Option<String> {
+        if !self.settings.uxfrm.exists() {
+            return Some(format!(
+                "no {} (cargo build --release --package uxfrm)",
+                self.settings.uxfrm.display()
+            ));
+        }
+        strongswan::missing()
+    }
+
+    fn version(&self) -> String {
+        format!("this repository's, {}, ESP in UDP, under {}", self.settings.esp, strongswan::version())
+    }
+
+    fn start(&self, lab: &Lab) -> anyhow::Result<Vec<Daemon>> {
+        let mut daemons = Vec::new();
+        for side in Side::BOTH {
+            let swan = strongswan::Swan { libipsec: false, esp: &self.settings.esp, child: &self.child };
+            strongswan::configure(lab, side, &swan)?;
+            let mut command = Command::new(std::path::absolute(&self.settings.uxfrm)?);
+            command.args(["run", "--interface", &strongswan::IF_ID.to_string()]);
+            command.args(["--workers", &self.workers.to_string()]);
+            for file in ["vici", "control", "stats"] {
+                command.arg(format!("--{file}")).arg(lab.path(side, file));
+            }
+            command.args(["--", strongswan::CHARON]);
+            strongswan::environment(lab, side, &mut command);
+            daemons.push(Daemon::start(&lab.gateway(side), &mut command, &lab.path(side, "out"))?);
+        }
+        strongswan::connect(lab)?;
+        for side in Side::BOTH {
+            lab.route_into(side, &format!("ipsec{}", strongswan::IF_ID))?;
+        }
+        Ok(daemons)
+    }
+}

@@ -1,0 +1,175 @@
+//! A soak: a steady load in both directions with a rekey every few seconds; packets lost, and memory over time.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::daemon::{Daemon, memory_mib};
+use super::lab::{Lab, Side, Wire};
+use super::load::udp::{Path, Trial};
+use super::peers::{Peer, Settings, strongswan, uxfrm::Uxfrm};
+use super::{check_machine, report::median};
+
+/// Payload of a packet, bytes.
+const PAYLOAD: usize = 1000;
+/// How often memory is looked at.
+const SAMPLE: Duration = Duration::from_secs(5);
+
+/// `cargo xtask bench soak`.
+#[derive(Debug, clap::Args)]
+pub struct Soak {
+    /// How long.
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// Load in each direction, Mbit/s of payload.
+    #[arg(long, default_value_t = 100.0)]
+    mbit: f64,
+    /// Time between rekeys of the CHILD_SA, seconds.
+    #[arg(long, default_value_t = 5)]
+    rekey_seconds: u32,
+    /// ESP proposal in swanctl's words.
+    #[arg(long, default_value = "aes128gcm16")]
+    esp: String,
+    /// The `uxfrm` program, built with `cargo build --release --package uxfrm`.
+    #[arg(long, default_value = "target/release/uxfrm")]
+    uxfrm: PathBuf,
+}
+
+/// Memory of a gateway's processes at a moment, MiB.
+#[derive(Clone, Copy)]
+struct Sample {
+    engine: f64,
+    broker: f64,
+    charon: f64,
+}
+
+/// Soaks and prints.
+///
+/// # Errors
+/// When the lab can't be built or packets do not pass at all.
+pub fn run(options: &Soak) -> anyhow::Result<()> {
+    check_machine()?;
+    let settings = Settings {
+        uxfrm: options.uxfrm.clone(),
+        programs: PathBuf::new(),
+        esp: options.esp.clone(),
+        workers: vec![0],
+    };
+    let mut peer = Uxfrm::new(&settings, 0, false);
+    peer.child = format!("rekey_time = {}s\n rand_time = 0s\n life_time = 60s", options.rekey_seconds);
+    if let Some(missing) = peer.missing() {
+        anyhow::bail!(missing);
+    }
+    let lab = Lab::new("s", Wire::Gro)?;
+    let daemons = peer.start(&lab)?;
+    lab.wait_for_path()?;
+    let paths = [Path::new(&lab, Side::A)?, Path::new(&lab, Side::B)?];
+    let time = Duration::from_secs_f64(options.minutes * 60.0);
+    let rate = options.mbit * 1e6 / 8.0 / PAYLOAD as f64;
+    println!(
+        "{:.1} minutes, {} Mbit/s each way in packets of {PAYLOAD} bytes, a rekey every {} s, {}",
+        options.minutes, options.mbit, options.rekey_seconds, options.esp
+    );
+    let first = sample(&daemons)?;
+    let (trials, samples) = std::thread::scope(|scope| {
+        let sending = paths.each_ref().map(|path| scope.spawn(move || path.run(PAYLOAD, Some(rate), time)));
+        let samples = watch(&daemons, time);
+        (sending.map(|thread| thread.join().expect("a sender does not panic")), samples)
+    });
+    for (trial, direction) in trials.into_iter().zip(["a to b", "b to a"]) {
+        tell(direction, &trial?);
+    }
+    let mut samples = samples?;
+    samples.insert(0, first);
+    tell_memory(&samples);
+    std::thread::sleep(Duration::from_secs(5));
+    let last = sample(&daemons)?;
+    println!(
+        "5 s after the load: engine {:.2}, broker {:.2}, charon {:.2} MiB",
+        last.engine, last.broker, last.charon
+    );
+    println!("CHILD_SAs made: {}", children_made(&lab)?);
+    Ok(())
+}
+
+fn tell(direction: &str, trial: &Trial) {
+    println!(
+        "{direction}: {} sent in {:.0} s ({:.1} kpkt/s), {} received, {} lost",
+        trial.sent,
+        trial.elapsed.as_secs_f64(),
+        trial.sent_kpps(),
+        trial.received,
+        trial.sent.saturating_sub(trial.received)
+    );
+}
+
+/// Memory until the time is over; a line each minute.
+fn watch(daemons: &[Daemon], time: Duration) -> anyhow::Result<Vec<Sample>> {
+    let (begun, mut samples) = (Instant::now(), Vec::new());
+    while begun.elapsed() + SAMPLE < time {
+        std::thread::sleep(SAMPLE);
+        samples.push(sample(daemons)?);
+        if samples.len() % 12 == 0 {
+            let now = samples[samples.len() - 1];
+            println!(
+                "minute {}: engine {:.2}, broker {:.2}, charon {:.2} MiB",
+                samples.len() / 12,
+                now.engine,
+                now.broker,
+                now.charon
+            );
+        }
+    }
+    Ok(samples)
+}
+
+/// The larger gateway's memory, process by process.
+fn sample(daemons: &[Daemon]) -> anyhow::Result<Sample> {
+    let mut largest = Sample { engine: 0.0, broker: 0.0, charon: 0.0 };
+    for daemon in daemons {
+        let pids = daemon.pids();
+        let broker = *pids.first().context("a gateway without processes")?;
+        let named = |name: &str| -> Vec<u32> {
+            let is = |pid: &u32| {
+                let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                *pid != broker && String::from_utf8_lossy(&line).contains(name)
+            };
+            pids.iter().copied().filter(is).collect()
+        };
+        let engine = named("uxfrm-engine");
+        ensure!(!engine.is_empty(), "an engine has died");
+        largest.engine = largest.engine.max(memory_mib(&engine));
+        largest.broker = largest.broker.max(memory_mib(&[broker]));
+        largest.charon = largest.charon.max(memory_mib(&named("charon")));
+    }
+    Ok(largest)
+}
+
+/// Medians of the first and the last quarter, and the highest value.
+fn tell_memory(samples: &[Sample]) {
+    let quarter = (samples.len() / 4).max(1);
+    for (name, of) in [
+        ("engine", (|sample: &Sample| sample.engine) as fn(&Sample) -> f64),
+        ("broker", |sample| sample.broker),
+        ("charon", |sample| sample.charon),
+    ] {
+        let values: Vec<f64> = samples.iter().map(of).collect();
+        let middle = |part: &[f64]| median(part).unwrap_or(f64::NAN);
+        println!(
+            "{name}: {:.2} MiB before, first quarter {:.2}, last quarter {:.2}, highest {:.2}",
+            values[0],
+            middle(&values[..quarter]),
+            middle(&values[values.len() - quarter..]),
+            values.iter().copied().fold(0.0, f64::max)
+        );
+    }
+}
+
+/// How many CHILD_SAs the initiator's charon has made: they are numbered.
+fn children_made(lab: &Lab) -> anyhow::Result<u32> {
+    let text = strongswan::swanctl(lab, Side::A, "--list-sas")?;
+    let numbers =
+        text.lines().filter_map(|line| line.trim().strip_prefix("c: #")?.split(',').next()?.parse().ok());
+    numbers.max().context("no CHILD_SA")
+}
