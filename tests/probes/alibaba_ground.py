@@ -4,7 +4,8 @@ import itertools
 import json
 import uuid
 
-from alibaba_probes import DUAL, statuses
+from alibaba_probes import DUAL
+from harness import documented
 from harness.alibaba_sdk import REGION
 from harness.alibaba_world import peer_ip
 from harness.sign_alibaba import v1_send
@@ -74,8 +75,9 @@ class Ground:
         if reply.status == 200:
             return None
         code = body.get("Code") or "no code"
-        allowed = statuses(action, code) or range(400, 500)
-        return code if reply.status in allowed else f"{code} with HTTP {reply.status}"
+        if reply.status not in range(400, 500):
+            return f"{code} with HTTP {reply.status}"
+        return documented.differs(action, code, reply.status, body.get("Message") or "") or code
 
     def ready(self, action: str) -> None:
         """Waits where a change under way would answer for the action."""

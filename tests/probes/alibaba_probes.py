@@ -58,16 +58,6 @@ def rule_of(action: str) -> dict:
     return constraints()["vpn_actions"].get(action, {}).get("params", {})
 
 
-def statuses(action: str, code: str) -> set[int]:
-    """The HTTP statuses that the action's table gives for a code; empty where it does not hold the code."""
-    for part in ("vpn_actions", "around_actions_errors"):
-        rows = constraints()[part].get(action, {}).get("errors", [])
-        found = {row["http"] for row in rows if row["code"] == code}
-        if found:
-            return found
-    return set()
-
-
 def refusals(name: str, rule: dict) -> frozenset:
     """Codes by which a bad value may be refused: the documented ones, and the gateway's general form."""
     codes = set(rule.get("errors", []))

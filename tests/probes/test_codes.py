@@ -23,8 +23,11 @@ SUITES = HERE.parent / "sdk"
 COMMON = ("InternalError", "Forbidden", "Forbbiden", "UnauthorizedOperation", "InvalidParameterValue.Tag",
           "LimitExceeded.Tag", "UnsupportedOperation.Tag")
 
+# A code that another action's test asks for, while this action answers otherwise.
+ELSEWHERE = {("alibaba CreateVpnConnection", "VpnTask.CONFLICT"), ("alibaba DeleteVpnGateway", "TaskConflict")}
 
-def tested_text() -> str:
+
+def suites_text() -> str:
     """The source of all suites."""
     return "\n".join(path.read_text(encoding="utf-8") for kind in ("*.py", "*.js") for path in SUITES.rglob(kind))
 
@@ -63,8 +66,12 @@ def listed() -> dict[str, str]:
 
 
 def test_every_documented_refusal_has_a_test_or_is_listed():
-    text, by_probes = tested_text(), probed()
-    untested = [f"{action} {code}" for action, code in documented() if f'"{code}"' not in text and code not in by_probes]
+    text, by_probes = suites_text(), probed()
+
+    def is_tested(action: str, code: str) -> bool:
+        return (action, code) not in ELSEWHERE and (f'"{code}"' in text or code in by_probes)
+
+    untested = [f"{action} {code}" for action, code in documented() if not is_tested(action, code)]
     reasons = listed()
     if os.environ.get("CODES_UPDATE"):
         width = max(map(len, untested))

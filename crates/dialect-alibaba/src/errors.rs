@@ -71,6 +71,8 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::IpsecDisabled(_) => {
             bad("VpnGateway.IpsecVpnDisabled", "The vpn gateway does not enable IPSec VPN.")
         }
+        // No action of this API changes the number of clients.
+        OpError::SslDisabled(_) => crate::params::illegal("SslConnections"),
         OpError::GatewayUnsuited { why, .. } => unsuited(envelope, why),
         OpError::Lacking(lack) => availability::lacking(*lack),
         OpError::DuplicateConnection(_) => {

@@ -20,7 +20,12 @@ pub fn missing(name: &str) -> Failure {
 
 /// The gateway's refusal of a parameter of the wrong type or outside its enumeration.
 pub fn invalid(name: &str) -> Failure {
-    Failure::new(400, format!("Invalid{name}"), format!("Specified parameter {name} is not valid."))
+    // The code of CreateVpnGateway for periods that are not sold happens to be the same, and has a text of its own.
+    let message = match name {
+        "Period" => "The specified period is not valid".to_owned(),
+        _ => format!("Specified parameter {name} is not valid."),
+    };
+    Failure::new(400, format!("Invalid{name}"), message)
 }
 
 /// The backend's refusal of a parameter.

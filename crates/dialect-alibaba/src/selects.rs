@@ -1,7 +1,7 @@
 //! Queries: one resource, settings, and lists with the filters that many actions share.
 
 use causeway_dialect::Failure;
-use causeway_model::{ExternalId, Kind, Record};
+use causeway_model::{ExternalId, Gateway, GatewayId, Kind, Record, View};
 use causeway_ops::{Clause, ListQuery, Operation, Outcome, Query};
 
 use crate::params::{Fields, Page};
@@ -100,6 +100,12 @@ pub fn found(outcome: &Outcome) -> (&[Record], usize) {
         Outcome::Page { items, total } => (items.as_slice(), *total),
         Outcome::Created(_) | Outcome::Changed(_) | Outcome::Done => (&[], 0),
     }
+}
+
+/// The gateway that was made or changed.
+pub fn gateway<'a>(outcome: &Outcome, view: &'a View) -> Option<&'a Gateway> {
+    let key = subject(outcome).filter(|key| key.kind == Kind::Gateway)?;
+    view.gateway(GatewayId(key.id)).map(|gateway| &**gateway)
 }
 
 /// The key of what was made or changed.

@@ -61,6 +61,9 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
         OpError::IpsecDisabled(id) => {
             Refusal::unsupported(&format!("the VPN gateway `{id}` takes no IPsec connections"))
         }
+        OpError::SslDisabled(id) => {
+            Refusal::unsupported(&format!("the VPN gateway `{id}` takes no SSL connections"))
+        }
         OpError::DuplicateConnection(id) => duplicate_connection(id),
         OpError::Conflict(conflict) => conflicts(conflict),
         OpError::PropagationInUse(id) => {

@@ -15,8 +15,6 @@ pub struct GatewayFacet {
     pub renew_flag: String,
     /// `PREPAID_TO_POSTPAID` once that was asked for.
     pub new_purchase_plan: String,
-    /// SSL clients bought.
-    pub max_connection: u32,
 }
 
 /// Of a connection.
@@ -98,7 +96,7 @@ mod tests {
 
     #[test]
     fn facets_survive_storage_and_absence() {
-        let facet = GatewayFacet { kind: "CCN".to_owned(), max_connection: 5, ..GatewayFacet::default() };
+        let facet = GatewayFacet { kind: "CCN".to_owned(), ..GatewayFacet::default() };
         assert_eq!(read::<GatewayFacet>(&write(&facet)), facet);
         assert_eq!(read::<GatewayFacet>(""), GatewayFacet::default());
         assert_eq!(read::<GatewayFacet>(r#"{"zone":"z","of_a_later_version":1}"#).zone, "z");

@@ -90,11 +90,50 @@ pub(crate) fn matching(rule: Rule, version: Version, direction: Direction) -> Ru
         .expr(LookupExpr::new(version.set_name(), word(0)))
 }
 
-/// The pairs that no other pair covers: the kernel's sets hold no range inside another.
-pub(crate) fn outermost(pairs: impl Iterator<Item = Pair>) -> BTreeSet<Pair> {
+/// The same addresses as pairs that do not overlap: the kernel's sets hold no range that meets another.
+pub(crate) fn apart(pairs: impl Iterator<Item = Pair>) -> BTreeSet<Pair> {
     let all: BTreeSet<Pair> = pairs.map(|(far, near)| (far.trunc(), near.trunc())).collect();
-    let covers = |a: &Pair, b: &Pair| a != b && a.0.contains(&b.0) && a.1.contains(&b.1);
-    all.iter().filter(|pair| !all.iter().any(|other| covers(other, pair))).copied().collect()
+    // The widest first: what they cover leaves nothing behind.
+    let mut widest_first: Vec<Pair> = all.into_iter().collect();
+    widest_first.sort_by_key(|(far, near)| u16::from(far.prefix_len()) + u16::from(near.prefix_len()));
+    let mut kept: Vec<Pair> = Vec::new();
+    for pair in widest_first {
+        let outside =
+            |rest: Vec<Pair>, taken: &Pair| rest.into_iter().flat_map(|it| without(it, *taken)).collect();
+        let rest: Vec<Pair> = kept.iter().fold(vec![pair], outside);
+        kept.extend(rest);
+    }
+    kept.into_iter().collect()
+}
+
+/// What of a pair is not in another one.
+fn without(pair: Pair, other: Pair) -> Vec<Pair> {
+    let Some(far) = overlap(pair.0, other.0).filter(|_| overlap(pair.1, other.1).is_some()) else {
+        return vec![pair];
+    };
+    let beside = beyond(pair.0, other.0).into_iter().map(|far| (far, pair.1));
+    beside.chain(beyond(pair.1, other.1).into_iter().map(|near| (far, near))).collect()
+}
+
+/// Two ranges that meet: the smaller one.
+fn overlap(a: IpNet, b: IpNet) -> Option<IpNet> {
+    match (a.contains(&b), b.contains(&a)) {
+        (true, _) => Some(b),
+        (_, true) => Some(a),
+        _ => None,
+    }
+}
+
+/// What of a range is outside one that meets it: a range for each length of prefix between the two.
+fn beyond(range: IpNet, inner: IpNet) -> Vec<IpNet> {
+    let mut parts = Vec::new();
+    let mut at = inner;
+    while at.prefix_len() > range.prefix_len() {
+        let Some(wider) = at.supernet() else { break };
+        parts.extend(wider.subnets(at.prefix_len()).into_iter().flatten().filter(|half| *half != at));
+        at = wider;
+    }
+    parts
 }
 
 /// Makes the pairs of an interface these, in place of those, in one transaction.
@@ -161,18 +200,52 @@ fn elements<'a>(version: Version, interface: &str, pairs: impl Iterator<Item = &
 
 #[cfg(test)]
 mod tests {
-    use super::outermost;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use ipnet::Ipv4Net;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn net(text: &str) -> IpNet {
+        text.parse().unwrap()
+    }
 
     #[test]
     fn a_pair_inside_another_is_left_out() {
-        let net = |text: &str| text.parse().unwrap();
         let pairs = [
             (net("192.168.0.0/16"), net("10.0.0.0/8")),
             (net("192.168.1.0/24"), net("10.0.0.0/8")),
             (net("192.168.1.0/24"), net("10.1.0.0/16")),
             (net("172.16.0.0/12"), net("10.1.0.0/16")),
         ];
-        let kept: Vec<_> = outermost(pairs.into_iter()).into_iter().collect();
+        let kept: Vec<_> = apart(pairs.into_iter()).into_iter().collect();
         assert_eq!(kept, [pairs[3], pairs[0]]);
+    }
+
+    #[test]
+    fn of_two_that_cross_one_is_cut() {
+        let wide = (net("192.168.0.0/22"), net("10.0.0.0/24"));
+        let tall = (net("192.168.1.0/24"), net("10.0.0.0/22"));
+        let rest = ["10.0.1.0/24", "10.0.2.0/23"].map(|near| (tall.0, net(near)));
+        assert_eq!(apart([wide, tall].into_iter()), BTreeSet::from([wide, rest[0], rest[1]]));
+    }
+
+    fn range() -> impl Strategy<Value = IpNet> {
+        (0_u32..16, 28_u8..=32)
+            .prop_map(|(low, length)| Ipv4Net::new(Ipv4Addr::from(low), length).unwrap().trunc().into())
+    }
+
+    proptest! {
+        /// Every address pair is in one of the results if it was in any of the pairs, and in none otherwise.
+        #[test]
+        fn they_say_the_same_without_meeting(pairs in prop::collection::vec((range(), range()), 0..6)) {
+            let kept = apart(pairs.iter().copied());
+            for (far, near) in (0..16).flat_map(|far| (0..16).map(move |near| (far, near))) {
+                let (far, near) = (IpAddr::V4(Ipv4Addr::from(far)), IpAddr::V4(Ipv4Addr::from(near)));
+                let holds = |it: &&Pair| it.0.contains(&far) && it.1.contains(&near);
+                prop_assert_eq!(kept.iter().filter(holds).count(), usize::from(pairs.iter().any(|it| holds(&it))));
+            }
+        }
     }
 }

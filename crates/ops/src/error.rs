@@ -157,6 +157,9 @@ pub enum OpError {
     /// The gateway is not for IPsec connections.
     #[error("gateway {0} has no IPsec feature")]
     IpsecDisabled(ExternalId),
+    /// The gateway is not for SSL-VPN clients.
+    #[error("gateway {0} has no SSL feature")]
+    SslDisabled(ExternalId),
     /// The dialect's own facts of the gateway do not allow it.
     #[error("gateway {id} is not made for this: {why}")]
     GatewayUnsuited {

@@ -17,7 +17,7 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateGateway) -> Result<Dec
     }
     context.check_quota(Quota::GatewaysPerRegion, context.count(Kind::Gateway), 1)?;
     if let Some(network) = &network {
-        let present = context.view.children(network.id, Kind::Gateway).count();
+        let present = context.view.children_count(network.id, Kind::Gateway);
         context.check_quota(Quota::GatewaysPerNetwork, present, 1)?;
     }
     if it.features.transit {
@@ -78,7 +78,11 @@ pub(crate) fn modify(mut context: Context<'_>, it: &ModifyGateway) -> Result<Dec
         context.check_has(Lack::Bgp)?;
     }
     check_bgp(&context, &old, it)?;
+    if it.ssl_clients.is_some() && old.features.ssl_clients.is_none() {
+        return Err(OpError::SslDisabled(it.id.clone()));
+    }
     let mut new = (*old).clone();
+    new.features.ssl_clients = it.ssl_clients.or(new.features.ssl_clients);
     new.meta.name = it.name.clone().unwrap_or(new.meta.name);
     new.meta.description = it.description.clone().unwrap_or(new.meta.description);
     new.meta.facet = it.facet.clone().unwrap_or(new.meta.facet);
@@ -86,7 +90,7 @@ pub(crate) fn modify(mut context: Context<'_>, it: &ModifyGateway) -> Result<Dec
     new.bandwidth_mbps = it.bandwidth_mbps.unwrap_or(new.bandwidth_mbps);
     new.charge = it.charge.unwrap_or(new.charge);
     new.asn = it.asn.or(new.asn);
-    // Names are not the data plane's business.
+    // Names are not the data plane's business, and it has no SSL-VPN clients yet.
     let concerns_data_plane =
         new.propagate != old.propagate || new.bandwidth_mbps != old.bandwidth_mbps || new.asn != old.asn;
     if concerns_data_plane {

@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use causeway_model::{
-    Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal, Kind, Secret,
-    Selection, Zone,
+    Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal, Kind, Region,
+    Secret, Selection, Zone,
 };
 use ipnet::IpNet;
 
@@ -200,6 +200,8 @@ pub struct ModifyGateway {
     pub description: Option<String>,
     /// Routes learned by BGP are propagated.
     pub propagate: Option<bool>,
+    /// New number of SSL-VPN clients, of a gateway that has them.
+    pub ssl_clients: Option<u32>,
     /// New bandwidth in Mbit/s.
     pub bandwidth_mbps: Option<u32>,
     /// New charge type.
@@ -356,11 +358,22 @@ impl std::fmt::Debug for FacetTest {
     }
 }
 
+/// A resource whose tags change.
+#[derive(Clone, Debug)]
+pub struct Tagged {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its id.
+    pub id: ExternalId,
+    /// Its region; the caller's when none is named.
+    pub region: Option<Region>,
+}
+
 /// See [`Operation::SetTags`].
 #[derive(Clone, Debug)]
 pub struct SetTags {
-    /// The resources and their kinds.
-    pub resources: Vec<(Kind, ExternalId)>,
+    /// The resources.
+    pub resources: Vec<Tagged>,
     /// Tags to add or replace.
     pub put: Vec<(String, String)>,
     /// Keys to remove.

@@ -26,7 +26,9 @@ def test_the_configuration_of_the_operators_page(tmp_path):
         tenant = NewSdk(server, key="LTAItenant", secret="tenant-secret")
         assert [row["RegionId"] for row in tenant("DescribeRegions")["Regions"]["Region"]] == ["cn-hangzhou"]
         zones = [zone["ZoneId"] for zone in tenant("DescribeZones")["Zones"]["Zone"]]
-        assert zones == ["cn-hangzhou-a", "cn-hangzhou-b"]
+        assert zones == ["cn-hangzhou-a", "cn-hangzhou-b", "cn-hangzhou-c"]
+        selling = tenant("DescribeVpnGatewayAvailableZones", Spec="5M")["AvailableZoneIdList"]
+        assert [zone["ZoneId"] for zone in selling] == zones[:2]
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -154,3 +154,16 @@ def test_ten_gateways_a_vpc(ten_world, tencent):
 def test_names_may_repeat(ten_world):
     vpc = ten_world.site()
     assert ten_world.gateway(vpc, VpnGatewayName="same") != ten_world.gateway(vpc, VpnGatewayName="same")
+
+
+def test_more_ssl_connections(ten_world, tencent):
+    vpc = ten_world.site()
+    gateway = ten_world.gateway(vpc, Type="SSL", MaxConnection=5)
+    tencent("ModifyVpnGatewayAttribute", VpnGatewayId=gateway, MaxConnection=10)
+    assert ten_world.wait_gateway(gateway)["MaxConnection"] == 10
+    plain = ten_world.gateway(vpc)
+    assert ten_world.read_gateway(plain)["MaxConnection"] == 0
+    with Refused("UnsupportedOperation"):
+        tencent("ModifyVpnGatewayAttribute", VpnGatewayId=plain, MaxConnection=10)
+    with Refused("InvalidParameterValue"):
+        tencent("ModifyVpnGatewayAttribute", VpnGatewayId=gateway, MaxConnection=11)

@@ -85,7 +85,8 @@ def test_alicloud_apply_and_destroy(server):
     vpc = ok(rpc(server, "CreateVpc", region, {"CidrBlock": "10.0.0.0/8", "VpcName": "tf", "ClientToken": token("CreateVpc")}))
     tables = ok(rpc(server, "DescribeRouteTableList", {**region, "VpcId": vpc["VpcId"]}))
     assert tables["RouterTableList"]["RouterTableListType"][0]["RouteTableId"] == vpc["RouteTableId"]
-    assert ok(rpc(server, "DescribeVpcAttribute", {**region, "VpcId": vpc["VpcId"]}))["Status"] == "Available"
+    is_available = {"Status": "Available"}.items()
+    until(lambda: is_available <= ok(rpc(server, "DescribeVpcAttribute", {**region, "VpcId": vpc["VpcId"]})).items(), what="the VPC")
     zone = ok(rpc(server, "DescribeZones", region))["Zones"]["Zone"][0]["ZoneId"]
     vswitch = ok(rpc(server, "CreateVSwitch", region, {"VpcId": vpc["VpcId"], "CidrBlock": "10.1.0.0/24", "ZoneId": zone}))["VSwitchId"]
     made = ok(rpc(server, "CreateVpnGateway", region, {

@@ -6,6 +6,7 @@ Only the calling convention is unified; requests and answers pass through the SD
 import importlib
 import json
 
+from harness import documented
 from harness.errors import ApiError
 
 REGION = "cn-hangzhou"
@@ -43,9 +44,11 @@ class NewSdk:
         try:
             return method(request).body.to_map()
         except AlibabaCloudException as error:
-            raise ApiError(
-                error.code, bare_message(error), error.status_code, getattr(error, "request_id", "") or ""
-            ) from error
+            message = bare_message(error)
+            differs = documented.differs(action, error.code, error.status_code, message)
+            assert not differs, differs
+            request_id = getattr(error, "request_id", "") or ""
+            raise ApiError(error.code, message, error.status_code, request_id) from error
 
 
 def bare_message(error) -> str:

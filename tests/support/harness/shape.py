@@ -118,3 +118,31 @@ def tencent(service: str, action: str, response: dict) -> list[str]:
     part = tencent_catalog()[service]
     _tencent_object(part["actions"][action]["response"], response, action, part["types_out"], found)
     return found
+
+
+def _unseen(fields: list[dict], answers: list, path: str, members) -> list[str]:
+    """The members that none of the answers has; `members` gives those of a field, if it has any."""
+    found: list[str] = []
+    for field in fields:
+        here = f"{path}.{field['name']}"
+        seen = [answer[field["name"]] for answer in answers if isinstance(answer, dict) and field["name"] in answer]
+        inner = members(field)
+        if not seen:
+            found.append(here)
+        elif inner:
+            items = [item for value in seen for item in (value if isinstance(value, list) else [value])]
+            found += _unseen(inner, items, here, members)
+    return found
+
+
+def alibaba_unseen(action: str, answers: list[dict]) -> list[str]:
+    """The members of an action's answer that none of these answers has."""
+    members = lambda field: field.get("fields") or (field.get("items") or {}).get("fields")  # noqa: E731
+    return _unseen(alibaba_catalog()[action]["response"], answers, action, members)
+
+
+def tencent_unseen(service: str, action: str, answers: list[dict]) -> list[str]:
+    """The members of an action's `Response` that none of these has."""
+    part = tencent_catalog()[service]
+    members = lambda field: part["types_out"].get(field.get("of"))  # noqa: E731
+    return _unseen(part["actions"][action]["response"], answers, action, members)

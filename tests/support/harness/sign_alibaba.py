@@ -7,12 +7,10 @@ import hmac
 import urllib.parse
 import uuid
 
-from harness.flat import flatten, merged
+from harness import flat
 from harness.raw import Reply, exchange
 
 VERSION = "2016-04-28"
-# The number of a list's first item.
-FIRST = 1
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -30,6 +28,11 @@ def now_text(offset_s: int = 0) -> str:
     """The time in UTC as both schemes write it."""
     moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=offset_s)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def flatten(params: dict) -> dict[str, str]:
+    """The flat spelling: lists are counted from 1."""
+    return flat.flatten(params, first=1)
 
 
 def v1_string_to_sign(method: str, params: dict[str, str]) -> str:
@@ -56,7 +59,7 @@ def v1_params(method: str, action: str, params: dict, key_id: str, secret: str, 
         "Timestamp": now_text(),
         "Format": "JSON",
     }
-    signed = merged(signed, common, flatten(params, FIRST))
+    signed = flat.merged(signed, common, flatten(params))
     if "Signature" not in signed:
         signed["Signature"] = v1_signature(method, signed, secret)
     return signed
@@ -109,9 +112,9 @@ def acs3_signature(method: str, headers: dict[str, str], query: str, secret: str
 
 def acs3_send(server, action: str, params: dict, method: str = "POST", place: str = "query", **replaced) -> Reply:
     """Sends an ACS3 request; `place` is query or form."""
-    flat = flatten(params, FIRST)
-    query = flat if place == "query" else {}
-    body = b"" if place == "query" else canonical(flat).encode()
+    pairs = flatten(params)
+    query = pairs if place == "query" else {}
+    body = b"" if place == "query" else canonical(pairs).encode()
     headers = acs3_headers(
         method, server.address, action, query, body, server.key_id, server.key_secret, **replaced
     )

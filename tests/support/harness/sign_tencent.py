@@ -9,12 +9,10 @@ import random
 import time
 import urllib.parse
 
-from harness.flat import flatten, merged
+from harness import flat
 from harness.raw import Reply, exchange
 
 VERSION = "2017-03-12"
-# The number of a list's first item.
-FIRST = 0
 JSON_TYPE = "application/json"
 FORM = "application/x-www-form-urlencoded"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -42,6 +40,11 @@ def tc3_signature(
     return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest(), signed, scope
 
 
+def flatten(params: dict) -> dict[str, str]:
+    """The flat spelling: lists are counted from 0."""
+    return flat.flatten(params, first=0)
+
+
 def tc3_send(
     server,
     action: str,
@@ -64,7 +67,7 @@ def tc3_send(
     moment = int(time.time()) if moment is None else moment
     host = host or server.address
     if method == "GET":
-        query, body, content_type = urllib.parse.urlencode(flatten(params, FIRST)), b"", FORM
+        query, body, content_type = urllib.parse.urlencode(flatten(params)), b"", FORM
     else:
         body = params if isinstance(params, bytes) else json.dumps(params).encode()
         query, content_type = "", JSON_TYPE
@@ -119,7 +122,7 @@ def v1_send(
         "SignatureMethod": algorithm,
         "Language": "en-US",
     }
-    signed = merged(signed, common, flatten(params, FIRST))
+    signed = flat.merged(signed, common, flatten(params))
     if "Signature" not in signed:
         signed["Signature"] = v1_signature(method, server.address, signed, server.key_secret, algorithm)
     text = urllib.parse.urlencode(signed)

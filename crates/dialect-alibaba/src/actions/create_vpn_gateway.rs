@@ -1,7 +1,7 @@
 //! CreateVpnGateway: both editions of its document.
 
 use causeway_dialect::{EncodeContext, Failure};
-use causeway_model::{Charge, Exposure, Features, GatewayId, Kind};
+use causeway_model::{Charge, Exposure, Features};
 use causeway_ops::operation::CreateGateway;
 use causeway_ops::{Operation, Outcome};
 use serde_json::{Value, json};
@@ -121,10 +121,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
 }
 
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
-    let key = selects::subject(outcome).filter(|key| key.kind == Kind::Gateway);
-    let Some(gateway) = key.and_then(|key| context.view.gateway(GatewayId(key.id))) else {
-        return json!({});
-    };
+    let Some(gateway) = selects::gateway(outcome, context.view) else { return json!({}) };
     let order: i64 = context.view.external(gateway.order).parse().unwrap_or_default();
     json!({"VpnGatewayId": gateway.meta.external, "Name": gateway.meta.name, "OrderId": order})
 }

@@ -1,7 +1,6 @@
 //! ModifyVpnGatewayAttribute.
 
 use causeway_dialect::{EncodeContext, Failure};
-use causeway_model::{GatewayId, Kind};
 use causeway_ops::operation::ModifyGateway;
 use causeway_ops::{Operation, Outcome};
 use serde_json::{Value, json};
@@ -44,6 +43,7 @@ pub fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         name: labels::gateway_name(fields, labels::NAME_MESSAGE)?,
         description: labels::description(fields)?,
         propagate: fields.boolean("AutoPropagate")?,
+        ssl_clients: None,
         bandwidth_mbps: None,
         charge: None,
         asn: None,
@@ -53,9 +53,8 @@ pub fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
 
 /// Some members of the gateway that was changed.
 pub fn changed(outcome: &Outcome, context: &EncodeContext<'_>, members: &[&str]) -> Value {
-    let key = selects::subject(outcome).filter(|key| key.kind == Kind::Gateway);
-    match key.and_then(|key| context.view.gateway(GatewayId(key.id))) {
-        Some(it) => pick(&gateway::describe(it, context.view, &context.caller.settings), members),
+    match selects::gateway(outcome, context.view) {
+        Some(it) => pick(&gateway::tree(it, context), members),
         None => json!({}),
     }
 }

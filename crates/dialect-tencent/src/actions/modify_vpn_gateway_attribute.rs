@@ -1,13 +1,14 @@
-//! ModifyVpnGatewayAttribute: name, charge and BGP number.
+//! ModifyVpnGatewayAttribute: name, charge, BGP number and number of SSL connections.
 
 use causeway_model::{Charge, Kind};
 use causeway_ops::Operation;
 use causeway_ops::operation::ModifyGateway;
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::asn;
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
+use crate::shapes::gateway::MAX_CONNECTIONS;
 
 /// See the module.
 pub const ACTION: Action =
@@ -15,16 +16,14 @@ pub const ACTION: Action =
 
 const NAME_BYTES_MAX: usize = 60;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let id = members.required_id("VpnGatewayId", Kind::Gateway, MALFORMED)?;
     let name = match members.text("VpnGatewayName") {
         Some(_) => Some(members.name_bytes("VpnGatewayName", NAME_BYTES_MAX)?),
         None => None,
     };
-    if members.has("MaxConnection") {
-        return Err(Refusal::unsupported("the number of SSL connections can't be changed"));
-    }
+    let ssl_clients = members.integer_of("MaxConnection", &MAX_CONNECTIONS)?;
     // Only from prepaid to pay-as-you-go. It takes effect at once: nothing expires here.
     let charge = members.word("InstanceChargeType", &["POSTPAID_BY_HOUR"])?.map(|_| Charge::PostPaid);
     let operation = Operation::ModifyGateway(ModifyGateway {
@@ -32,12 +31,13 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         name,
         description: None,
         propagate: None,
+        ssl_clients: ssl_clients.and_then(|number| u32::try_from(number).ok()),
         bandwidth_mbps: None,
         charge,
         asn: asn::read(&members)?,
         facet: None,
     });
-    Ok(operation.into())
+    Ok(operation)
 }
 
 #[cfg(test)]
@@ -53,7 +53,12 @@ mod tests {
         let Ok(Operation::ModifyGateway(it)) = testing::decode("ModifyVpnGatewayAttribute", given) else {
             panic!("is taken");
         };
-        assert_eq!((it.name.as_deref(), it.charge, it.asn), (Some("new"), None, None));
+        assert_eq!((it.name.as_deref(), it.charge, it.asn, it.ssl_clients), (Some("new"), None, None, None));
+        let given = json!({"VpnGatewayId": "vpngw-edvft32x", "MaxConnection": 10});
+        let Ok(Operation::ModifyGateway(it)) = testing::decode("ModifyVpnGatewayAttribute", given) else {
+            panic!("is taken");
+        };
+        assert_eq!(it.ssl_clients, Some(10));
     }
 
     #[test]
@@ -67,6 +72,7 @@ mod tests {
             ),
             (json!({"VpnGatewayId": "vpngw-1", "InstanceChargeType": "PREPAID"}), "InvalidParameterValue"),
             (json!({"VpnGatewayId": "vpngw-1", "BgpAsn": 58835}), "InvalidParameterValue"),
+            (json!({"VpnGatewayId": "vpngw-1", "MaxConnection": 6}), "InvalidParameterValue"),
         ];
         for (given, code) in cases {
             let refusal =

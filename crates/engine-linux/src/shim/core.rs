@@ -188,7 +188,7 @@ impl Core {
             self.admit_nothing(name).await?;
         }
         let pairs = tunnel.children.iter().flat_map(TrafficSelectors::pairs);
-        let new = selectors::outermost(pairs.map(|(local, remote)| (remote, local)));
+        let new = selectors::apart(pairs.map(|(local, remote)| (remote, local)));
         let none = BTreeSet::new();
         let old = self.admitted.get(name).map_or(&none, |(_, old)| old);
         selectors::change(&self.nft, link, old, &new).await?;

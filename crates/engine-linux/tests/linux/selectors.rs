@@ -151,6 +151,17 @@ async fn one_child_of_many_ranges_passes_their_product() {
     world.node.end().await;
 }
 
+/// Neither child is inside the other: the kernel's sets would refuse the second as it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn children_that_cross_pass_what_either_has() {
+    let net = |text: &str| text.parse().unwrap();
+    let wide = TrafficSelectors::pair(net("10.1.1.0/24"), net("10.2.1.10/32"));
+    let tall = TrafficSelectors::pair(net("10.1.1.10/32"), net("10.2.1.10/31"));
+    let Some(world) = World::new("sx", IkeVersion::V2, &[wide, tall]).await else { return };
+    world.assert_passes(&[(10, 10), (11, 10), (12, 10), (10, 11)]).await;
+    world.node.end().await;
+}
+
 /// Pings between two addresses that stay all the while the children change.
 async fn unnoticed(world: &World, changes: &[&[TrafficSelectors]], lost_max: u32) {
     let from = world.near.clone();

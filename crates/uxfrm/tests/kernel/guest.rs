@@ -1,4 +1,4 @@
-//! A virtual machine with a stock kernel in which one test of this program runs. Needs qemu-system-x86_64, busybox, cpio and a
+//! A virtual machine with a stock kernel in which one test of this program runs, alone or on a network. Needs qemu-system-x86_64, busybox, cpio and a
 //! kernel: installed, or unpacked in the directory `CAUSEWAY_TEST_KERNEL`:
 //!
 //! ```text
@@ -10,13 +10,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// What the guest prints when the test passed there.
+#[allow(dead_code)]
 pub const PASSED: &str = "COMPARED WITH THE KERNEL";
 
 /// In the order of loading where `modules.dep` does not say it.
-const MODULES: [&str; 22] = [
+const MODULES: [&str; 28] = [
     "cryptomgr",
     "jitterentropy_rng",
     "drbg",
@@ -35,6 +36,12 @@ const MODULES: [&str; 22] = [
     "authencesn",
     "seqiv",
     "echainiv",
+    "crypto_null",
+    "chacha_generic",
+    "poly1305_generic",
+    "chacha20poly1305",
+    "virtio_pci",
+    "virtio_net",
     "xfrm_algo",
     "xfrm_user",
     "esp4",
@@ -58,39 +65,87 @@ fn has(tool: &str) -> bool {
     Command::new(tool).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
-/// Runs the test of that name inside, or says why it cannot.
-pub fn run(test: &str) {
+/// What is missing to boot a guest, if so.
+fn missing() -> Option<String> {
     if let Some(tool) = ["qemu-system-x86_64", "busybox", "cpio"].into_iter().find(|tool| !has(tool)) {
-        return eprintln!("SKIPPED: this kernel has no ESP, and there is no {tool}");
+        return Some(format!("a virtual machine with the kernel's ESP needs {tool}"));
     }
-    let Some((image, modules)) = kernel() else {
-        return eprintln!("SKIPPED: this kernel has no ESP, and CAUSEWAY_TEST_KERNEL names no other");
-    };
-    let work = tempfile::tempdir().unwrap();
-    let root = work.path().join("root");
-    fill(&root, &modules, test);
-    let archive = work.path().join("initramfs");
-    let pack = "find . | cpio --quiet -o -H newc | gzip -1 > \"$0\"";
-    let packed = Command::new("sh").arg("-c").arg(pack).arg(&archive).current_dir(&root).status().unwrap();
-    assert!(packed.success(), "packing the initramfs");
-    let output = Command::new("timeout")
-        .args([LIMIT_S, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512", "-nographic"])
-        .args([
-            "-no-reboot",
-            "-nic",
-            "none",
-            "-append",
-            "console=ttyS0 quiet panic=-1 rdinit=/init",
-            "-kernel",
-        ])
-        .arg(&image)
-        .arg("-initrd")
-        .arg(&archive)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let console = String::from_utf8_lossy(&output.stdout);
-    assert!(console.contains(PASSED), "{console}");
+    let reason =
+        "a virtual machine with the kernel's ESP needs a kernel, and CAUSEWAY_TEST_KERNEL names none";
+    kernel().is_none().then(|| reason.into())
+}
+
+/// A guest that boots or runs; it ends with this value.
+pub struct Guest {
+    qemu: Child,
+    work: tempfile::TempDir,
+}
+
+impl Guest {
+    /// Boots a guest in which the test of that name runs, with these arguments of QEMU for its network. Says why
+    /// where it can't.
+    pub fn start(test: &str, network: &[&str]) -> Option<Self> {
+        if let Some(reason) = missing() {
+            eprintln!("SKIPPED: {reason}");
+            return None;
+        }
+        let (image, modules) = kernel().unwrap();
+        let work = tempfile::tempdir().unwrap();
+        let root = work.path().join("root");
+        fill(&root, &modules, test);
+        let archive = work.path().join("initramfs");
+        let pack = "find . | cpio --quiet -o -H newc | gzip -1 > \"$0\"";
+        let packed =
+            Command::new("sh").arg("-c").arg(pack).arg(&archive).current_dir(&root).status().unwrap();
+        assert!(packed.success(), "packing the initramfs");
+        let qemu = Command::new("timeout")
+            .args([LIMIT_S, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512", "-nographic"])
+            .args(["-no-reboot", "-append", "console=ttyS0 quiet panic=-1 rdinit=/init"])
+            .args(network)
+            .arg("-kernel")
+            .arg(&image)
+            .arg("-initrd")
+            .arg(&archive)
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(work.path().join("console")).unwrap())
+            .stderr(fs::File::create(work.path().join("errors")).unwrap())
+            .spawn()
+            .unwrap();
+        Some(Self { qemu, work })
+    }
+
+    /// What the guest has printed so far, and QEMU's complaints.
+    pub fn console(&self) -> String {
+        let text = |file| fs::read(self.work.path().join(file)).unwrap_or_default();
+        String::from_utf8_lossy(&[text("console"), text("errors")].concat()).into_owned()
+    }
+
+    /// Waits until the guest has ended, and gives what it printed.
+    #[allow(dead_code)]
+    pub fn wait(&mut self) -> String {
+        self.qemu.wait().unwrap();
+        self.console()
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // `timeout` passes it on to QEMU.
+        if matches!(self.qemu.try_wait(), Ok(None)) {
+            // SAFETY: a child of ours that is not yet waited for.
+            unsafe { libc::kill(self.qemu.id() as i32, libc::SIGTERM) };
+            let _ = self.qemu.wait();
+        }
+    }
+}
+
+/// Runs the test of that name inside, or says why it cannot.
+#[allow(dead_code)]
+pub fn run(test: &str) {
+    if let Some(mut guest) = Guest::start(test, &["-nic", "none"]) {
+        let console = guest.wait();
+        assert!(console.contains(PASSED), "{console}");
+    }
 }
 
 fn copy(from: &Path, root: &Path, to: &str) {
@@ -124,7 +179,7 @@ fn fill(root: &Path, modules: &Path, test: &str) {
     // The test looks for /dev/net/tun before it calls itself able to run.
     let script = format!(
         "#!/bin/busybox sh\n/bin/busybox --install -s /bin\nmount -t proc proc /proc; mount -t sysfs sys /sys
-         {load}\ntouch /dev/net/tun\n/test --exact {test} --nocapture\npoweroff -f\n"
+         {load}\ntouch /dev/net/tun\n/test --exact {test} --include-ignored --nocapture\npoweroff -f\n"
     );
     fs::write(root.join("init"), script).unwrap();
     fs::set_permissions(root.join("init"), fs::Permissions::from_mode(0o755)).unwrap();

@@ -74,7 +74,7 @@ impl Ready {
     /// Notes the memory of an idle gateway.
     pub fn note_rest(&mut self) {
         let memory = self.gateway_mib();
-        self.add("memory at rest, MiB", memory);
+        self.add(MEMORY[0], memory);
     }
 
     /// Runs a test once.
@@ -85,17 +85,17 @@ impl Ready {
         match test {
             Test::Tcp1 => self.tcp(1, seconds, &TCP_1),
             Test::Tcp4 => self.tcp(4, seconds, &TCP_4),
-            Test::Udp64 => self.flood(64, seconds, "UDP 64 flood, kpkt/s delivered"),
-            Test::Udp200 => self.flood(SMALL_PAYLOAD, seconds, "UDP 200 flood, kpkt/s delivered"),
-            Test::Udp1400 => self.flood(LARGE_PAYLOAD, seconds, "UDP 1400 flood, kpkt/s delivered"),
+            Test::Udp64 => self.flood(64, seconds, FLOODS[0]),
+            Test::Udp200 => self.flood(SMALL_PAYLOAD, seconds, FLOODS[1]),
+            Test::Udp1400 => self.flood(LARGE_PAYLOAD, seconds, FLOODS[2]),
             Test::UdpLoss => {
                 self.guess_kpps = self.path.highest_rate(SMALL_PAYLOAD, self.guess_kpps, RATE_STEP)?;
-                self.add("UDP 200, kpkt/s at <= 1 % loss", self.guess_kpps);
+                self.add(HIGHEST_RATE, self.guess_kpps);
                 Ok(())
             }
             Test::Rtt => {
                 let median = rtt::median_ms(&self.lab)?;
-                self.add("idle RTT, ms", median);
+                self.add(RTT, median);
                 Ok(())
             }
         }
@@ -132,7 +132,7 @@ impl Ready {
         });
         let trial = trial?;
         self.add(name, trial.received_kpps());
-        self.add("memory in a flood, MiB", peak);
+        self.add(MEMORY[1], peak);
         Ok(())
     }
 }
@@ -148,4 +148,28 @@ const TCP_4: [&str; 4] = [
     "TCP 4 streams, sent again",
     "TCP 4 streams, Gbit per CPU-second of both gateways",
     "TCP 4 streams, Gbit per CPU-second of the machine",
+];
+const HIGHEST_RATE: &str = "UDP 200, kpkt/s at <= 1 % loss";
+const FLOODS: [&str; 3] =
+    ["UDP 64 flood, kpkt/s delivered", "UDP 200 flood, kpkt/s delivered", "UDP 1400 flood, kpkt/s delivered"];
+const RTT: &str = "idle RTT, ms";
+const MEMORY: [&str; 2] = ["memory at rest, MiB", "memory in a flood, MiB"];
+
+/// All measures, in the order of tables.
+pub const MEASURES: [&str; 15] = [
+    TCP_1[0],
+    TCP_4[0],
+    TCP_1[1],
+    TCP_4[1],
+    TCP_1[2],
+    TCP_4[2],
+    TCP_1[3],
+    TCP_4[3],
+    HIGHEST_RATE,
+    FLOODS[0],
+    FLOODS[1],
+    FLOODS[2],
+    RTT,
+    MEMORY[0],
+    MEMORY[1],
 ];

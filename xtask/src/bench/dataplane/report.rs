@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use super::measure::MEASURES;
+
 /// A run as it is kept in a file, one line of JSON each: what was asked for, and every value of every round.
 pub fn record(setting: &Value, peers: &[(String, String, Value)], skipped: &[String]) -> Value {
     let peers: Vec<Value> = peers
@@ -53,14 +55,13 @@ pub fn median(values: &[f64]) -> Option<f64> {
 pub fn table(runs: &[Value]) -> String {
     let Some(first) = runs.first() else { return String::new() };
     let setting = &first["setting"];
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut out = format!(
         "\nWire `{}`, ESP {}, workers {}; medians of {} rounds of {} s, peers in turn. {}\n\n",
         text(&setting["wire"]),
         text(&setting["esp"]),
         text(&setting["workers"]),
-        setting["rounds"],
-        setting["seconds"],
+        range(runs, "rounds"),
+        range(runs, "seconds"),
         text(&setting["machine"]),
     );
     let mut names: Vec<String> = Vec::new();
@@ -71,54 +72,69 @@ pub fn table(runs: &[Value]) -> String {
             names.push(name);
         }
     }
-    for missing in runs.iter().flat_map(|run| run["skipped"].as_array().into_iter().flatten()) {
-        out += &format!("- not measured: {}\n", text(missing));
-    }
+    let mut skipped: Vec<String> =
+        runs.iter().flat_map(|run| run["skipped"].as_array().into_iter().flatten()).map(text).collect();
+    skipped.dedup();
+    skipped.iter().for_each(|missing| out += &format!("- not measured: {missing}\n"));
     out += &format!("\n| | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
-    for run in runs {
-        for measure in measures(run) {
-            let cells: Vec<String> = names.iter().map(|name| cell(run, name, &measure)).collect();
-            out += &format!("| {measure} | {} |\n", cells.join(" | "));
+    for measure in MEASURES {
+        let medians: Vec<_> = names.iter().map(|name| value(runs, name, measure)).collect();
+        if medians.iter().all(Option::is_none) {
+            continue;
         }
+        let plain = value(runs, "plain", measure);
+        let cells: Vec<String> = names
+            .iter()
+            .zip(medians)
+            .map(|(name, own)| cell(own, plain.filter(|_| name != "plain" && is_compared(measure))))
+            .collect();
+        out += &format!("| {measure} | {} |\n", cells.join(" | "));
     }
     out
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn peers(run: &Value) -> impl Iterator<Item = &Value> {
     run["peers"].as_array().into_iter().flatten()
 }
 
-fn measures(run: &Value) -> Vec<String> {
-    let mut all: Vec<String> = peers(run)
-        .flat_map(|peer| peer["values"].as_object().into_iter().flatten())
-        .map(|(name, _)| name.clone())
-        .collect();
-    all.sort();
-    all.dedup();
-    all
+/// The smallest and the largest value of a setting.
+fn range(runs: &[Value], name: &str) -> String {
+    let values = || runs.iter().filter_map(|run| run["setting"][name].as_u64());
+    match (values().min(), values().max()) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most}"),
+        (least, _) => least.unwrap_or_default().to_string(),
+    }
 }
 
-fn value(run: &Value, name: &str, measure: &str) -> Option<f64> {
-    let peer = peers(run).find(|peer| peer["name"] == name)?;
-    let values: Vec<f64> = peer["values"][measure].as_array()?.iter().filter_map(Value::as_f64).collect();
+/// The median of all runs' values.
+fn value(runs: &[Value], name: &str, measure: &str) -> Option<f64> {
+    let peers = runs.iter().flat_map(peers).filter(|peer| peer["name"] == name);
+    let values: Vec<f64> = peers
+        .flat_map(|peer| peer["values"][measure].as_array().into_iter().flatten())
+        .filter_map(Value::as_f64)
+        .collect();
     median(&values)
 }
 
+fn is_compared(measure: &str) -> bool {
+    !measure.contains("sent again") && !measure.contains("memory")
+}
+
 /// A median, with its ratio to plain routing's where that says something.
-fn cell(run: &Value, name: &str, measure: &str) -> String {
-    let Some(own) = value(run, name, measure) else { return "–".into() };
-    let digits = if own >= 100.0 {
-        0
-    } else if own >= 10.0 {
-        1
-    } else {
-        3
+fn cell(own: Option<f64>, plain: Option<f64>) -> String {
+    let Some(own) = own else { return "–".into() };
+    let digits = match own {
+        100.0.. => 0,
+        10.0.. => 1,
+        0.001.. => 2 + usize::from(own < 1.0),
+        _ => 0,
     };
-    let plain = value(run, "plain", measure).filter(|plain| *plain > 0.0);
-    match plain {
-        Some(plain) if name != "plain" && !measure.contains("sent again") && !measure.contains("memory") => {
-            format!("{own:.digits$} ({:.2})", own / plain)
-        }
-        _ => format!("{own:.digits$}"),
+    match plain.filter(|plain| *plain > 0.0) {
+        Some(plain) => format!("{own:.digits$} ({:.2})", own / plain),
+        None => format!("{own:.digits$}"),
     }
 }

@@ -14,6 +14,8 @@ use rustix::net::{MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, recv, send
 use super::super::lab::{FAR_HOST, Lab, NEAR_HOST, Side, inside};
 
 const PORT: u16 = 7007;
+/// Another one, so that a host can be both.
+const SENDER_PORT: u16 = 7008;
 /// Packets given to the kernel with one call.
 const BATCH: usize = 32;
 /// How often the sender looks at the clock when it keeps a rate.
@@ -66,17 +68,17 @@ impl Path {
     /// From the host behind one gateway to the host behind the other.
     pub fn new(lab: &Lab, from: Side) -> anyhow::Result<Self> {
         let (near, far) = if from == Side::A { (NEAR_HOST, FAR_HOST) } else { (FAR_HOST, NEAR_HOST) };
-        let address = |host: &str| SocketAddr::new(host.parse().expect("an address"), PORT);
+        let address = |host: &str, port| SocketAddr::new(host.parse().expect("an address"), port);
         let receiver = inside(&lab.host(from.other()), || {
-            let socket = UdpSocket::bind(address(far))?;
+            let socket = UdpSocket::bind(address(far, PORT))?;
             socket.set_nonblocking(true)?;
             sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER)
                 .context("SO_RCVBUFFORCE needs root")?;
             Ok(socket)
         })?;
         let sender = inside(&lab.host(from), || {
-            let socket = UdpSocket::bind(address(near))?;
-            socket.connect(address(far))?;
+            let socket = UdpSocket::bind(address(near, SENDER_PORT))?;
+            socket.connect(address(far, PORT))?;
             Ok(socket)
         })?;
         Ok(Self { sender, receiver, trial: AtomicU32::new(0) })

@@ -1,0 +1,154 @@
+//! What runs inside the guest: the kernel's end of a tunnel. Takes requests for the kernel's XFRM over the wire, and sends
+//! back whatever arrives through the tunnel.
+
+use std::ffi::c_void;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::process::Command;
+
+use uxfrm::xfrm::constants::NETLINK_XFRM;
+
+/// Where requests are taken, on the outer address.
+pub const CONTROL_PORT: u16 = 9000;
+/// Where TCP and UDP are sent back, on the inner addresses.
+pub const ECHO_PORT: u16 = 9007;
+/// `UDP_ENCAP` and `UDP_ENCAP_ESPINUDP` of `linux/udp.h`.
+const UDP_ENCAP: i32 = 100;
+const ESP_IN_UDP: i32 = 2;
+
+/// Outer and inner addresses, ours and the guest's.
+pub const OUTER: [[&str; 2]; 2] = [["198.51.100.1", "198.51.100.2"], ["2001:db8::1", "2001:db8::2"]];
+pub const INNER: [[&str; 2]; 2] = [["10.1.0.1", "10.2.0.1"], ["fd01::1", "fd02::1"]];
+
+/// Serves one connection and returns when it ends.
+pub fn serve() {
+    configure();
+    let (_v4, _v6) = (encapsulation_socket("0.0.0.0:4500"), encapsulation_socket("[::]:4500"));
+    for [_, inner] in INNER {
+        let (udp, tcp) = (UdpSocket::bind((inner, ECHO_PORT)), TcpListener::bind((inner, ECHO_PORT)));
+        std::thread::spawn(move || echo_datagrams(&udp.unwrap()));
+        std::thread::spawn(move || echo_streams(&tcp.unwrap()));
+    }
+    let listener = TcpListener::bind((OUTER[0][1], CONTROL_PORT)).unwrap();
+    println!("the agent listens");
+    let (mut control, _) = listener.accept().unwrap();
+    control.set_nodelay(true).unwrap();
+    let kernel = Kernel::open();
+    while let Some(request) = read_message(&mut control) {
+        write_message(&mut control, &kernel.ask(&request));
+    }
+}
+
+/// Reads what [`write_message`] wrote; nothing at the end.
+pub fn read_message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut len = [0; 4];
+    stream.read_exact(&mut len).ok()?;
+    let mut message = vec![0; u32::from_be_bytes(len) as usize];
+    stream.read_exact(&mut message).ok()?;
+    Some(message)
+}
+
+/// Writes bytes behind their length.
+pub fn write_message(stream: &mut TcpStream, message: &[u8]) {
+    let len = (message.len() as u32).to_be_bytes();
+    stream.write_all(&[&len, message].concat()).unwrap();
+}
+
+fn configure() {
+    let [[_, outer4], [_, outer6]] = OUTER;
+    let [[_, inner4], [_, inner6]] = INNER;
+    let script = format!(
+        "set -e
+         echo 0 > /proc/sys/net/ipv6/conf/all/accept_dad; echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad
+         echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_dad
+         ip link set lo up; ip link set eth0 up
+         ip addr add {outer4}/24 dev eth0; ip addr add {outer6}/64 dev eth0
+         ip addr add {inner4}/32 dev lo; ip addr add {inner6}/128 dev lo
+         ip route add 10.1.0.0/24 via 198.51.100.1 src {inner4}
+         ip -6 route add fd01::/64 via 2001:db8::1"
+    );
+    assert!(Command::new("/bin/sh").args(["-c", &script]).status().unwrap().success());
+}
+
+/// A socket from which the kernel takes ESP in UDP.
+fn encapsulation_socket(address: &str) -> UdpSocket {
+    // Both families on one port: the standard library makes IPv6 sockets that take no IPv4 only on request.
+    let socket = if address.starts_with('[') { v6_only(4500) } else { UdpSocket::bind(address).unwrap() };
+    let (value, len) = (ESP_IN_UDP, size_of::<i32>() as u32);
+    let value: *const c_void = (&raw const value).cast();
+    // SAFETY: an open socket and a readable integer of the length told.
+    let set = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_UDP, UDP_ENCAP, value, len) };
+    assert_eq!(set, 0, "UDP_ENCAP: {}", std::io::Error::last_os_error());
+    socket
+}
+
+fn v6_only(port: u16) -> UdpSocket {
+    // SAFETY: plain system calls; all pointers are to live values of the lengths told; the descriptor is new and ours.
+    unsafe {
+        let fd = libc::socket(libc::AF_INET6, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        assert!(fd >= 0);
+        let (one, len) = (1i32, size_of::<i32>() as u32);
+        let set = libc::setsockopt(fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, (&raw const one).cast(), len);
+        assert_eq!(set, 0);
+        let mut address: libc::sockaddr_in6 = std::mem::zeroed();
+        address.sin6_family = libc::AF_INET6 as u16;
+        address.sin6_port = port.to_be();
+        let bound = libc::bind(fd, (&raw const address).cast(), size_of_val(&address) as u32);
+        assert_eq!(bound, 0, "{}", std::io::Error::last_os_error());
+        UdpSocket::from(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+fn echo_datagrams(socket: &UdpSocket) {
+    let mut buffer = vec![0; 65536];
+    loop {
+        if let Ok((len, from)) = socket.recv_from(&mut buffer) {
+            // Too long for a path whose MTU was just learnt: the sender asks again.
+            let _ = socket.send_to(&buffer[..len], from);
+        }
+    }
+}
+
+fn echo_streams(listener: &TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        std::thread::spawn(move || {
+            let mut whole = Vec::new();
+            // The sender closes its direction, or gives up.
+            if stream.read_to_end(&mut whole).is_ok() {
+                let _ = stream.write_all(&whole);
+            }
+        });
+    }
+}
+
+/// The kernel's XFRM.
+struct Kernel(OwnedFd);
+
+impl Kernel {
+    fn open() -> Self {
+        // SAFETY: no pointers; a new descriptor.
+        unsafe {
+            let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, NETLINK_XFRM);
+            assert!(fd >= 0);
+            Self(OwnedFd::from_raw_fd(fd))
+        }
+    }
+
+    /// All answers to the messages of one datagram, one after the other.
+    fn ask(&self, request: &[u8]) -> Vec<u8> {
+        let fd = self.0.as_raw_fd();
+        // SAFETY: a readable buffer.
+        let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
+        assert_eq!(sent, request.len() as isize);
+        let mut answers = Vec::new();
+        loop {
+            let mut buffer = vec![0u8; 8192];
+            // SAFETY: a writable buffer. The kernel answers before `send` returns.
+            let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
+            let Ok(len) = usize::try_from(len) else { return answers };
+            answers.extend_from_slice(&buffer[..len]);
+        }
+    }
+}
