@@ -93,7 +93,8 @@ pub fn encode_in(
     let envelope = envelope(service, action, params);
     let caller = caller();
     let context = EncodeContext { view, caller: &caller, envelope: &envelope, request_id: "r", now: NOW };
-    (actions::find(service, action).unwrap().encode)(outcome, &context).map(Value::Object)
+    let answer = (actions::find(service, action).unwrap().encode)(outcome, &context)?;
+    Ok(serde_json::from_slice(&answer.object()).unwrap())
 }
 
 /// A caller's whole call: decoded, decided and encoded on a store, which is changed by it.

@@ -105,7 +105,7 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refu
         _ => String::new(),
     };
     let mut answer = LISTING.answer(outcome, context);
-    answer.insert("NextToken".to_owned(), Value::from(token));
+    answer.insert("NextToken", token);
     Ok(answer)
 }
 

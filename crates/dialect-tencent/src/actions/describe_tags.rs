@@ -93,12 +93,12 @@ fn answer(
     let page: Vec<Value> = items.into_iter().skip(start).take(limit).collect();
     let mut answer = Answer::new();
     if by_token {
-        answer.insert("PaginationToken".to_owned(), Value::from(paging::next(start, limit, total)));
+        answer.insert("PaginationToken", paging::next(start, limit, total));
     } else {
-        answer.insert("TotalCount".to_owned(), Value::from(total));
-        answer.insert("Offset".to_owned(), Value::from(start));
-        answer.insert("Limit".to_owned(), Value::from(limit));
+        answer.insert("TotalCount", total);
+        answer.insert("Offset", start);
+        answer.insert("Limit", limit);
     }
-    answer.insert(name.to_owned(), Value::Array(page));
+    answer.insert(name, page);
     Ok(answer)
 }

@@ -29,8 +29,8 @@ fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
     };
     let result = json!([{"ResourceId": resource.as_str(), "Status": status}]);
     let mut answer = action::one("Status", Value::from(status));
-    answer.insert("Output".to_owned(), Value::from(status));
-    answer.insert("Result".to_owned(), result);
+    answer.insert("Output", status);
+    answer.insert("Result", result);
     Ok(answer)
 }
 
