@@ -79,7 +79,7 @@ fuzz_target!(|input: (u16, Vec<u8>, Vec<Vec<u8>>)| {
     let (segment, raw, inner) = input;
     let view = database().view();
     let (notifier, _notices) = notice::channel().unwrap();
-    let shared = Shared::new(Vec::new(), notifier, 4500, 0).unwrap();
+    let shared = Shared::new(Vec::new(), notifier, 4500).unwrap();
     let mut opener = Opener { coalescer: Coalescer::new(true), now: 1 };
     let mut run = |bytes: &[u8], segment: usize, kind| {
         let mut region = bytes.to_vec();

@@ -58,21 +58,6 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What decoding gives.
-#[derive(Clone, Debug)]
-pub struct Decoded {
-    /// The operation.
-    pub operation: Operation,
-    /// The region that the parameters name, where it is not the request's.
-    pub region: Option<Region>,
-}
-
-impl From<Operation> for Decoded {
-    fn from(operation: Operation) -> Self {
-        Self { operation, region: None }
-    }
-}
-
 /// One action that is carried out.
 #[derive(Clone, Copy, Debug)]
 pub struct Action {
@@ -81,7 +66,7 @@ pub struct Action {
     /// Its name.
     pub name: &'static str,
     /// Turns the parameters, which fit the catalogue, into an operation.
-    pub decode: fn(&Input<'_>) -> Result<Decoded, Refusal>,
+    pub decode: fn(&Input<'_>) -> Result<Operation, Refusal>,
     /// Writes the answer. A refusal is possible where the answer is made of what was read.
     pub encode: fn(&Outcome, &EncodeContext<'_>) -> Result<Answer, Refusal>,
 }

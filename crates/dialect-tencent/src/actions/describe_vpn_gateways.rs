@@ -2,10 +2,10 @@
 
 use causeway_dialect::EncodeContext;
 use causeway_model::{Charge, Gateway, Kind, Record};
-use causeway_ops::{Clause, Outcome};
+use causeway_ops::{Clause, Operation, Outcome};
 use serde_json::Value;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::facet::{self, GatewayFacet};
 use crate::listing::{self, Filter, Listing};
 use crate::refusal::Refusal;
@@ -33,7 +33,7 @@ const LISTING: Listing = Listing {
     shape,
 };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     LISTING.decode(input)
 }
 
@@ -83,7 +83,7 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refu
 #[cfg(test)]
 mod tests {
     use causeway_model::fixtures;
-    use causeway_ops::{Operation, Query};
+    use causeway_ops::Query;
     use serde_json::json;
 
     use super::*;

@@ -52,9 +52,15 @@ struct Run {
     /// Port of ESP in UDP.
     #[arg(long, default_value_t = 4500)]
     port: u16,
-    /// Pairs of worker threads; 0 for half of the CPUs.
+    /// Worker threads; 0 for half of the CPUs.
     #[arg(long, default_value_t = 0)]
     workers: usize,
+    /// Microseconds that a worker looks for more packets before it sleeps, while that pays; 0 for never.
+    #[arg(long, default_value_t = 50)]
+    busy_poll_us: u64,
+    /// Microseconds that a worker pauses after each batch at more than about 60,000 packets a second; 0 for never.
+    #[arg(long, default_value_t = 100)]
+    moderation_us: u64,
     /// Make the interfaces of these if_ids at once.
     #[arg(long)]
     interface: Vec<u32>,
@@ -114,6 +120,8 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
             mtu: run.mtu,
             port: run.port,
             workers: run.workers,
+            busy_poll: Duration::from_micros(run.busy_poll_us),
+            moderation: Duration::from_micros(run.moderation_us),
             plain_esp: true,
             stats: Some(run.stats),
         },

@@ -1,11 +1,11 @@
 //! From the outer sockets to an interface.
 
-use super::IDLE_RELEASE_MS;
 use super::association::SaView;
 use super::counters::add;
 use super::interface::Writer;
 use super::notice::Notice;
 use super::shared::{Cached, Shared};
+use super::{Moved, TURN_LEN};
 use crate::esp::packet::strip_tail;
 use crate::esp::transform::HEADER_LEN;
 use crate::inner::coalesce::{Coalescer, Sink};
@@ -13,24 +13,20 @@ use crate::inner::ecn::{decapsulated_tos, set_tos};
 use crate::inner::ip::Packet;
 use crate::sys;
 use crate::sys::receive::{Received, Receiver};
-use crate::sys::wait::Waiter;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
-const WAKE: u64 = u64::MAX;
 /// Batches of one socket in a row before another gets its turn.
 const BUDGET: usize = 32;
 /// Next header "no next header": a dummy packet of traffic flow confidentiality (RFC 4303 section 2.6).
 const DUMMY: u8 = 59;
 
 /// The receiving half of a worker.
-pub struct ReceiveWorker {
+pub struct Inbound {
     shared: Arc<Shared>,
     worker: usize,
-    cached: Cached,
     receiver: Receiver,
     opener: Opener,
 }
@@ -53,87 +49,63 @@ pub enum Kind {
     RawV6,
 }
 
-impl ReceiveWorker {
+impl Inbound {
     pub fn new(shared: Arc<Shared>, worker: usize) -> std::io::Result<Self> {
         Ok(Self {
             shared,
             worker,
-            cached: Cached::default(),
             receiver: Receiver::new()?,
             opener: Opener { coalescer: Coalescer::new(false), now: 0 },
         })
     }
 
-    /// Works for ever; `thread` is this thread's number among the workers.
-    pub fn run(mut self, thread: usize) -> std::io::Result<()> {
-        let shared = self.shared.clone();
-        let sockets = &shared.sockets[self.worker];
-        let sources = [
-            (&sockets.udp_v4, Kind::Udp),
-            (&sockets.udp_v6, Kind::Udp),
-            (&sockets.raw_v4, Kind::RawV4),
-            (&sockets.raw_v6, Kind::RawV6),
-        ];
-        let mut waiter = Waiter::new();
-        waiter.add(shared.wake(thread).as_fd(), WAKE)?;
-        for (index, (socket, _)) in sources.iter().enumerate() {
-            if let Some(socket) = socket {
-                waiter.add(socket.as_fd(), index as u64)?;
-            }
-        }
-        let mut dirty = false;
-        loop {
-            let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
-            let mut idle = true;
-            for token in waiter.wait(timeout)? {
-                idle = false;
-                if *token == WAKE {
-                    sys::clear(shared.wake(thread));
-                    // Lets go of interfaces that went.
-                    shared.refresh(&mut self.cached);
-                    self.interfaces_changed();
-                } else if let Some((Some(socket), kind)) = sources.get(*token as usize) {
-                    dirty = true;
-                    self.drain(socket, *kind);
-                }
-            }
-            if idle && dirty {
-                self.receiver.region.release()?;
-                dirty = false;
-            }
+    /// Brings the worker's copy of the picture up to date.
+    pub fn refresh(&mut self, cached: &mut Cached) {
+        if self.shared.refresh(cached) {
+            let mut queues = cached.picture.interfaces.values().flat_map(|i| &i.queues);
+            self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
         }
     }
 
-    fn interfaces_changed(&mut self) {
-        let mut queues = self.cached.picture.interfaces.values().flat_map(|i| &i.queues);
-        self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
+    /// Gives packet memory back.
+    ///
+    /// # Errors
+    /// Of madvise.
+    pub fn release(&mut self) -> std::io::Result<()> {
+        self.receiver.region.release()
     }
 
-    /// Takes what waits on a socket. Errors that ICMP messages left on it are taken off and mean nothing here.
-    fn drain(&mut self, socket: &std::os::fd::OwnedFd, kind: Kind) {
-        for _ in 0..BUDGET {
+    /// Takes what waits on a socket. Errors that ICMP messages left on it are taken off and mean nothing
+    /// here.
+    pub fn drain(&mut self, cached: &mut Cached, socket: &std::os::fd::OwnedFd, kind: Kind) -> Moved {
+        let (mut batches, mut bytes, mut packets) = (0, 0, 0);
+        while batches < BUDGET && bytes < TURN_LEN {
+            batches += 1;
             let (received, count, more) = match self.receiver.receive(socket.as_fd()) {
                 Ok(batch) => batch,
-                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    return Moved { packets, more: false };
+                }
                 Err(_) => continue,
             };
-            if self.shared.refresh(&mut self.cached) {
-                self.interfaces_changed();
-            }
+            self.refresh(cached);
             self.opener.now = sys::unix_seconds();
             let counters = &self.shared.counters;
-            let interfaces = &self.cached.picture.interfaces;
+            let interfaces = &cached.picture.interfaces;
             let mut writer = Writer { worker: self.worker, interfaces, counters };
             add(&counters.receive_calls, 1);
-            let (region, view) = (&mut self.receiver.region[..], &self.cached.picture.view);
+            let (region, view) = (&mut self.receiver.region[..], &cached.picture.view);
             for datagram in &received[..count] {
+                bytes += datagram.len;
                 self.opener.datagram(&self.shared, view, region, datagram, kind, &mut writer);
             }
             self.opener.coalescer.flush(region, &mut writer);
+            packets += count;
             if !more {
-                return;
+                return Moved { packets, more: false };
             }
         }
+        Moved { packets, more: true }
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Picture {
 pub struct Shared {
     picture: Mutex<Picture>,
     generation: AtomicU64,
-    /// Wakes each thread that sleeps in epoll when interfaces came or went.
+    /// Wakes each worker when interfaces came or went.
     wakes: Vec<OwnedFd>,
     pub counters: PathCounters,
     pub ivs: IvCounter,
@@ -52,20 +52,15 @@ pub struct Cached {
 }
 
 impl Shared {
-    /// `threads` is the number of worker threads.
+    /// One worker for each of `sockets`.
     ///
     /// # Errors
     /// Where no IV source or event descriptor can be had.
-    pub fn new(
-        sockets: Vec<WorkerSockets>,
-        notifier: Notifier,
-        port: u16,
-        threads: usize,
-    ) -> std::io::Result<Self> {
+    pub fn new(sockets: Vec<WorkerSockets>, notifier: Notifier, port: u16) -> std::io::Result<Self> {
         Ok(Self {
             picture: Mutex::default(),
             generation: AtomicU64::new(1),
-            wakes: (0..threads).map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
+            wakes: sockets.iter().map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
             counters: PathCounters::default(),
             ivs: IvCounter::start()?,
             notifier,
@@ -101,9 +96,9 @@ impl Shared {
         self.picture.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The descriptor that wakes a thread.
-    pub fn wake(&self, thread: usize) -> &OwnedFd {
-        &self.wakes[thread]
+    /// The descriptor that wakes a worker.
+    pub fn wake(&self, worker: usize) -> &OwnedFd {
+        &self.wakes[worker]
     }
 
     /// Brings a worker's copy up to date; whether it changed.

@@ -1,12 +1,13 @@
 //! From an interface to the outer socket.
 
-use super::IDLE_RELEASE_MS;
 use super::association::SaView;
 use super::counters::add;
 use super::interface::Interface;
 use super::notice::Notice;
 use super::send_batch::SendBatch;
-use super::shared::{Cached, Shared};
+use super::shared::Shared;
+use super::{Moved, TURN_LEN};
+use crate::database::View;
 use crate::database::view::InterfaceView;
 use crate::esp::iv::RandomIvs;
 use crate::esp::packet::{MAX_TAIL, tail};
@@ -20,36 +21,29 @@ use crate::inner::virtio::VirtioHeader;
 use crate::sys;
 use crate::sys::region::Region;
 use crate::sys::tun::VNET_HEADER_LEN;
-use crate::sys::wait::Waiter;
-use std::collections::HashMap;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 /// A packet behind its virtio header, and room for one segment's padding behind the packet.
 const BUFFER_LEN: usize = VNET_HEADER_LEN + 65_536 + MAX_TAIL;
 /// Packets of one interface in a row before another gets its turn.
 const BUDGET: usize = 256;
-const WAKE: u64 = u64::MAX;
 
 /// The sending half of a worker.
-pub struct Transmitter {
+pub struct Outbound {
     shared: Arc<Shared>,
     worker: usize,
-    cached: Cached,
     buffer: Region,
     batch: SendBatch,
     random: RandomIvs,
     now: u64,
 }
 
-impl Transmitter {
+impl Outbound {
     pub fn new(shared: Arc<Shared>, worker: usize) -> std::io::Result<Self> {
         Ok(Self {
             shared,
             worker,
-            cached: Cached::default(),
             buffer: Region::new(BUFFER_LEN)?,
             batch: SendBatch::new()?,
             random: RandomIvs::new(),
@@ -57,72 +51,33 @@ impl Transmitter {
         })
     }
 
-    /// Works for ever; `thread` is this thread's number among the workers.
-    pub fn run(mut self, thread: usize) -> std::io::Result<()> {
-        let mut waiter = Waiter::new();
-        waiter.add(self.shared.wake(thread).as_fd(), WAKE)?;
-        // Keeps the queues open for as long as they are watched.
-        let mut watched: HashMap<u32, Arc<Interface>> = HashMap::new();
-        let mut dirty = false;
-        loop {
-            let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
-            let ready = waiter.wait(timeout)?.to_vec();
-            if ready.is_empty() && dirty {
-                self.batch.release();
-                self.buffer.release()?;
-                dirty = false;
-            }
-            self.shared.refresh(&mut self.cached);
-            for token in ready {
-                if token == WAKE {
-                    sys::clear(self.shared.wake(thread));
-                    self.watch(&mut waiter, &mut watched)?;
-                    continue;
-                }
-                let if_id = token as u32;
-                let Some(interface) = watched.get(&if_id).cloned() else { continue };
-                dirty = true;
-                if self.drain(&interface).is_err() {
-                    // The interface was deleted: its queue is dead, and would be reported as ready for ever.
-                    waiter.remove(interface.queues[self.worker].fd.as_fd());
-                }
-            }
-        }
-    }
-
-    /// Watches the interfaces that came, and forgets those that went.
-    fn watch(&self, waiter: &mut Waiter, watched: &mut HashMap<u32, Arc<Interface>>) -> std::io::Result<()> {
-        let current = &self.cached.picture.interfaces;
-        watched.retain(|if_id, interface| {
-            let stays = current.get(if_id).is_some_and(|now| Arc::ptr_eq(now, interface));
-            if !stays {
-                waiter.remove(interface.queues[self.worker].fd.as_fd());
-            }
-            stays
-        });
-        for (if_id, interface) in current {
-            if !watched.contains_key(if_id) {
-                waiter.add(interface.queues[self.worker].fd.as_fd(), u64::from(*if_id))?;
-                watched.insert(*if_id, interface.clone());
-            }
-        }
-        Ok(())
-    }
-
     /// Sends what waits on an interface.
-    fn drain(&mut self, interface: &Interface) -> std::io::Result<()> {
+    ///
+    /// # Errors
+    /// Of reading: the interface is gone.
+    pub fn drain(&mut self, view: &View, interface: &Interface) -> std::io::Result<Moved> {
         self.now = sys::unix_seconds();
-        let policies = self.cached.picture.view.interfaces.get(&interface.if_id).cloned().unwrap_or_default();
-        let mut reads = 0;
-        while reads < BUDGET {
+        let policies = view.interfaces.get(&interface.if_id).cloned().unwrap_or_default();
+        let (mut reads, mut bytes) = (0, 0);
+        while reads < BUDGET && bytes < TURN_LEN {
             let room = BUFFER_LEN - MAX_TAIL;
             let Some(len) = interface.queues[self.worker].read(&mut self.buffer[..room])? else { break };
             reads += 1;
+            bytes += len;
             self.packet(interface, &policies, len);
         }
         add(&self.shared.counters.interface_reads, reads as u64);
         self.batch.flush(&self.shared, self.worker);
-        Ok(())
+        Ok(Moved { packets: reads, more: reads == BUDGET || bytes >= TURN_LEN })
+    }
+
+    /// Gives packet memory back.
+    ///
+    /// # Errors
+    /// Of madvise.
+    pub fn release(&mut self) -> std::io::Result<()> {
+        self.batch.release();
+        self.buffer.release()
     }
 
     /// Finds policy and SA of the packet in the buffer, and seals it.

@@ -1,6 +1,12 @@
 //! Settings of an engine.
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// About what it takes to wake a thread on a sleeping CPU of a virtual machine.
+pub const DEFAULT_BUSY_POLL: Duration = Duration::from_micros(50);
+/// As long as network cards wait at high rates.
+pub const DEFAULT_MODERATION: Duration = Duration::from_micros(100);
 
 /// What an engine is told at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +17,15 @@ pub struct EngineConfig {
     pub mtu: u16,
     /// UDP port of ESP in UDP, shared with the IKE daemon.
     pub port: u16,
-    /// Pairs of worker threads; 0 for half of the CPUs.
+    /// Worker threads, each of which moves packets both ways; 0 for half of the CPUs. One SA's packets are received by one
+    /// worker; what is sent is spread by inner flow.
     pub workers: usize,
+    /// How long a worker looks for more packets before it sleeps, while that pays; zero for never. It yields its CPU at
+    /// each look.
+    pub busy_poll: Duration,
+    /// How long a worker pauses after each batch while more than about 60,000 packets a second come, so that batches are
+    /// large; zero for never. Added to latency then, and only then.
+    pub moderation: Duration,
     /// Also receive and send IP protocol 50.
     pub plain_esp: bool,
     /// Unix socket for statistics.
@@ -26,6 +39,8 @@ impl Default for EngineConfig {
             mtu: 1400,
             port: 4500,
             workers: 0,
+            busy_poll: DEFAULT_BUSY_POLL,
+            moderation: DEFAULT_MODERATION,
             plain_esp: true,
             stats: None,
         }
@@ -38,7 +53,7 @@ impl EngineConfig {
         self.interface_name.replace("{if_id:x}", &format!("{if_id:x}")).replace("{if_id}", &if_id.to_string())
     }
 
-    /// Pairs of worker threads.
+    /// Worker threads.
     pub fn worker_count(&self) -> usize {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         if self.workers == 0 { (cpus / 2).clamp(1, 16) } else { self.workers.min(64) }
@@ -52,6 +67,8 @@ impl EngineConfig {
             self.mtu.to_string(),
             self.port.to_string(),
             self.workers.to_string(),
+            self.busy_poll.as_micros().to_string(),
+            self.moderation.as_micros().to_string(),
             self.plain_esp.to_string(),
             stats,
         ]
@@ -65,6 +82,8 @@ impl EngineConfig {
             mtu: next()?.parse().ok()?,
             port: next()?.parse().ok()?,
             workers: next()?.parse().ok()?,
+            busy_poll: Duration::from_micros(next()?.parse().ok()?),
+            moderation: Duration::from_micros(next()?.parse().ok()?),
             plain_esp: next()?.parse().ok()?,
             stats: Some(next()?).filter(|p| !p.is_empty()).map(PathBuf::from),
         })
@@ -77,7 +96,12 @@ mod tests {
 
     #[test]
     fn arguments_carry_everything() {
-        let config = EngineConfig { stats: Some("/run/x".into()), workers: 3, ..EngineConfig::default() };
+        let config = EngineConfig {
+            stats: Some("/run/x".into()),
+            workers: 3,
+            busy_poll: Duration::from_micros(7),
+            ..EngineConfig::default()
+        };
         assert_eq!(EngineConfig::from_arguments(config.to_arguments().into_iter()), Some(config));
         assert_eq!(EngineConfig::default().name_of(42), "ipsec42");
     }

@@ -6,8 +6,7 @@ use super::report;
 use super::sockets::Kept;
 use crate::database::{Clock, Database};
 use crate::datapath::notice::{self, Notice, Notices};
-use crate::datapath::receive::ReceiveWorker;
-use crate::datapath::transmit::Transmitter;
+use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys;
 use crate::sys::epoll::Epoll;
@@ -72,7 +71,7 @@ impl Control {
         let workers = config.worker_count();
         let sockets = kept.worker_sockets(&config)?;
         let (notifier, notices) = notice::channel()?;
-        let shared = Arc::new(Shared::new(sockets, notifier, config.port, workers * 2)?);
+        let shared = Arc::new(Shared::new(sockets, notifier, config.port)?);
         let interfaces = kept.kept_interfaces();
         let kept = kept.descriptors;
         let stats = config.stats.as_ref().map(|path| report::listen(path)).transpose()?;
@@ -98,16 +97,12 @@ impl Control {
     }
 
     fn start_workers(&self, workers: usize) -> io::Result<()> {
-        for worker in 0..workers {
-            let (receiver, transmitter) = (
-                ReceiveWorker::new(self.shared.clone(), worker)?,
-                Transmitter::new(self.shared.clone(), worker)?,
-            );
-            spawn(format!("receive-{worker}"), move || receiver.run(worker * 2))?;
-            spawn(format!("transmit-{worker}"), move || transmitter.run(worker * 2 + 1))?;
+        for index in 0..workers {
+            let worker = Worker::new(self.shared.clone(), index, &self.config)?;
+            spawn(format!("worker-{index}"), move || worker.run())?;
         }
         // Those that started after an interface was made must look for it.
-        (0..workers * 2).for_each(|thread| sys::signal(self.shared.wake(thread)));
+        (0..workers).for_each(|worker| sys::signal(self.shared.wake(worker)));
         Ok(())
     }
 

@@ -19,12 +19,11 @@ const NESTED: u64 = u64::MAX - 1;
 pub struct Waiter {
     polled: Vec<(RawFd, u64)>,
     nested: Option<Epoll>,
-    ready: Vec<u64>,
 }
 
 impl Waiter {
     pub fn new() -> Self {
-        Self { polled: Vec::new(), nested: None, ready: Vec::new() }
+        Self { polled: Vec::new(), nested: None }
     }
 
     /// Watches for input.
@@ -53,34 +52,34 @@ impl Waiter {
         }
     }
 
-    /// Waits, `None` for ever, and returns the tokens that are ready; none after the timeout or a signal.
+    /// Waits, `None` for ever, and fills `ready` with the tokens that are; with none after the timeout or a signal.
     ///
     /// # Errors
     /// Of poll.
-    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<&[u64]> {
+    pub fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<u64>) -> io::Result<()> {
         let mut fds = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; MAX_POLLED + 1];
         for (slot, (fd, _)) in fds.iter_mut().zip(&self.polled) {
             slot.fd = *fd;
         }
         let timeout = timeout.map_or(-1, |t| t.as_millis().min(i32::MAX as u128) as i32);
-        self.ready.clear();
+        ready.clear();
         // SAFETY: as many initialised entries as are said; there is room for all, as `add` keeps to the limit.
         let result =
             check(unsafe { libc::poll(fds.as_mut_ptr(), self.polled.len() as libc::nfds_t, timeout) });
         match result {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(&self.ready),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
             other => other?,
         };
         for (slot, (_, token)) in fds.iter().zip(&self.polled) {
             match (&self.nested, slot.revents) {
                 (_, 0) => {}
                 (Some(epoll), _) if *token == NESTED => {
-                    self.ready.extend(epoll.wait(Some(Duration::ZERO))?.map(|event| event.token));
+                    ready.extend(epoll.wait(Some(Duration::ZERO))?.map(|event| event.token));
                 }
-                _ => self.ready.push(*token),
+                _ => ready.push(*token),
             }
         }
-        Ok(&self.ready)
+        Ok(())
     }
 }
 

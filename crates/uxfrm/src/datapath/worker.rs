@@ -1,0 +1,173 @@
+//! A worker: one thread that moves packets both ways between its queue of every interface and its outer sockets.
+//!
+//! One thread for both ways saves wake-ups: what a packet provokes at once (the kernel's answer to a ping, an
+//! acknowledgement) waits in the other direction's queue by the time the first is delivered, and is found without sleeping.
+
+use super::IDLE_RELEASE_MS;
+use super::busy_poll::{BusyPoll, Direction};
+use super::interface::Interface;
+use super::moderation::Moderation;
+use super::receive::{Inbound, Kind};
+use super::shared::{Cached, Shared, WorkerSockets};
+use super::transmit::Outbound;
+use crate::engine::EngineConfig;
+use crate::sys;
+use crate::sys::wait::Waiter;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a descriptor is: an interface's queue has its `if_id` as token, which has 32 bits.
+const WAKE: u64 = 1 << 32;
+const SOCKETS: u64 = 2 << 32;
+
+/// A worker's state.
+pub struct Worker {
+    shared: Arc<Shared>,
+    index: usize,
+    cached: Cached,
+    waiter: Waiter,
+    busy_poll: BusyPoll,
+    moderation: Moderation,
+    /// Keeps the queues open for as long as they are watched.
+    watched: HashMap<u32, Arc<Interface>>,
+    outbound: Outbound,
+    inbound: Inbound,
+}
+
+impl WorkerSockets {
+    /// Those that packets come from.
+    fn sources(&self) -> [(Option<&OwnedFd>, Kind); 4] {
+        [
+            (self.udp_v4.as_ref(), Kind::Udp),
+            (self.udp_v6.as_ref(), Kind::Udp),
+            (self.raw_v4.as_ref(), Kind::RawV4),
+            (self.raw_v6.as_ref(), Kind::RawV6),
+        ]
+    }
+}
+
+impl Worker {
+    /// # Errors
+    /// Where packet memory cannot be had.
+    pub fn new(shared: Arc<Shared>, index: usize, config: &EngineConfig) -> io::Result<Self> {
+        Ok(Self {
+            outbound: Outbound::new(shared.clone(), index)?,
+            inbound: Inbound::new(shared.clone(), index)?,
+            shared,
+            index,
+            cached: Cached::default(),
+            waiter: Waiter::new(),
+            busy_poll: BusyPoll::new(config.busy_poll),
+            moderation: Moderation::new(config.moderation),
+            watched: HashMap::new(),
+        })
+    }
+
+    /// Works for ever.
+    ///
+    /// # Errors
+    /// Of poll, which no packet can provoke.
+    pub fn run(mut self) -> io::Result<()> {
+        let shared = self.shared.clone();
+        let sources = shared.sockets[self.index].sources();
+        self.waiter.add(shared.wake(self.index).as_fd(), WAKE)?;
+        for (index, (socket, _)) in sources.iter().enumerate() {
+            if let Some(socket) = socket {
+                self.waiter.add(socket.as_fd(), SOCKETS + index as u64)?;
+            }
+        }
+        sys::sleep_exactly();
+        let (mut ready, mut dirty) = (Vec::new(), false);
+        loop {
+            let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
+            self.wait(&mut ready, timeout)?;
+            if ready.is_empty() && dirty {
+                self.outbound.release()?;
+                self.inbound.release()?;
+                dirty = false;
+            }
+            for token in ready.drain(..) {
+                match token {
+                    WAKE => {
+                        sys::clear(shared.wake(self.index));
+                        self.inbound.refresh(&mut self.cached);
+                        self.watch()?;
+                        continue;
+                    }
+                    SOCKETS.. => {
+                        if let Some((Some(socket), kind)) = sources.get((token - SOCKETS) as usize) {
+                            let moved = self.inbound.drain(&mut self.cached, socket, *kind);
+                            self.moderation.moved(moved);
+                            self.busy_poll.worked(Direction::Inbound);
+                        }
+                    }
+                    if_id => {
+                        self.drain_interface(if_id as u32);
+                        self.busy_poll.worked(Direction::Outbound);
+                    }
+                }
+                dirty = true;
+            }
+        }
+    }
+
+    /// Waits for packets: pauses first where they come fast, or looks for a moment where they used to come soon.
+    fn wait(&mut self, ready: &mut Vec<u64>, timeout: Option<Duration>) -> io::Result<()> {
+        ready.clear();
+        let start = Instant::now();
+        if let Some(pause) = self.moderation.pause(start) {
+            std::thread::sleep(pause);
+            self.waiter.wait(Some(Duration::ZERO), ready)?;
+            if !ready.is_empty() {
+                return Ok(());
+            }
+        }
+        if let Some(limit) = self.busy_poll.limit() {
+            loop {
+                self.waiter.wait(Some(Duration::ZERO), ready)?;
+                if !ready.is_empty() || start.elapsed() >= limit {
+                    break;
+                }
+                // Whoever else has work for this CPU goes first.
+                std::thread::yield_now();
+            }
+            self.busy_poll.looked(!ready.is_empty());
+            if !ready.is_empty() {
+                return Ok(());
+            }
+        }
+        self.waiter.wait(timeout, ready)
+    }
+
+    fn drain_interface(&mut self, if_id: u32) {
+        let Some(interface) = self.watched.get(&if_id) else { return };
+        self.inbound.refresh(&mut self.cached);
+        match self.outbound.drain(&self.cached.picture.view, interface) {
+            Ok(moved) => self.moderation.moved(moved),
+            // The interface was deleted: its queue is dead, and would be reported as ready for ever.
+            Err(_) => self.waiter.remove(interface.queues[self.index].fd.as_fd()),
+        }
+    }
+
+    /// Watches the interfaces that came, and forgets those that went.
+    fn watch(&mut self) -> io::Result<()> {
+        let (current, waiter) = (&self.cached.picture.interfaces, &mut self.waiter);
+        self.watched.retain(|if_id, interface| {
+            let stays = current.get(if_id).is_some_and(|now| Arc::ptr_eq(now, interface));
+            if !stays {
+                waiter.remove(interface.queues[self.index].fd.as_fd());
+            }
+            stays
+        });
+        for (if_id, interface) in current {
+            if !self.watched.contains_key(if_id) {
+                waiter.add(interface.queues[self.index].fd.as_fd(), u64::from(*if_id))?;
+                self.watched.insert(*if_id, interface.clone());
+            }
+        }
+        Ok(())
+    }
+}
