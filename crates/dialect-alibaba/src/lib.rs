@@ -115,6 +115,9 @@ impl Dialect for Alibaba {
     }
 
     fn encode(&self, outcome: &Outcome, context: EncodeContext<'_>) -> Response {
+        if let Some(write) = actions::written(context.envelope) {
+            return respond::written(write(outcome, &context), context.request_id);
+        }
         let body = find(context.envelope)
             .map_or_else(|| serde_json::json!({}), |action| (action.encode)(outcome, &context));
         respond::success(body, &context)

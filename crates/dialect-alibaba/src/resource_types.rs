@@ -2,6 +2,7 @@
 
 use causeway_dialect::Failure;
 use causeway_model::Kind;
+use causeway_ops::operation::Tagged;
 
 use crate::params::Fields;
 
@@ -27,6 +28,11 @@ pub fn read(fields: &Fields<'_>) -> Result<Kind, Failure> {
     known
         .map(|(_, kind)| *kind)
         .ok_or_else(|| Failure::new(400, "InvalidInstanceType.NotFound", "The instance type is not found"))
+}
+
+/// The resources with these ids.
+pub fn tagged(kind: Kind, ids: Vec<String>) -> Vec<Tagged> {
+    ids.into_iter().map(|id| Tagged { kind, id: id.into(), region: None }).collect()
 }
 
 /// The ids in `ResourceId.N`.

@@ -1,5 +1,6 @@
 //! The envelopes of answers and refusals, in JSON and XML.
 
+use causeway_dialect::json::Members;
 use causeway_dialect::{EncodeContext, Failure, Manner, Response, xml};
 use serde_json::{Value, json};
 
@@ -21,6 +22,13 @@ pub fn success(mut body: Value, context: &EncodeContext<'_>) -> Response {
     }
     let root = format!("{}Response", context.envelope.action);
     response(200, &root, &body, context.envelope.wants_xml, context.request_id)
+}
+
+/// The same in JSON, of members that were written at once.
+pub fn written(members: Members, request_id: &str) -> Response {
+    let headers = vec![("x-acs-request-id", request_id.to_owned())];
+    let body = members.with("RequestId", request_id).object();
+    Response { status: 200, content_type: JSON, headers, body }
 }
 
 /// A refusal. All members must be texts: the Go SDK panics on anything else.

@@ -253,5 +253,11 @@ fn observed(mut record: causeway_model::Record) -> Option<causeway_model::Write>
 pub fn answer(outcome: &Outcome, context: EncodeContext<'_>) -> Value {
     let response = Alibaba.encode(outcome, context);
     assert_eq!(response.status, 200);
-    serde_json::from_slice(&response.body).unwrap()
+    let answer: Value = serde_json::from_slice(&response.body).unwrap();
+    // Whether it was written at once or made as a tree: XML is made of the tree.
+    let action = crate::find(context.envelope).unwrap();
+    let mut tree = (action.encode)(outcome, &context);
+    tree["RequestId"] = context.request_id.into();
+    assert_eq!(answer, tree);
+    answer
 }

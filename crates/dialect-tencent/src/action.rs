@@ -3,13 +3,13 @@
 use causeway_dialect::{DecodeContext, EncodeContext, Envelope};
 use causeway_model::{DialectId, Key, Record, Region, Zone};
 use causeway_ops::{Lack, Operation, Outcome, RegionSettings, Settings};
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 use crate::params::Members;
 use crate::refusal::Refusal;
 
 /// The members of an answer; the request's id is added to them.
-pub type Answer = Map<String, Value>;
+pub type Answer = causeway_dialect::json::Members;
 
 /// What decoding looks at.
 #[derive(Clone, Copy, Debug)]
@@ -58,21 +58,6 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What decoding gives.
-#[derive(Clone, Debug)]
-pub struct Decoded {
-    /// The operation.
-    pub operation: Operation,
-    /// The region that the parameters name, where it is not the request's.
-    pub region: Option<Region>,
-}
-
-impl From<Operation> for Decoded {
-    fn from(operation: Operation) -> Self {
-        Self { operation, region: None }
-    }
-}
-
 /// One action that is carried out.
 #[derive(Clone, Copy, Debug)]
 pub struct Action {
@@ -81,7 +66,7 @@ pub struct Action {
     /// Its name.
     pub name: &'static str,
     /// Turns the parameters, which fit the catalogue, into an operation.
-    pub decode: fn(&Input<'_>) -> Result<Decoded, Refusal>,
+    pub decode: fn(&Input<'_>) -> Result<Operation, Refusal>,
     /// Writes the answer. A refusal is possible where the answer is made of what was read.
     pub encode: fn(&Outcome, &EncodeContext<'_>) -> Result<Answer, Refusal>,
 }
@@ -95,13 +80,13 @@ pub fn done(_: &Outcome, _: &EncodeContext<'_>) -> Result<Answer, Refusal> {
 }
 
 /// An answer with one member.
-pub fn one(name: &str, value: Value) -> Answer {
-    Answer::from_iter([(name.to_owned(), value)])
+pub fn one(name: &str, value: impl Serialize) -> Answer {
+    Answer::new().with(name, value)
 }
 
 /// An answer with a page: `TotalCount`, and the list under a name. The list is never null.
-pub fn page(name: &str, total: usize, items: Vec<Value>) -> Answer {
-    Answer::from_iter([("TotalCount".to_owned(), Value::from(total)), (name.to_owned(), Value::Array(items))])
+pub fn page<T: Serialize>(name: &str, total: usize, items: Vec<T>) -> Answer {
+    Answer::new().with("TotalCount", total).with(name, items)
 }
 
 /// The answer to something that should have been found: the service failed.
@@ -123,7 +108,7 @@ pub fn created(outcome: &Outcome) -> Option<Key> {
 
 /// The records of a page, each written by `shape` (which skips those that are of another kind), and how many
 /// there are in all.
-pub fn shaped(outcome: &Outcome, shape: impl Fn(&Record) -> Option<Value>) -> (usize, Vec<Value>) {
+pub fn shaped<'a, T>(outcome: &'a Outcome, shape: impl Fn(&'a Record) -> Option<T>) -> (usize, Vec<T>) {
     match outcome {
         Outcome::Page { items, total } => (*total, items.iter().filter_map(shape).collect()),
         _ => (0, Vec::new()),

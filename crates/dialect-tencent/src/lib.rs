@@ -153,10 +153,9 @@ fn decode(envelope: &Envelope, context: DecodeContext<'_>) -> Result<Call, Refus
     check::check(service, spec, &envelope.params)?;
     let action = actions::find(&envelope.service, &envelope.action)
         .ok_or_else(|| Refusal::unsupported(&format!("the action `{}`", envelope.action)))?;
-    let decoded = (action.decode)(&Input { envelope, context, region: &region })?;
+    let operation = (action.decode)(&Input { envelope, context, region: &region })?;
     // No action here has a client token or can be asked for a check only.
-    let region = decoded.region.unwrap_or(region);
-    Ok(Call { operation: decoded.operation, region, token: None, dry_run: false })
+    Ok(Call { operation, region, token: None, dry_run: false })
 }
 
 /// The region asked for; the first of the settings when none was.

@@ -7,7 +7,7 @@ use causeway_model::{ExternalId, Kind, Record};
 use causeway_ops::{Clause, ListQuery, Operation, Outcome, Query};
 use serde_json::Value;
 
-use crate::action::{self, Answer, Decoded, Input};
+use crate::action::{self, Answer, Input};
 use crate::ids;
 use crate::params::Members;
 use crate::refusal::Refusal;
@@ -58,7 +58,7 @@ impl Listing {
     ///
     /// # Errors
     /// The refusals of ids, filters and pages.
-    pub fn decode(&self, input: &Input<'_>) -> Result<Decoded, Refusal> {
+    pub fn decode(&self, input: &Input<'_>) -> Result<Operation, Refusal> {
         let members = input.members();
         self.decode_page(&members, page(&members)?)
     }
@@ -71,7 +71,7 @@ impl Listing {
         &self,
         members: &Members<'_>,
         (offset, limit): (usize, usize),
-    ) -> Result<Decoded, Refusal> {
+    ) -> Result<Operation, Refusal> {
         let ids = members.texts(self.ids);
         let filters = members.structures("Filters");
         if !ids.is_empty() && !filters.is_empty() {
@@ -90,7 +90,7 @@ impl Listing {
         if self.hides_deleting {
             clauses.push(Clause::test(|_, record| record.meta().is_some_and(|meta| !meta.deleting)));
         }
-        Ok(Operation::Read(Query::List(ListQuery { kind: self.kind, clauses, offset, limit })).into())
+        Ok(Operation::Read(Query::List(ListQuery { kind: self.kind, clauses, offset, limit })))
     }
 
     /// The answer: `TotalCount`, and the list, which is never null.
@@ -230,7 +230,7 @@ mod tests {
         let params = Params(value.as_object().cloned().unwrap_or_default());
         let members = Members::new(&params);
         let decoded = page(&members).and_then(|page| LISTING.decode_page(&members, page));
-        match decoded.map(|decoded| decoded.operation) {
+        match decoded {
             Ok(Operation::Read(Query::List(list))) => Ok(list),
             Ok(other) => panic!("{other:?}"),
             Err(refusal) => Err(refusal.code),

@@ -7,7 +7,7 @@ use causeway_model::{AccountId, DialectId, Millis, Region, View};
 use causeway_ops::{AccountSettings, Caller, Operation, Outcome, Settings};
 use serde_json::Value;
 
-use crate::action::{Decoded, Input};
+use crate::action::Input;
 use crate::refusal::Refusal;
 use crate::{Tencent, actions, catalog, check};
 
@@ -61,11 +61,11 @@ pub fn envelope(service: &str, action: &str, params: Value) -> Envelope {
 
 /// What decoding an action of `vpc` gives.
 pub fn decode(action: &str, params: Value) -> Result<Operation, Refusal> {
-    decode_in("vpc", action, params).map(|decoded| decoded.operation)
+    decode_in("vpc", action, params)
 }
 
 /// What decoding an action of a service gives.
-pub fn decode_in(service: &str, action: &str, params: Value) -> Result<Decoded, Refusal> {
+pub fn decode_in(service: &str, action: &str, params: Value) -> Result<Operation, Refusal> {
     let envelope = envelope(service, action, params);
     let settings = settings();
     let account = AccountId::from("100000000001");
@@ -93,22 +93,20 @@ pub fn encode_in(
     let envelope = envelope(service, action, params);
     let caller = caller();
     let context = EncodeContext { view, caller: &caller, envelope: &envelope, request_id: "r", now: NOW };
-    (actions::find(service, action).unwrap().encode)(outcome, &context).map(Value::Object)
+    let answer = (actions::find(service, action).unwrap().encode)(outcome, &context)?;
+    Ok(serde_json::from_slice(&answer.object()).unwrap())
 }
 
 /// A caller's whole call: decoded, decided and encoded on a store, which is changed by it.
 pub fn call(view: &mut View, service: &str, action: &str, params: Value) -> Result<Value, Refusal> {
-    let decoded = decode_in(service, action, params.clone())?;
-    let mut caller = caller();
-    if let Some(region) = decoded.region {
-        caller.region = region;
-    }
+    let operation = decode_in(service, action, params.clone())?;
+    let caller = caller();
     let mut number = view.revision().wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut entropy = || {
         number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         number
     };
-    let decision = causeway_ops::decide(view, &caller, &decoded.operation, NOW, &mut entropy)
+    let decision = causeway_ops::decide(view, &caller, &operation, NOW, &mut entropy)
         .map_err(|error| crate::errors::refuse(service, action, &error))?;
     view.apply(&decision.writes);
     encode_in(service, action, params, &decision.outcome, view)

@@ -3,6 +3,7 @@
 pub mod dialect;
 pub mod encoding;
 pub mod envelope;
+pub mod json;
 pub mod params;
 pub mod request;
 pub mod response;

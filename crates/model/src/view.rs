@@ -163,6 +163,12 @@ impl View {
             .filter_map(move |&(_, kind, _, id)| self.records.get(&Key { kind, id }))
     }
 
+    /// How many children of one kind hang on a record.
+    pub fn children_count(&self, parent: impl Into<Key>, kind: Kind) -> usize {
+        let parent = parent.into();
+        self.children.range((parent, kind, 0, 0)..=(parent, kind, u64::MAX, u64::MAX)).count()
+    }
+
     /// The addresses that gateways have.
     pub fn addresses(&self) -> &TakenAddresses {
         &self.addresses

@@ -172,20 +172,6 @@ fn without_the_rule_nothing_has_to_agree() {
     connect(&mut world, to("192.168.7.0/24", "two")).unwrap();
 }
 
-fn modify_gateway(id: &ExternalId) -> ModifyGateway {
-    ModifyGateway {
-        id: id.clone(),
-        name: None,
-        description: None,
-        propagate: None,
-        ssl_clients: None,
-        bandwidth_mbps: None,
-        charge: None,
-        asn: None,
-        facet: None,
-    }
-}
-
 #[test]
 fn what_bgp_sessions_rest_on_stays() {
     let (mut world, id) = agreeing();

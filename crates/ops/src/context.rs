@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causeway_model::{
     Connection, CustomerGateway, ExternalId, Gateway, Key, Kind, ListKey, Meta, Millis, Network, Record,
-    RouteTable, Subnet, View, Write, limits,
+    Region, RouteTable, Subnet, View, Write, limits,
 };
 
 use crate::operation::Label;
@@ -49,14 +49,16 @@ impl<'a> Context<'a> {
 
     /// The caller's record of a kind with an id: another account's, region's or API's does not exist for it.
     pub fn find(&self, kind: Kind, id: &ExternalId) -> Result<&'a Record, OpError> {
-        self.view
-            .by_external(&self.caller.dialect, kind, id)
-            .filter(|record| record.meta().is_some_and(|meta| self.owns(meta)))
-            .ok_or_else(|| OpError::NotFound { kind, id: id.clone() })
+        self.find_in(&self.caller.region, kind, id)
     }
 
-    fn owns(&self, meta: &Meta) -> bool {
-        meta.owner == self.caller.account && meta.region == self.caller.region
+    /// The caller's record of a kind with an id in a region.
+    pub fn find_in(&self, region: &Region, kind: Kind, id: &ExternalId) -> Result<&'a Record, OpError> {
+        let is_there = |meta: &Meta| meta.owner == self.caller.account && meta.region == *region;
+        self.view
+            .by_external(&self.caller.dialect, kind, id)
+            .filter(|record| record.meta().is_some_and(is_there))
+            .ok_or_else(|| OpError::NotFound { kind, id: id.clone() })
     }
 
     /// The list of the caller's resources of a kind.

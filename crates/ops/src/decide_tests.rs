@@ -177,7 +177,7 @@ fn quotas_and_tag_limits_hold() {
         OpError::QuotaExceeded { quota: Quota::GatewaysPerNetwork, limit: 2, present: 2, more: 1 }
     );
     let tags = |n: usize| SetTags {
-        resources: vec![(Kind::Gateway, id.clone())],
+        resources: vec![Tagged { kind: Kind::Gateway, id: id.clone(), region: None }],
         put: (0..n).map(|n| (format!("k{n}"), String::new())).collect(),
         remove: vec![],
         remove_all: false,
@@ -186,6 +186,13 @@ fn quotas_and_tag_limits_hold() {
     world.act(Operation::SetTags(tags(3))).unwrap();
     let cleared = SetTags { put: vec![], remove_all: true, ..tags(0) };
     world.act(Operation::SetTags(cleared)).unwrap();
+    let named = |region: &str| Tagged { kind: Kind::Gateway, id: id.clone(), region: Some(region.into()) };
+    let there = |region: &str| Operation::SetTags(SetTags { resources: vec![named(region)], ..tags(0) });
+    world.act(there("two")).unwrap();
+    assert_eq!(
+        world.act(there("one")).unwrap_err(),
+        OpError::NotFound { kind: Kind::Gateway, id: id.clone() }
+    );
     assert!(world.gateway(&id).meta.tags.is_empty());
 }
 

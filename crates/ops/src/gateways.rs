@@ -17,7 +17,7 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateGateway) -> Result<Dec
     }
     context.check_quota(Quota::GatewaysPerRegion, context.count(Kind::Gateway), 1)?;
     if let Some(network) = &network {
-        let present = context.view.children(network.id, Kind::Gateway).count();
+        let present = context.view.children_count(network.id, Kind::Gateway);
         context.check_quota(Quota::GatewaysPerNetwork, present, 1)?;
     }
     if it.features.transit {

@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use causeway_model::{
-    Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal, Kind, Secret,
-    Selection, Zone,
+    Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal, Kind, Region,
+    Secret, Selection, Zone,
 };
 use ipnet::IpNet;
 
@@ -358,11 +358,22 @@ impl std::fmt::Debug for FacetTest {
     }
 }
 
+/// A resource whose tags change.
+#[derive(Clone, Debug)]
+pub struct Tagged {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its id.
+    pub id: ExternalId,
+    /// Its region; the caller's when none is named.
+    pub region: Option<Region>,
+}
+
 /// See [`Operation::SetTags`].
 #[derive(Clone, Debug)]
 pub struct SetTags {
-    /// The resources and their kinds.
-    pub resources: Vec<(Kind, ExternalId)>,
+    /// The resources.
+    pub resources: Vec<Tagged>,
     /// Tags to add or replace.
     pub put: Vec<(String, String)>,
     /// Keys to remove.

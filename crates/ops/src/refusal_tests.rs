@@ -16,17 +16,7 @@ fn account(world: &mut World, change: impl Fn(&mut AccountSettings)) {
 }
 
 fn modify(id: &ExternalId, propagate: Option<bool>) -> Operation {
-    Operation::ModifyGateway(ModifyGateway {
-        id: id.clone(),
-        name: None,
-        description: None,
-        propagate,
-        ssl_clients: None,
-        bandwidth_mbps: None,
-        charge: None,
-        asn: None,
-        facet: None,
-    })
+    Operation::ModifyGateway(ModifyGateway { propagate, ..modify_gateway(id) })
 }
 
 #[test]
@@ -126,8 +116,7 @@ fn pairs_of_ranges_are_counted_where_the_service_routes_them() {
 #[test]
 fn the_number_of_ssl_clients_is_that_of_a_gateway_with_some() {
     let (mut world, _, id) = with_gateway();
-    let Operation::ModifyGateway(unchanged) = modify(&id, None) else { panic!("a change") };
-    let change = Operation::ModifyGateway(ModifyGateway { ssl_clients: Some(10), ..unchanged });
+    let change = Operation::ModifyGateway(ModifyGateway { ssl_clients: Some(10), ..modify_gateway(&id) });
     assert_eq!(world.act(change.clone()).unwrap_err(), OpError::SslDisabled(id.clone()));
     let mut with_clients = world.gateway(&id);
     with_clients.features.ssl_clients = Some(5);

@@ -6,8 +6,9 @@ use crate::{Decision, OpError, Outcome, Quota};
 
 pub(crate) fn set(mut context: Context<'_>, it: &SetTags) -> Result<Decision, OpError> {
     let limit = context.quota(Quota::TagsPerResource);
-    for (kind, id) in &it.resources {
-        let mut record = context.find(*kind, id)?.clone();
+    for tagged in &it.resources {
+        let region = tagged.region.as_ref().unwrap_or(&context.caller.region);
+        let mut record = context.find_in(region, tagged.kind, &tagged.id)?.clone();
         let Some(meta) = record.meta_mut() else { continue };
         if it.remove_all {
             meta.tags.clear();

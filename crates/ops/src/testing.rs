@@ -163,6 +163,21 @@ pub fn gateway(network: &ExternalId, subnets: &[&ExternalId]) -> CreateGateway {
     }
 }
 
+/// A change of nothing.
+pub fn modify_gateway(id: &ExternalId) -> ModifyGateway {
+    ModifyGateway {
+        id: id.clone(),
+        name: None,
+        description: None,
+        propagate: None,
+        ssl_clients: None,
+        bandwidth_mbps: None,
+        charge: None,
+        asn: None,
+        facet: None,
+    }
+}
+
 pub fn peer(ip: [u8; 4]) -> Operation {
     let (label, ip) = (Label::default(), IpAddr::from(ip));
     Operation::CreateCustomerGateway(CreateCustomerGateway { label, ip, asn: None, bgp_key: None })

@@ -131,7 +131,7 @@ impl Controller {
 
     fn store_changed(&mut self, keys: &[Key]) {
         let newest = self.reconciler.store.view();
-        for key in keys {
+        for key in keys.iter().filter(|key| is_open(&newest, **key)) {
             for view in [&self.known, &newest] {
                 for item in items(view, *key) {
                     self.queue.wake(item);
@@ -218,6 +218,18 @@ fn over_tokens(view: &View, now: Millis) -> Vec<Write> {
     last.map(|id| Write::Delete(id.key())).take(TOKENS_FORGOTTEN_MAX).collect()
 }
 
+/// Whether what is wished may differ from what was seen. What concerns the data plane raises the generation, so that a
+/// gateway or connection whose newest generation was seen to be carried has changed in its status or its label only.
+fn is_open(newest: &View, key: Key) -> bool {
+    match newest.record(key) {
+        Some(Record::Gateway(it)) => it.meta.deleting || it.status.observed_generation < it.meta.generation,
+        Some(Record::Connection(it)) => {
+            it.meta.deleting || it.status.observed_generation < it.meta.generation
+        }
+        _ => true,
+    }
+}
+
 /// The items that a change of a record concerns.
 fn items(view: &View, key: Key) -> Vec<Item> {
     let Some(record) = view.record(key) else { return Vec::new() };
@@ -247,6 +259,25 @@ mod tests {
     use causeway_model::Token;
 
     use super::*;
+
+    #[test]
+    fn a_change_wakes_until_its_generation_was_seen() {
+        let key = causeway_model::GatewayId(1).key();
+        let is_open = |change: fn(&mut causeway_model::Gateway)| {
+            let mut it = causeway_model::fixtures::gateway(1);
+            it.status.observed_generation = 1;
+            change(&mut it);
+            let mut view = View::default();
+            view.apply(&[Write::Put(it.into())]);
+            is_open(&view, key)
+        };
+        assert!(!is_open(|_| {}));
+        assert!(!is_open(|it| it.meta.name = "another".to_owned()));
+        assert!(is_open(|it| it.meta.generation = 2));
+        assert!(is_open(|it| it.meta.deleting = true));
+        assert!(is_open(|it| it.status.observed_generation = 0));
+        assert!(super::is_open(&View::default(), key), "it is gone");
+    }
 
     fn token(id: u64, used: Millis) -> Write {
         let subject = Key { kind: Kind::Gateway, id: 1 };

@@ -35,6 +35,9 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    if body.is_end_stream() {
+        return Ok((Bytes::new(), None));
+    }
     let read = tokio::time::timeout(BODY_TIME_MAX, collect(Limited::new(body, BODY_BYTES_MAX)));
     match read.await {
         Ok(Ok(placed)) => Ok(placed),

@@ -17,7 +17,7 @@ pub struct MemoryStore {
 struct Nowhere;
 
 impl Sink for Nowhere {
-    fn commit(&mut self, _revision: u64, _writes: &[Write]) -> Result<(), StoreError> {
+    fn commit(&mut self, _before: &View, _revision: u64, _writes: &[Write]) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The embedded store: one SQLite file, which `sqlite3` can inspect.
 //!
-//! Table `records` holds kind, id, revision and JSON of every record; secrets inside the JSON are sealed.
+//! Table `records` holds number, kind, id, revision and JSON of every record; secrets inside the JSON are sealed.
 //! Table `secrets` holds the service's own sealed texts by name.
 
 use std::fs::File;
@@ -18,14 +18,30 @@ use crate::store::{Decider, Store, StoreError};
 use crate::vault::{self, Vault};
 use crate::writer::{Sink, Writer};
 
-/// The layout of the file. A file of another version is refused rather than misread.
-const SCHEMA_VERSION: i64 = 1;
+/// The layout of the file. An older one is brought up to it; a later one is refused rather than misread.
+const SCHEMA_VERSION: i64 = 2;
+/// Records stand in the order of their making (tokens, which have no number, come first): what is made together is
+/// written together, and its status is written where it was made. By their ids, which are random, every record would
+/// dirty a page of its own.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS records (
-        kind TEXT NOT NULL, id INTEGER NOT NULL, revision INTEGER NOT NULL, value TEXT NOT NULL,
-        PRIMARY KEY (kind, id)) WITHOUT ROWID;
+        seq INTEGER NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL, revision INTEGER NOT NULL,
+        value TEXT NOT NULL, PRIMARY KEY (seq, kind, id)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, sealed TEXT NOT NULL) WITHOUT ROWID;
 ";
+/// From layout 1, whose records stood in the order of kinds and ids.
+const FROM_1: &str = "
+    ALTER TABLE records RENAME TO records_1;
+    CREATE TABLE records (
+        seq INTEGER NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL, revision INTEGER NOT NULL,
+        value TEXT NOT NULL, PRIMARY KEY (seq, kind, id)) WITHOUT ROWID;
+    INSERT INTO records
+        SELECT coalesce(json_extract(value, '$.meta.seq'), 0), kind, id, revision, value FROM records_1;
+    DROP TABLE records_1;
+    PRAGMA user_version = 2;
+";
+/// Pages of the log at which it is written back; more of them means that a page is written back less often.
+const LOG_PAGES: i64 = 4_000;
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
@@ -118,8 +134,11 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version != 0 && version != SCHEMA_VERSION {
+    if version == 1 {
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {FROM_1} COMMIT;"))?;
+    } else if version != 0 && version != SCHEMA_VERSION {
         let text = format!("{} has layout {version}, not {SCHEMA_VERSION}", path.display());
         return Err(StoreError::Failed(text));
     }
@@ -140,7 +159,7 @@ fn load(connection: &Connection, vault: &Vault) -> Result<View, StoreError> {
         records.push(read_record(vault, &kind, id.cast_unsigned(), &value)?);
     }
     // In order of creation, so that the lists grow at their ends.
-    records.sort_by_key(|record: &Record| record.meta().map_or(0, |meta| meta.seq));
+    records.sort_by_key(seq);
     Ok(View::restored(newest, records))
 }
 
@@ -157,6 +176,11 @@ fn read_record(vault: &Vault, kind: &str, id: u64, value: &str) -> Result<Record
         value.to_owned()
     };
     Record::from_json(known, json.as_bytes()).map_err(|error| unreadable(&error.to_string()))
+}
+
+/// Where a record stands in the file. It is the same for the record's whole life.
+fn seq(record: &Record) -> u64 {
+    record.meta().map_or(0, |meta| meta.seq)
 }
 
 struct Committer {
@@ -182,31 +206,39 @@ impl Committer {
 }
 
 impl Sink for Committer {
-    fn commit(&mut self, revision: u64, writes: &[Write]) -> Result<(), StoreError> {
+    fn commit(&mut self, before: &View, revision: u64, writes: &[Write]) -> Result<(), StoreError> {
         // Of several writes of one record in a group only the last counts.
-        let mut last = std::collections::HashMap::new();
+        let mut last = std::collections::HashMap::with_capacity(writes.len());
         for write in writes {
             last.insert(write.key(), write);
         }
         let texts = last
             .into_iter()
             .map(|(key, write)| match write {
-                Write::Put(record) => Ok((key, Some(self.text(record)?))),
+                Write::Put(record) => Ok((key, Some((seq(record), self.text(record)?)))),
                 Write::Delete(_) => Ok((key, None)),
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
         let transaction = self.connection.transaction()?;
         {
             let mut put =
-                transaction.prepare_cached("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4)")?;
-            let mut delete = transaction.prepare_cached("DELETE FROM records WHERE kind = ?1 AND id = ?2")?;
+                transaction.prepare_cached("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            let mut delete =
+                transaction.prepare_cached("DELETE FROM records WHERE seq = ?1 AND kind = ?2 AND id = ?3")?;
             for (key, text) in &texts {
                 // SQLite integers are signed; the bits are kept.
-                let id = key.id.cast_signed();
+                let (word, id) = (key.kind.word(), key.id.cast_signed());
                 match text {
-                    Some(text) => put.execute(params![key.kind.word(), id, revision.cast_signed(), text])?,
-                    None => delete.execute(params![key.kind.word(), id])?,
-                };
+                    Some((seq, text)) => {
+                        put.execute(params![seq.cast_signed(), word, id, revision.cast_signed(), text])?;
+                    }
+                    // What was made in this group is not in the file.
+                    None => {
+                        if let Some(record) = before.record(*key) {
+                            delete.execute(params![seq(record).cast_signed(), word, id])?;
+                        }
+                    }
+                }
             }
         }
         transaction.commit()?;

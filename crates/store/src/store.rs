@@ -44,7 +44,8 @@ pub trait Store: Send + Sync + 'static {
     /// The newest durable snapshot. Never waits.
     fn view(&self) -> Arc<View>;
 
-    /// Decides and writes. Gives the snapshot that the transaction led to.
+    /// Decides and writes. Gives the snapshot that the transaction led to, or a later one from which nothing was
+    /// removed since.
     fn transact(&self, decider: Decider) -> BoxFuture<'_, Result<Arc<View>, StoreError>>;
 
     /// The keys that each commit from now on changes.

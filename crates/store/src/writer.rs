@@ -19,8 +19,8 @@ const QUEUE_MAX: usize = 16_384;
 
 /// Makes writes durable.
 pub(crate) trait Sink: Send + 'static {
-    /// Commits all of the writes or none.
-    fn commit(&mut self, revision: u64, writes: &[Write]) -> Result<(), StoreError>;
+    /// Commits all of the writes or none. `before` is the snapshot without them.
+    fn commit(&mut self, before: &View, revision: u64, writes: &[Write]) -> Result<(), StoreError>;
 }
 
 type Reply = oneshot::Sender<Result<Arc<View>, StoreError>>;
@@ -85,28 +85,17 @@ fn run(
     mut sink: impl Sink,
 ) {
     while let Ok(first) = queue.recv() {
-        let mut group = vec![first];
-        group.extend(queue.try_iter().take(GROUP_MAX - 1));
-        let mut next: View = (**shared.read().unwrap_or_else(PoisonError::into_inner)).clone();
-        let mut writes: Vec<Write> = Vec::new();
-        let mut replies = Vec::new();
-        for (mut decider, reply) in group {
-            // A decision changes nothing by itself, so one that panics harms only whom it was for.
-            let Ok(decided) = catch_unwind(AssertUnwindSafe(|| decider(&next))) else {
-                let _ = reply.send(Err(StoreError::Failed("a decision panicked".to_owned())));
-                continue;
-            };
-            if !decided.is_empty() {
-                next.apply(&decided);
-                writes.extend(decided);
-            }
-            replies.push((reply, Arc::new(next.clone())));
-        }
-        let result = if writes.is_empty() { Ok(()) } else { sink.commit(next.revision(), &writes) };
+        let before = Arc::clone(&shared.read().unwrap_or_else(PoisonError::into_inner));
+        let group = std::iter::once(first).chain(queue.try_iter().take(GROUP_MAX - 1));
+        let Decided { view, writes, replies } = Decided::new(&before, group);
+        let result = match writes.as_slice() {
+            [] => Ok(()),
+            writes => sink.commit(&before, view.revision(), writes),
+        };
         match result {
             Ok(()) => {
-                *shared.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
                 if !writes.is_empty() {
+                    *shared.write().unwrap_or_else(PoisonError::into_inner) = view;
                     // Nobody may be watching.
                     let _ = changes.send(writes.iter().map(Write::key).collect());
                 }
@@ -121,5 +110,87 @@ fn run(
                 }
             }
         }
+    }
+}
+
+/// A group of transactions that were decided one after the other, and are to be committed together.
+struct Decided {
+    view: Arc<View>,
+    writes: Vec<Write>,
+    replies: Vec<(Reply, Arc<View>)>,
+}
+
+impl Decided {
+    /// Decides on `before` and what follows from it. Each transaction is answered with the snapshot that it led to or
+    /// a later one of the group, from which nothing was removed since: a snapshot of each would cost the next one a
+    /// copy of every part of the maps that it touches.
+    fn new(before: &Arc<View>, group: impl Iterator<Item = (Decider, Reply)>) -> Self {
+        let mut next = View::clone(before);
+        let mut writes: Vec<Write> = Vec::new();
+        let mut replies = Vec::new();
+        let mut unanswered = Vec::new();
+        for (mut decider, reply) in group {
+            // A decision changes nothing by itself, so one that panics harms only whom it was for.
+            let Ok(decided) = catch_unwind(AssertUnwindSafe(|| decider(&next))) else {
+                let _ = reply.send(Err(StoreError::Failed("a decision panicked".to_owned())));
+                continue;
+            };
+            if !unanswered.is_empty() && decided.iter().any(|write| matches!(write, Write::Delete(_))) {
+                let view = Arc::new(next.clone());
+                replies.extend(unanswered.drain(..).map(|reply| (reply, Arc::clone(&view))));
+            }
+            if !decided.is_empty() {
+                next.apply(&decided);
+                writes.extend(decided);
+            }
+            unanswered.push(reply);
+        }
+        let view = Arc::new(next);
+        replies.extend(unanswered.into_iter().map(|reply| (reply, Arc::clone(&view))));
+        Self { view, writes, replies }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_model::{GatewayId, fixtures};
+
+    use super::*;
+
+    fn put(n: u64) -> Vec<Write> {
+        vec![Write::Put(fixtures::gateway(n).into())]
+    }
+
+    /// Decides a group of transactions with these writes. Nobody waits for the answers.
+    fn decide(group: Vec<Vec<Write>>) -> Decided {
+        let jobs = group.into_iter().map(|writes| {
+            let decider: Decider = Box::new(move |_: &View| writes.clone());
+            (decider, oneshot::channel().0)
+        });
+        Decided::new(&Arc::default(), jobs)
+    }
+
+    #[test]
+    fn who_made_something_sees_it_whatever_others_remove_in_the_same_group() {
+        let decided = decide(vec![
+            put(1),
+            put(2),
+            vec![Write::Delete(GatewayId(1).key())],
+            vec![Write::Delete(GatewayId(2).key())],
+            put(3),
+        ]);
+        let seen = |place: usize| [1, 2, 3].map(|n| decided.replies[place].1.gateway(GatewayId(n)).is_some());
+        assert_eq!(seen(0), [true, true, false]);
+        assert_eq!(seen(1), [true, true, false]);
+        assert_eq!(seen(2), [false, true, false]);
+        assert_eq!(seen(3), [false, false, true], "the rest of the group removes nothing");
+        assert_eq!(seen(4), [false, false, true]);
+        assert_eq!((decided.writes.len(), decided.view.len()), (5, 1));
+    }
+
+    #[test]
+    fn a_group_that_only_makes_things_has_one_snapshot() {
+        let decided = decide((1..=10).map(put).collect());
+        assert!(decided.replies.iter().all(|(_, view)| Arc::ptr_eq(view, &decided.view)));
     }
 }

@@ -66,6 +66,56 @@ async fn a_reopened_store_has_everything_and_its_file_shows_no_secret() {
 }
 
 #[tokio::test]
+async fn a_store_of_the_first_layout_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(SqliteStore::open(dir.path()).unwrap());
+    let file = rusqlite::Connection::open(dir.path().join("store.sqlite")).unwrap();
+    let old = "DROP TABLE records; CREATE TABLE records (
+        kind TEXT NOT NULL, id INTEGER NOT NULL, revision INTEGER NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (kind, id)) WITHOUT ROWID; PRAGMA user_version = 1;";
+    file.execute_batch(old).unwrap();
+    let token = causeway_model::Token {
+        id: causeway_model::TokenId(9),
+        scope: "scope".into(),
+        fingerprint: 1,
+        subject: GatewayId(2).key(),
+        used: causeway_model::Millis(0),
+    };
+    let text = |json: Vec<u8>| String::from_utf8(json).unwrap();
+    for (kind, id, value) in [
+        ("gateway", 1, causeway_model::Record::from(gateway(1)).to_json().unwrap()),
+        ("gateway", 2, causeway_model::Record::from(gateway(2)).to_json().unwrap()),
+        ("token", 9, causeway_model::Record::from(token).to_json().unwrap()),
+    ] {
+        let row = rusqlite::params![kind, id, 7, text(value)];
+        file.execute("INSERT INTO records VALUES (?1, ?2, ?3, ?4)", row).unwrap();
+    }
+    drop(file);
+    for _ in 0..2 {
+        let store = SqliteStore::open(dir.path()).unwrap();
+        let view = store.view();
+        assert_eq!((view.len(), view.gateway(GatewayId(2)).map(|it| it.meta.seq)), (3, Some(2)));
+        assert!(view.revision() >= 7);
+    }
+    let store = SqliteStore::open(dir.path()).unwrap();
+    transact(&store, |_| (vec![Write::Delete(GatewayId(1).key())], ())).await.unwrap();
+    transact(&store, |_| (vec![Write::Delete(causeway_model::TokenId(9).key())], ())).await.unwrap();
+    drop(store);
+    assert_eq!(SqliteStore::open(dir.path()).unwrap().view().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_made_and_removed_at_once_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let both = |_: &_| (vec![Write::Put(gateway(1).into()), Write::Delete(GatewayId(1).key())], ());
+    transact(&store, both).await.unwrap();
+    assert!(store.view().is_empty());
+    drop(store);
+    assert!(SqliteStore::open(dir.path()).unwrap().view().is_empty());
+}
+
+#[tokio::test]
 async fn revisions_grow_over_restarts() {
     let dir = tempfile::tempdir().unwrap();
     let mut last = 0;

@@ -4,7 +4,9 @@ import hashlib
 
 import pytest
 
+from harness import tencent_sdk
 from harness.errors import Refused
+from harness.tencent_world import World as TencentWorld
 
 
 def tables(api, vpc: str) -> list[dict]:
@@ -136,3 +138,17 @@ def test_a_vpc_goes_right_after_its_subnet(tencent):
         made = tencent("CreateSubnet", VpcId=vpc, SubnetName="brief", CidrBlock="10.0.1.0/24", Zone=zone)["Subnet"]
         tencent("DeleteSubnet", SubnetId=made["SubnetId"])
         tencent("DeleteVpc", VpcId=vpc)
+
+
+def test_tags_of_resources_in_two_regions(server, ten_world, tencent):
+    world = TencentWorld(tencent_sdk.Sdk(server, region="ap-shanghai"))
+    here, there = ten_world.vpc(), world.vpc()
+    names = [f"qcs::vpc:{region}:uin/:vpc/{vpc}" for region, vpc in (("ap-guangzhou", here), ("ap-shanghai", there))]
+    tags = [{"TagKey": "team", "TagValue": "net"}]
+    assert tencent("TagResources", service="tag", ResourceList=names, Tags=tags)["FailedResources"] == []
+    for api, vpc in ((tencent, here), (world.api, there)):
+        assert api("DescribeVpcs", VpcIds=[vpc])["VpcSet"][0]["TagSet"] == [{"Key": "team", "Value": "net"}]
+    astray = [names[0].replace("ap-guangzhou", "ap-shanghai")]
+    with Refused("InvalidParameterValue.ResourceDescriptionError"):
+        tencent("TagResources", service="tag", ResourceList=astray, Tags=tags)
+    world.clean()

@@ -1,5 +1,6 @@
 //! DescribeVpnGateway.
 
+use causeway_dialect::json::Members;
 use causeway_dialect::{EncodeContext, Failure};
 use causeway_model::{Kind, Record};
 use causeway_ops::{Operation, Outcome};
@@ -17,8 +18,18 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
 
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
     match found(outcome).0.first() {
-        Some(Record::Gateway(it)) => gateway::describe(it, context.view, &context.caller.settings),
+        Some(Record::Gateway(it)) => gateway::tree(it, context),
         _ => json!({}),
+    }
+}
+
+/// The answer, written at once.
+pub fn write(outcome: &Outcome, context: &EncodeContext<'_>) -> Members {
+    match found(outcome).0.first() {
+        Some(Record::Gateway(it)) => {
+            Members::of(&gateway::describe(it, context.view, &context.caller.settings))
+        }
+        _ => Members::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! DescribeVpnGateways. An unknown id gives an empty page, no error.
 
+use causeway_dialect::json::Members;
 use causeway_dialect::{EncodeContext, Failure};
 use causeway_model::{Kind, Record};
 use causeway_ops::{Operation, Outcome};
@@ -41,8 +42,18 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         .page(fields)
 }
 
+const LIST: (&str, &str) = ("VpnGateways", "VpnGateway");
+
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
-    page::page(outcome, context, ("VpnGateways", "VpnGateway"), |record| match record {
+    page::page(outcome, context, LIST, |record| match record {
+        Record::Gateway(it) => Some(gateway::tree(it, context)),
+        _ => None,
+    })
+}
+
+/// The answer, written at once.
+pub fn write(outcome: &Outcome, context: &EncodeContext<'_>) -> Members {
+    page::written(outcome, context, LIST, |record| match record {
         Record::Gateway(it) => Some(gateway::describe(it, context.view, &context.caller.settings)),
         _ => None,
     })

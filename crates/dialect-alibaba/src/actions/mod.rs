@@ -41,7 +41,23 @@ mod tag_resources;
 mod untag_resources;
 mod update_enhanced_vpn_gateway;
 
+use causeway_dialect::json::Members;
+use causeway_dialect::{EncodeContext, Envelope};
+use causeway_ops::Outcome;
+
 use crate::action::Action;
+
+/// Writes an answer at once, without the tree of [`Action::encode`].
+pub type Write = fn(&Outcome, &EncodeContext<'_>) -> Members;
+
+/// How the answer of an action is written at once, where that is possible: in JSON, of those that are called most.
+pub fn written(envelope: &Envelope) -> Option<Write> {
+    match (envelope.wants_xml, envelope.service.as_str(), envelope.action.as_str()) {
+        (false, "vpc", "DescribeVpnGateway") => Some(describe_vpn_gateway::write),
+        (false, "vpc", "DescribeVpnGateways") => Some(describe_vpn_gateways::write),
+        _ => None,
+    }
+}
 
 /// Every action that is carried out.
 pub const ALL: &[Action] = &[

@@ -54,7 +54,7 @@ pub fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
 /// Some members of the gateway that was changed.
 pub fn changed(outcome: &Outcome, context: &EncodeContext<'_>, members: &[&str]) -> Value {
     match selects::gateway(outcome, context.view) {
-        Some(it) => pick(&gateway::describe(it, context.view, &context.caller.settings), members),
+        Some(it) => pick(&gateway::tree(it, context), members),
         None => json!({}),
     }
 }

@@ -22,7 +22,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         return Err(Failure::new(400, "MissingParameter.TagKey", message));
     }
     Ok(Operation::SetTags(SetTags {
-        resources: ids.into_iter().map(|id| (kind, id.into())).collect(),
+        resources: resource_types::tagged(kind, ids),
         put: tags::of_new(fields, Codes::Vpc)?,
         remove: Vec::new(),
         remove_all: false,

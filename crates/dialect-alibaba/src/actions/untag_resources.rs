@@ -24,7 +24,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     }
     let remove_all = keys.is_empty() && fields.boolean("All")?.unwrap_or(false);
     Ok(Operation::SetTags(SetTags {
-        resources: ids.into_iter().map(|id| (kind, id.into())).collect(),
+        resources: resource_types::tagged(kind, ids),
         put: Vec::new(),
         remove: keys,
         remove_all,

@@ -1,10 +1,12 @@
 //! VPN gateways.
 
+use causeway_dialect::EncodeContext;
 use causeway_model::{Charge, Exposure, Gateway, GatewayState, Kind, Millis, Record, View};
 use causeway_ops::{Lack, Settings};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::facet::{self, GatewayFacet};
 use crate::{ids, tags};
@@ -61,73 +63,115 @@ pub fn business_status(is_locked: bool) -> &'static str {
 }
 
 /// What the gateway can do, as a JSON text of flags; the console reads it.
-fn system_flags(has_bgp: bool) -> String {
-    let flags = json!({
-        "VpnEnableBgp": has_bgp.to_string(),
-        "VisuallySsl": "true",
-        "PbrPriority": "true",
-        "VpnNewImage": "true",
-        "description": "forwarding1.3.7",
-        "VpnVersion": "v1.2.1",
-    });
-    flags.to_string()
+fn system_flags(has_bgp: bool) -> &'static str {
+    if has_bgp {
+        r#"{"VpnEnableBgp":"true","VisuallySsl":"true","PbrPriority":"true","VpnNewImage":"true","description":"forwarding1.3.7","VpnVersion":"v1.2.1"}"#
+    } else {
+        r#"{"VpnEnableBgp":"false","VisuallySsl":"true","PbrPriority":"true","VpnNewImage":"true","description":"forwarding1.3.7","VpnVersion":"v1.2.1"}"#
+    }
+}
+
+/// A gateway as the API shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Description<'a> {
+    vpn_gateway_id: &'a str,
+    vpc_id: &'a str,
+    v_switch_id: &'a str,
+    disaster_recovery_v_switch_id: &'a str,
+    internet_ip: String,
+    disaster_recovery_internet_ip: String,
+    ssl_vpn_internet_ip: String,
+    eni_instance_ids: Interfaces,
+    create_time: i64,
+    end_time: i64,
+    spec: String,
+    name: &'a str,
+    description: &'a str,
+    status: &'static str,
+    business_status: &'static str,
+    charge_type: &'static str,
+    ipsec_vpn: &'static str,
+    ssl_vpn: &'static str,
+    ssl_max_connections: u32,
+    tag: &'static str,
+    tags: Value,
+    enable_bgp: bool,
+    auto_propagate: bool,
+    vpn_type: String,
+    gateway_type: String,
+    network_type: &'static str,
+    resource_group_id: &'a str,
+}
+
+/// The interfaces of a gateway's instances.
+#[derive(Serialize)]
+struct Interfaces {
+    #[serde(rename = "EniInstanceId")]
+    ids: Vec<String>,
 }
 
 /// A gateway.
-pub fn describe(gateway: &Gateway, view: &View, settings: &Settings) -> Value {
+pub fn describe<'a>(gateway: &'a Gateway, view: &'a View, settings: &Settings) -> Description<'a> {
     let facet = facet(gateway);
     let meta = &gateway.meta;
     let has_bgp = !settings.lacks(&meta.dialect, &meta.region, Lack::Bgp);
     let instance = |ordinal: usize| gateway.instances.get(ordinal);
     let ip = |ordinal| instance(ordinal).map(|it| it.public_ip.to_string()).unwrap_or_default();
-    let switch = |ordinal| {
-        let subnet = instance(ordinal).and_then(|it| it.subnet);
-        subnet.map(|id| view.external(id).to_owned()).unwrap_or_default()
-    };
-    let interfaces: Vec<String> =
-        (0..gateway.instances.len()).map(|ordinal| ids::interface(meta.external.as_str(), ordinal)).collect();
-    let ssl_ip = if gateway.features.ssl_clients.is_some() { ip(0) } else { String::new() };
-    json!({
-        "VpnGatewayId": meta.external,
-        "VpcId": gateway.network.map(|id| view.external(id)).unwrap_or_default(),
-        "VSwitchId": switch(0),
-        "DisasterRecoveryVSwitchId": switch(1),
-        "InternetIp": ip(0),
-        "DisasterRecoveryInternetIp": ip(1),
-        "SslVpnInternetIp": ssl_ip,
-        "EniInstanceIds": {"EniInstanceId": interfaces},
-        "CreateTime": meta.created.0,
-        "EndTime": end_ms(gateway),
-        "Spec": format!("{}M", gateway.bandwidth_mbps),
-        "Name": meta.name,
-        "Description": meta.description,
-        "Status": status(gateway.state()),
-        "BusinessStatus": business_status(settings.locks(gateway)),
-        "ChargeType": match gateway.charge {
+    let switch = |ordinal| instance(ordinal).and_then(|it| it.subnet).map_or("", |id| view.external(id));
+    let external = meta.external.as_str();
+    let has_ssl = gateway.features.ssl_clients.is_some();
+    Description {
+        vpn_gateway_id: external,
+        vpc_id: gateway.network.map_or("", |id| view.external(id)),
+        v_switch_id: switch(0),
+        disaster_recovery_v_switch_id: switch(1),
+        internet_ip: ip(0),
+        disaster_recovery_internet_ip: ip(1),
+        ssl_vpn_internet_ip: if has_ssl { ip(0) } else { String::new() },
+        eni_instance_ids: Interfaces {
+            ids: (0..gateway.instances.len()).map(|ordinal| ids::interface(external, ordinal)).collect(),
+        },
+        create_time: meta.created.0,
+        end_time: end_ms(gateway),
+        spec: format!("{}M", gateway.bandwidth_mbps),
+        name: &meta.name,
+        description: &meta.description,
+        status: status(gateway.state()),
+        business_status: business_status(settings.locks(gateway)),
+        charge_type: match gateway.charge {
             Charge::PostPaid => "POSTPAY",
             Charge::PrePaid { .. } => "Prepay",
         },
-        "IpsecVpn": enable_word(gateway.features.ipsec),
-        "SslVpn": enable_word(gateway.features.ssl_clients.is_some()),
-        "SslMaxConnections": gateway.features.ssl_clients.unwrap_or(0),
-        "Tag": system_flags(has_bgp),
-        "Tags": tags::shown(meta),
-        "EnableBgp": speaks_bgp(gateway, view),
-        "AutoPropagate": gateway.propagate,
-        "VpnType": facet.vpn_type,
-        "GatewayType": facet.edition,
-        "NetworkType": match gateway.exposure {
+        ipsec_vpn: enable_word(gateway.features.ipsec),
+        ssl_vpn: enable_word(has_ssl),
+        ssl_max_connections: gateway.features.ssl_clients.unwrap_or(0),
+        tag: system_flags(has_bgp),
+        tags: tags::shown(meta),
+        enable_bgp: speaks_bgp(gateway, view),
+        auto_propagate: gateway.propagate,
+        vpn_type: facet.vpn_type,
+        gateway_type: facet.edition,
+        network_type: match gateway.exposure {
             Exposure::Public => "public",
             Exposure::Private => "private",
         },
-        "ResourceGroupId": meta.resource_group,
-    })
+        resource_group_id: &meta.resource_group,
+    }
+}
+
+/// A gateway as a tree, to take members from.
+pub fn tree(gateway: &Gateway, context: &EncodeContext<'_>) -> Value {
+    let description = describe(gateway, context.view, &context.caller.settings);
+    // Texts, numbers and lists always make a tree.
+    serde_json::to_value(description).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use causeway_model::fixtures;
+    use serde_json::json;
 
     #[test]
     fn a_prepaid_gateway_ends_months_after_its_beginning() {
@@ -141,12 +185,16 @@ mod tests {
 
     #[test]
     fn types_are_those_of_the_catalogue() {
-        let shown = describe(&fixtures::gateway(1), &View::default(), &Settings::default());
+        let shown =
+            serde_json::to_value(describe(&fixtures::gateway(1), &View::default(), &Settings::default()))
+                .unwrap();
         assert_eq!(shown["Spec"], "10M");
         assert_eq!(shown["IpsecVpn"], "enable");
         assert_eq!(shown["SslVpn"], "disable");
         assert_eq!(shown["SslMaxConnections"], 0);
         assert_eq!(shown["Tags"], json!({"Tag": []}));
+        let flags: Value = serde_json::from_str(shown["Tag"].as_str().unwrap()).unwrap();
+        assert_eq!(flags["VpnEnableBgp"], "true");
         assert!(shown["Tag"].is_string() && shown["EnableBgp"].is_boolean());
         assert_eq!(shown["DisasterRecoveryInternetIp"], "");
         assert_eq!(shown["GatewayType"], "Traditional");

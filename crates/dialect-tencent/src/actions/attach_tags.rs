@@ -1,14 +1,15 @@
 //! The actions of the tag service that change one tag of several resources by their ids: AttachResourcesTag,
 //! ModifyResourcesTagValue and DetachResourcesTag.
 
-use causeway_model::{ExternalId, Kind, Region};
+use causeway_model::Region;
+use causeway_ops::Operation;
 use causeway_ops::operation::SetTags;
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::ids;
 use crate::params::Members;
 use crate::refusal::Refusal;
-use crate::tagging::description::{SERVICE, in_region, too_many_resources};
+use crate::tagging::description::{Described, SERVICE, in_region, too_many_resources};
 use crate::tagging::read;
 
 /// Adds a tag to resources.
@@ -24,12 +25,12 @@ pub const DETACH: Action =
 /// Resources of one call at most.
 const RESOURCES_MAX: usize = 50;
 
-fn decode_put(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode_put(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     decode(input, &members, vec![read::tag(&members)?], Vec::new())
 }
 
-fn decode_remove(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode_remove(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let key = read::key(&members.text("TagKey").unwrap_or_default())?;
     decode(input, &members, Vec::new(), vec![key])
@@ -40,7 +41,7 @@ fn decode(
     members: &Members<'_>,
     put: Vec<(String, String)>,
     remove: Vec<String>,
-) -> Result<Decoded, Refusal> {
+) -> Result<Operation, Refusal> {
     let service = members.required("ServiceType")?;
     if service != SERVICE {
         return Err(Refusal::value_as("InvalidParameterValue.ServiceTypeInvalid", "ServiceType", service));
@@ -49,12 +50,14 @@ fn decode(
     let kind = ids::kind_of_prefix(&prefix).ok_or_else(|| {
         Refusal::value_as("InvalidParameterValue.ResourcePrefixInvalid", "ResourcePrefix", &prefix)
     })?;
-    let resources = resources(members, kind)?;
     let region = members.text("ResourceRegion").map_or_else(|| input.region.clone(), Region::from);
-    in_region(input, region, SetTags { resources, put, remove, remove_all: false })
+    let named = |text: String| Described { region: region.clone(), kind, id: text.into() };
+    let ids = ids_of(members)?.into_iter();
+    let resources = ids.map(|text| in_region(input, named(text))).collect::<Result<Vec<_>, _>>()?;
+    Ok(Operation::SetTags(SetTags { resources, put, remove, remove_all: false }))
 }
 
-fn resources(members: &Members<'_>, kind: Kind) -> Result<Vec<(Kind, ExternalId)>, Refusal> {
+fn ids_of(members: &Members<'_>) -> Result<Vec<String>, Refusal> {
     let texts = members.texts("ResourceIds");
     if texts.len() > RESOURCES_MAX {
         return Err(too_many_resources(RESOURCES_MAX));
@@ -62,5 +65,5 @@ fn resources(members: &Members<'_>, kind: Kind) -> Result<Vec<(Kind, ExternalId)
     if texts.is_empty() {
         return Err(Refusal::missing("ResourceIds"));
     }
-    Ok(texts.into_iter().map(|text| (kind, ExternalId::from(text))).collect())
+    Ok(texts)
 }

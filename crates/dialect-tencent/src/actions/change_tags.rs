@@ -2,10 +2,10 @@
 //! UnTagResources, ModifyResourceTags, AddResourceTag, UpdateResourceTagValue and DeleteResourceTag.
 
 use causeway_dialect::EncodeContext;
-use causeway_ops::Outcome;
+use causeway_ops::{Operation, Outcome};
 use serde_json::json;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::refusal::Refusal;
 use crate::tagging::{description, read};
 
@@ -28,19 +28,19 @@ pub const UPDATE: Action =
 pub const DELETE: Action =
     Action { service: "tag", name: "DeleteResourceTag", decode: decode_delete, encode: action::done };
 
-fn decode_tag(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode_tag(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let put = read::tags(&members.structures("Tags"))?;
     description::change(input, &members.texts("ResourceList"), put, Vec::new())
 }
 
-fn decode_untag(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode_untag(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let remove = read::keys(&members.texts("TagKeys"))?;
     description::change(input, &members.texts("ResourceList"), Vec::new(), remove)
 }
 
-fn decode_modify(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode_modify(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let resource = members.required("Resource")?;
     for name in ["ReplaceTags", "DeleteTags"] {
@@ -61,12 +61,12 @@ fn decode_modify(input: &Input<'_>) -> Result<Decoded, Refusal> {
     description::change(input, &[resource], put, remove)
 }
 
-fn decode_one(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode_one(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     description::change(input, &[members.required("Resource")?], vec![read::tag(&members)?], Vec::new())
 }
 
-fn decode_delete(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode_delete(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let key = read::key(&members.text("TagKey").unwrap_or_default())?;
     description::change(input, &[members.required("Resource")?], Vec::new(), vec![key])
@@ -79,7 +79,8 @@ fn encode_failed(_: &Outcome, _: &EncodeContext<'_>) -> Result<Answer, Refusal> 
 
 #[cfg(test)]
 mod tests {
-    use causeway_model::View;
+    use causeway_model::{Region, View};
+    use causeway_ops::Operation;
     use serde_json::{Value, json};
 
     use crate::testing;
@@ -116,6 +117,21 @@ mod tests {
         assert_eq!(answer, json!({"FailedResources": []}));
         let found = testing::call(&mut view, "tag", "GetResources", json!({})).unwrap();
         assert_eq!(found["ResourceTagMappingList"], json!([]));
+    }
+
+    #[test]
+    fn one_call_changes_resources_of_several_regions() {
+        let gateway = "qcs::vpc:ap-shanghai:uin/:vpngw/vpngw-abcdefgh";
+        let network = "qcs::vpc:ap-guangzhou:uin/:vpc/vpc-abcdefgh";
+        let given = json!({"ResourceList": [gateway, network], "TagKeys": ["a"]});
+        let Ok(Operation::SetTags(it)) = testing::decode_in("tag", "UnTagResources", given) else {
+            panic!("a change")
+        };
+        let regions: Vec<&str> = it.resources.iter().flat_map(|it| &it.region).map(Region::as_str).collect();
+        assert_eq!(regions, ["ap-shanghai", "ap-guangzhou"]);
+        let given = json!({"ResourceList": ["qcs::vpc:mars:uin/:vpc/vpc-abcdefgh"], "TagKeys": ["a"]});
+        let refusal = testing::decode_in("tag", "UnTagResources", given).unwrap_err();
+        assert_eq!(refusal.code, "InvalidParameterValue.RegionInvalid");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use causeway_model::CustomerGatewayId;
 use causeway_ops::operation::{CreateCustomerGateway, Label};
 use causeway_ops::{Operation, Outcome};
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::asn;
 use crate::params::{MALFORMED, Members};
 use crate::refusal::Refusal;
@@ -18,14 +18,14 @@ pub const ACTION: Action = Action { service: "vpc", name: "CreateCustomerGateway
 
 const NAME_CHARS_MAX: usize = 60;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let name = members.name_chars("CustomerGatewayName", NAME_CHARS_MAX)?;
     let ip = address(&members)?;
     let asn = asn::read(&members)?;
     let label = Label { name, tags: members.tags()?, ..Label::default() };
     let it = CreateCustomerGateway { label, ip: IpAddr::V4(ip), asn, bgp_key: None };
-    Ok(Operation::CreateCustomerGateway(it).into())
+    Ok(Operation::CreateCustomerGateway(it))
 }
 
 fn address(members: &Members<'_>) -> Result<Ipv4Addr, Refusal> {

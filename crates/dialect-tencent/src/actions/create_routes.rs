@@ -6,7 +6,7 @@ use causeway_ops::operation::{CreateRoutes, Label, NewRoute, NextHopRef};
 use causeway_ops::{Operation, Outcome};
 use ipnet::IpNet;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::ids;
 use crate::params::{MALFORMED, Members};
 use crate::refusal::Refusal;
@@ -31,7 +31,7 @@ const GATEWAY_TYPES: [&str; 12] = [
     "GWLB_ENDPOINT",
 ];
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let table = members.required_id("RouteTableId", Kind::RouteTable, "InvalidParameterValue.Malformed")?;
     let routes = members.structures("Routes");
@@ -39,7 +39,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         return Err(Refusal::empty("Routes"));
     }
     let routes = routes.iter().map(route).collect::<Result<Vec<_>, _>>()?;
-    Ok(Operation::CreateRoutes(CreateRoutes { table, routes }).into())
+    Ok(Operation::CreateRoutes(CreateRoutes { table, routes }))
 }
 
 fn route(it: &Members<'_>) -> Result<NewRoute, Refusal> {

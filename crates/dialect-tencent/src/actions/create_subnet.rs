@@ -6,7 +6,7 @@ use causeway_ops::operation::{CreateSubnet, Label};
 use causeway_ops::{Operation, Outcome};
 use ipnet::IpNet;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::facet::{self, SubnetFacet};
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
@@ -19,7 +19,7 @@ const NAME_BYTES_MAX: usize = 60;
 const MASK_MIN: u8 = 16;
 const MASK_MAX: u8 = 28;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let network = members.required_id("VpcId", Kind::Network, MALFORMED)?;
     let name = members.name_bytes("SubnetName", NAME_BYTES_MAX)?;
@@ -39,7 +39,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
     let facet = facet::write(&SubnetFacet::default());
     let label = Label { name, tags: members.tags()?, facet, ..Label::default() };
     let it = CreateSubnet { label, network, zone, cidr: IpNet::V4(cidr) };
-    Ok(Operation::CreateSubnet(it).into())
+    Ok(Operation::CreateSubnet(it))
 }
 
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {

@@ -6,7 +6,7 @@ use causeway_ops::operation::{CreateNetwork, Label};
 use causeway_ops::{Operation, Outcome};
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::facet::{self, NetworkFacet};
 use crate::params::{MALFORMED, Members};
 use crate::refusal::Refusal;
@@ -22,7 +22,7 @@ const DNS_SERVERS_MAX: usize = 4;
 const RANGES: [(&str, u8); 3] = [("10.0.0.0/8", 12), ("172.16.0.0/12", 12), ("192.168.0.0/16", 16)];
 const MASK_MAX: u8 = 28;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let name = members.name_bytes("VpcName", NAME_BYTES_MAX)?;
     let stack = members.word("StackType", &["DualStack", "IPv6Only"])?;
@@ -43,7 +43,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
     };
     let label = Label { name, tags: members.tags()?, facet: facet::write(&own), ..Label::default() };
     let it = CreateNetwork { label, cidr: IpNet::V4(cidr), secondary_cidrs: Vec::new(), is_default: false };
-    Ok(Operation::CreateNetwork(it).into())
+    Ok(Operation::CreateNetwork(it))
 }
 
 fn is_private(cidr: Ipv4Net) -> bool {

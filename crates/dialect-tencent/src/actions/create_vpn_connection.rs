@@ -6,7 +6,7 @@ use causeway_model::{ConnectionId, Kind, Secret};
 use causeway_ops::operation::{CreateConnection, Label, NewTunnel};
 use causeway_ops::{Lack, Operation, Outcome};
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::connection::{health, ike, ipsec, selection};
 use crate::errors;
 use crate::facet::{self, ConnectionFacet};
@@ -21,7 +21,7 @@ const NAME_CHARS_MAX: usize = 60;
 /// The longest pre-shared key (unverified; the console's limit).
 const PSK_CHARS_MAX: usize = 128;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let gateway = members.required_id("VpnGatewayId", Kind::Gateway, MALFORMED)?;
     let customer_gateway = members.required_id("CustomerGatewayId", Kind::CustomerGateway, MALFORMED)?;
@@ -86,7 +86,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         // The owner adds routes to the gateway by CreateRoutes.
         auto_routes: false,
     });
-    Ok(operation.into())
+    Ok(operation)
 }
 
 /// The key. Nothing documents a pattern; what can't stand in a device's configuration is refused.

@@ -6,7 +6,7 @@ use causeway_ops::operation::{CreateGateway, Label};
 use causeway_ops::{Lack, Operation, Outcome};
 use ipnet::Ipv4Net;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::facet::{self, GatewayFacet};
 use crate::params::{MALFORMED, Members};
 use crate::refusal::Refusal;
@@ -23,7 +23,7 @@ const ASN_DEFAULT: u32 = 64_551;
 const PERIODS: [i64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 24, 36];
 const MAX_CONNECTION_DEFAULT: i64 = 5;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let name = members.name_bytes("VpnGatewayName", NAME_BYTES_MAX)?;
     let kind = members.word("Type", &["IPSEC", "SSL", "CCN", "SSL_CCN"])?.unwrap_or("IPSEC");
@@ -72,7 +72,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         asn: Some(asn.unwrap_or(ASN_DEFAULT)),
         zone,
     });
-    Ok(operation.into())
+    Ok(operation)
 }
 
 /// The zone asked for, else the first that has gateways.

@@ -4,7 +4,7 @@ use causeway_model::Kind;
 use causeway_ops::Operation;
 use causeway_ops::operation::Target;
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
 
@@ -12,9 +12,9 @@ use crate::refusal::Refusal;
 pub const ACTION: Action =
     Action { service: "vpc", name: "DeleteCustomerGateway", decode, encode: action::done };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let id = input.members().required_id("CustomerGatewayId", Kind::CustomerGateway, MALFORMED)?;
-    Ok(Operation::DeleteCustomerGateway(Target { id, parent: None }).into())
+    Ok(Operation::DeleteCustomerGateway(Target { id, parent: None }))
 }
 
 #[cfg(test)]

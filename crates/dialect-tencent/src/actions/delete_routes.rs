@@ -7,7 +7,7 @@ use causeway_ops::{Operation, Outcome};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::errors;
 use crate::ids;
 use crate::params::{MALFORMED, Members};
@@ -17,7 +17,7 @@ use crate::shapes::NO_TIME;
 /// See the module.
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteRoutes", decode, encode };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let table = members.required_id("RouteTableId", Kind::RouteTable, MALFORMED)?;
     let routes = members.structures("Routes");
@@ -25,7 +25,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         return Err(Refusal::missing("Routes"));
     }
     let routes = routes.iter().map(selector).collect::<Result<Vec<_>, _>>()?;
-    Ok(Operation::DeleteRoutes(DeleteRoutes { table: Some(table), routes }).into())
+    Ok(Operation::DeleteRoutes(DeleteRoutes { table: Some(table), routes }))
 }
 
 fn selector(it: &Members<'_>) -> Result<RouteSelector, Refusal> {

@@ -4,16 +4,16 @@ use causeway_model::Kind;
 use causeway_ops::Operation;
 use causeway_ops::operation::Target;
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
 
 /// See the module.
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteVpc", decode, encode: action::done };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let id = input.members().required_id("VpcId", Kind::Network, MALFORMED)?;
-    Ok(Operation::DeleteNetwork(Target { id, parent: None }).into())
+    Ok(Operation::DeleteNetwork(Target { id, parent: None }))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use causeway_model::Kind;
 use causeway_ops::Operation;
 use causeway_ops::operation::Target;
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
 
@@ -12,11 +12,11 @@ use crate::refusal::Refusal;
 pub const ACTION: Action =
     Action { service: "vpc", name: "DeleteVpnConnection", decode, encode: action::done };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let parent = members.required_id("VpnGatewayId", Kind::Gateway, MALFORMED)?;
     let id = members.required_id("VpnConnectionId", Kind::Connection, MALFORMED)?;
-    Ok(Operation::DeleteConnection(Target { id, parent: Some(parent) }).into())
+    Ok(Operation::DeleteConnection(Target { id, parent: Some(parent) }))
 }
 
 #[cfg(test)]

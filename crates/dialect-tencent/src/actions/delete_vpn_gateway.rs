@@ -4,15 +4,15 @@ use causeway_model::Kind;
 use causeway_ops::Operation;
 use causeway_ops::operation::Target;
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::refusal::Refusal;
 
 /// See the module.
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteVpnGateway", decode, encode: action::done };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let id = input.members().required_id("VpnGatewayId", Kind::Gateway, "InvalidVpnGatewayId.Malformed")?;
-    Ok(Operation::DeleteGateway(Target { id, parent: None }).into())
+    Ok(Operation::DeleteGateway(Target { id, parent: None }))
 }
 
 #[cfg(test)]

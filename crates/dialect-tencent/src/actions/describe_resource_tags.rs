@@ -4,7 +4,7 @@ use causeway_dialect::EncodeContext;
 use causeway_ops::{Operation, Outcome, Query};
 use serde_json::Value;
 
-use crate::action::{Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Input};
 use crate::ids;
 use crate::params::Members;
 use crate::refusal::Refusal;
@@ -32,7 +32,7 @@ pub const ALL: Action =
 /// Resources of one call at most.
 const IDS_MAX: usize = 50;
 
-fn decode_by_ids(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode_by_ids(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     if members.texts("ResourceIds").len() > IDS_MAX {
         return Err(too_many_resources(IDS_MAX));
@@ -40,9 +40,9 @@ fn decode_by_ids(input: &Input<'_>) -> Result<Decoded, Refusal> {
     decode_all(input)
 }
 
-fn decode_all(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode_all(input: &Input<'_>) -> Result<Operation, Refusal> {
     owned::page(&input.members())?;
-    Ok(Operation::Read(Query::Settings).into())
+    Ok(Operation::Read(Query::Settings))
 }
 
 /// Resources that the caller does not have, or whose service has no tags here, have no rows.

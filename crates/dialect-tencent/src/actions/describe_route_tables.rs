@@ -2,10 +2,10 @@
 
 use causeway_dialect::EncodeContext;
 use causeway_model::{Kind, NextHop, Record};
-use causeway_ops::{Clause, Outcome};
+use causeway_ops::{Clause, Operation, Outcome};
 use serde_json::Value;
 
-use crate::action::{Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Input};
 use crate::listing::{self, Filter, Listing};
 use crate::refusal::Refusal;
 use crate::shapes::route_table::{name, route_table};
@@ -33,7 +33,7 @@ const LISTING: Listing = Listing {
     shape,
 };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let names: Vec<String> =
         members.structures("Filters").iter().filter_map(|filter| filter.text("Name")).collect();

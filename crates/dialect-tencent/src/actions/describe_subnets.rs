@@ -2,10 +2,10 @@
 
 use causeway_dialect::EncodeContext;
 use causeway_model::{Kind, Record};
-use causeway_ops::{Clause, Outcome};
+use causeway_ops::{Clause, Operation, Outcome};
 use serde_json::Value;
 
-use crate::action::{Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Input};
 use crate::listing::{self, Filter, Listing};
 use crate::paging::{self, ByToken};
 use crate::params::Members;
@@ -49,7 +49,7 @@ const BY_TOKEN: ByToken = ByToken {
     max: 100,
 };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     if !goes_by_token(&members) {
         return LISTING.decode(input);
@@ -105,7 +105,7 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refu
         _ => String::new(),
     };
     let mut answer = LISTING.answer(outcome, context);
-    answer.insert("NextToken".to_owned(), Value::from(token));
+    answer.insert("NextToken", token);
     Ok(answer)
 }
 

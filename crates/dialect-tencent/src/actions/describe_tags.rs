@@ -7,7 +7,7 @@ use causeway_dialect::EncodeContext;
 use causeway_ops::{Operation, Outcome, Query};
 use serde_json::{Value, json};
 
-use crate::action::{Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Input};
 use crate::paging::{self, ByToken};
 use crate::params::Members;
 use crate::refusal::Refusal;
@@ -40,11 +40,11 @@ const fn action(name: &'static str, encode: Encode) -> Action {
     Action { service: "tag", name, decode, encode }
 }
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     owned::page(&members)?;
     BY_TOKEN.read(&members)?;
-    Ok(Operation::Read(Query::Settings).into())
+    Ok(Operation::Read(Query::Settings))
 }
 
 fn encode_tags(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
@@ -93,12 +93,12 @@ fn answer(
     let page: Vec<Value> = items.into_iter().skip(start).take(limit).collect();
     let mut answer = Answer::new();
     if by_token {
-        answer.insert("PaginationToken".to_owned(), Value::from(paging::next(start, limit, total)));
+        answer.insert("PaginationToken", paging::next(start, limit, total));
     } else {
-        answer.insert("TotalCount".to_owned(), Value::from(total));
-        answer.insert("Offset".to_owned(), Value::from(start));
-        answer.insert("Limit".to_owned(), Value::from(limit));
+        answer.insert("TotalCount", total);
+        answer.insert("Offset", start);
+        answer.insert("Limit", limit);
     }
-    answer.insert(name.to_owned(), Value::Array(page));
+    answer.insert(name, page);
     Ok(answer)
 }

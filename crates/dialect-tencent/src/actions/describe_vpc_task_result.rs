@@ -5,7 +5,7 @@ use causeway_model::{Connection, ConnectionState, ExternalId, Kind, ListKey, Rec
 use causeway_ops::{Operation, Outcome, Query};
 use serde_json::{Value, json};
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::errors;
 use crate::facet::{self, ConnectionFacet};
 use crate::params::Members;
@@ -15,9 +15,9 @@ use crate::task;
 /// See the module.
 pub const ACTION: Action = Action { service: "vpc", name: "DescribeVpcTaskResult", decode, encode };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     input.members().required("TaskId")?;
-    Ok(Operation::Read(Query::Settings).into())
+    Ok(Operation::Read(Query::Settings))
 }
 
 fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
@@ -29,8 +29,8 @@ fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
     };
     let result = json!([{"ResourceId": resource.as_str(), "Status": status}]);
     let mut answer = action::one("Status", Value::from(status));
-    answer.insert("Output".to_owned(), Value::from(status));
-    answer.insert("Result".to_owned(), result);
+    answer.insert("Output", status);
+    answer.insert("Result", result);
     Ok(answer)
 }
 

@@ -2,10 +2,10 @@
 
 use causeway_dialect::EncodeContext;
 use causeway_model::{Kind, Record};
-use causeway_ops::{Clause, Outcome};
+use causeway_ops::{Clause, Operation, Outcome};
 use serde_json::Value;
 
-use crate::action::{Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Input};
 use crate::listing::{self, Filter, Listing};
 use crate::refusal::Refusal;
 use crate::shapes::network::vpc;
@@ -34,7 +34,7 @@ const LISTING: Listing = Listing {
     shape,
 };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     LISTING.decode(input)
 }
 

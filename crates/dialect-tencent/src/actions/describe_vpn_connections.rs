@@ -2,10 +2,10 @@
 
 use causeway_dialect::EncodeContext;
 use causeway_model::{ExternalId, Kind, Record};
-use causeway_ops::{Clause, Outcome};
+use causeway_ops::{Clause, Operation, Outcome};
 use serde_json::Value;
 
-use crate::action::{Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Input};
 use crate::listing::{self, Filter, Listing};
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
@@ -31,7 +31,7 @@ const LISTING: Listing = Listing {
     shape,
 };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     LISTING.decode(input)
 }
 

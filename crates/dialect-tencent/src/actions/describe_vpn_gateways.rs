@@ -2,10 +2,10 @@
 
 use causeway_dialect::EncodeContext;
 use causeway_model::{Charge, Gateway, Kind, Record};
-use causeway_ops::{Clause, Outcome};
+use causeway_ops::{Clause, Operation, Outcome};
 use serde_json::Value;
 
-use crate::action::{Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::facet::{self, GatewayFacet};
 use crate::listing::{self, Filter, Listing};
 use crate::refusal::Refusal;
@@ -33,7 +33,7 @@ const LISTING: Listing = Listing {
     shape,
 };
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     LISTING.decode(input)
 }
 
@@ -70,18 +70,20 @@ fn by_public_ip(_: &str, values: Vec<String>) -> Clause {
     })
 }
 
+/// See [`Listing::shape`]. The answer itself is written without these trees.
 fn shape(context: &EncodeContext<'_>, record: &Record) -> Option<Value> {
-    as_gateway(record).map(|it| gateway(context, it))
+    serde_json::to_value(gateway(context, as_gateway(record)?)).ok()
 }
 
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
-    Ok(LISTING.answer(outcome, context))
+    let (total, items) = action::shaped(outcome, |record| Some(gateway(context, as_gateway(record)?)));
+    Ok(action::page(LISTING.set, total, items))
 }
 
 #[cfg(test)]
 mod tests {
     use causeway_model::fixtures;
-    use causeway_ops::{Operation, Query};
+    use causeway_ops::Query;
     use serde_json::json;
 
     use super::*;

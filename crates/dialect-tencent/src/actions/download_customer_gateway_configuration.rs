@@ -6,7 +6,7 @@ use causeway_ops::{Operation, Outcome, Query};
 use causeway_peerconfig::PeerConfig;
 use serde_json::Value;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::errors::missing_resource;
 use crate::params::{MALFORMED, Members};
 use crate::refusal::Refusal;
@@ -18,13 +18,13 @@ pub const ACTION: Action =
 
 const INTERFACE_CHARS_MAX: usize = 64;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     members.required_id("VpnGatewayId", Kind::Gateway, MALFORMED)?;
     let id = members.required_id("VpnConnectionId", Kind::Connection, MALFORMED)?;
     interface(&members)?;
     vendor(&members)?;
-    Ok(Operation::Read(Query::One { kind: Kind::Connection, id }).into())
+    Ok(Operation::Read(Query::One { kind: Kind::Connection, id }))
 }
 
 /// The device's interface. It becomes a part of the text, so that only what names have is taken.

@@ -4,14 +4,14 @@ use causeway_dialect::EncodeContext;
 use causeway_ops::{Operation, Outcome, Query};
 use serde_json::Value;
 
-use crate::action::{Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Input};
 use crate::refusal::Refusal;
 
 /// See the module.
 pub const ACTION: Action = Action { service: "sts", name: "GetCallerIdentity", decode, encode };
 
-fn decode(_: &Input<'_>) -> Result<Decoded, Refusal> {
-    Ok(Operation::Read(Query::Settings).into())
+fn decode(_: &Input<'_>) -> Result<Operation, Refusal> {
+    Ok(Operation::Read(Query::Settings))
 }
 
 /// Keys belong to accounts here, so that the user is the account.

@@ -5,7 +5,7 @@ use causeway_model::{Kind, Meta};
 use causeway_ops::{Operation, Outcome, Query};
 use serde_json::{Value, json};
 
-use crate::action::{Action, Answer, Decoded, Input};
+use crate::action::{Action, Answer, Input};
 use crate::paging::{self, ByToken};
 use crate::params::Members;
 use crate::refusal::Refusal;
@@ -23,7 +23,7 @@ const BY_TOKEN: ByToken = ByToken {
 };
 const FILTERS_MAX: usize = 6;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     BY_TOKEN.read(&members)?;
     if members.structures("TagFilters").len() > FILTERS_MAX {
@@ -32,7 +32,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
     for text in members.texts("ResourceList") {
         description::parse(&text, input.context.account.as_str())?;
     }
-    Ok(Operation::Read(Query::Settings).into())
+    Ok(Operation::Read(Query::Settings))
 }
 
 fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {

@@ -4,7 +4,7 @@ use causeway_model::Kind;
 use causeway_ops::Operation;
 use causeway_ops::operation::ModifyCustomerGateway;
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::asn;
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
@@ -15,7 +15,7 @@ pub const ACTION: Action =
 
 const NAME_CHARS_MAX: usize = 60;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let it = ModifyCustomerGateway {
         id: members.required_id("CustomerGatewayId", Kind::CustomerGateway, MALFORMED)?,
@@ -25,7 +25,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         bgp_key: None,
         facet: None,
     };
-    Ok(Operation::ModifyCustomerGateway(it).into())
+    Ok(Operation::ModifyCustomerGateway(it))
 }
 
 #[cfg(test)]

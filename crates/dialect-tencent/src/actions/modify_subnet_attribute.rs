@@ -4,7 +4,7 @@ use causeway_model::Kind;
 use causeway_ops::Operation;
 use causeway_ops::operation::{FacetChange, Relabel};
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::facet::{self, SubnetFacet};
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
@@ -15,7 +15,7 @@ pub const ACTION: Action =
 
 const NAME_BYTES_MAX: usize = 60;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let id = members.required_id("SubnetId", Kind::Subnet, MALFORMED)?;
     let name = match members.text("SubnetName") {
@@ -25,7 +25,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
     let broadcast = members.flag_text("EnableBroadcast")?;
     let facet =
         broadcast.map(|broadcast| FacetChange::new(move |_| facet::write(&SubnetFacet { broadcast })));
-    Ok(Operation::Relabel(Relabel { kind: Kind::Subnet, id, name, description: None, facet }).into())
+    Ok(Operation::Relabel(Relabel { kind: Kind::Subnet, id, name, description: None, facet }))
 }
 
 #[cfg(test)]

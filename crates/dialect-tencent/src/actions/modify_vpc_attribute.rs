@@ -4,7 +4,7 @@ use causeway_model::Kind;
 use causeway_ops::Operation;
 use causeway_ops::operation::{FacetChange, Relabel};
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::actions::create_vpc::dns_servers;
 use crate::facet::{self, NetworkFacet};
 use crate::params::MALFORMED;
@@ -16,7 +16,7 @@ pub const ACTION: Action =
 
 const NAME_CHARS_MAX: usize = 60;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let id = members.required_id("VpcId", Kind::Network, MALFORMED)?;
     let name = match members.text("VpcName") {
@@ -45,7 +45,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         facet::write(&own)
     });
     let it = Relabel { kind: Kind::Network, id, name, description: None, facet: Some(facet) };
-    Ok(Operation::Relabel(it).into())
+    Ok(Operation::Relabel(it))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use causeway_model::{Charge, Kind};
 use causeway_ops::Operation;
 use causeway_ops::operation::ModifyGateway;
 
-use crate::action::{self, Action, Decoded, Input};
+use crate::action::{self, Action, Input};
 use crate::asn;
 use crate::params::MALFORMED;
 use crate::refusal::Refusal;
@@ -16,7 +16,7 @@ pub const ACTION: Action =
 
 const NAME_BYTES_MAX: usize = 60;
 
-fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
+fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let id = members.required_id("VpnGatewayId", Kind::Gateway, MALFORMED)?;
     let name = match members.text("VpnGatewayName") {
@@ -37,7 +37,7 @@ fn decode(input: &Input<'_>) -> Result<Decoded, Refusal> {
         asn: asn::read(&members)?,
         facet: None,
     });
-    Ok(operation.into())
+    Ok(operation)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use causeway_model::DialectId;
 use causeway_ops::{Operation, Outcome, Query};
 use serde_json::Value;
 
-use crate::action::{self, Action, Answer, Decoded, Input};
+use crate::action::{self, Action, Answer, Input};
 use crate::refusal::Refusal;
 use crate::shapes::zones::{region, zone};
 
@@ -32,8 +32,8 @@ const fn zones(service: &'static str) -> Action {
 }
 
 /// Every product is in every region and zone.
-fn decode(_: &Input<'_>) -> Result<Decoded, Refusal> {
-    Ok(Operation::Read(Query::Settings).into())
+fn decode(_: &Input<'_>) -> Result<Operation, Refusal> {
+    Ok(Operation::Read(Query::Settings))
 }
 
 fn is_wide(context: &EncodeContext<'_>) -> bool {

@@ -1,9 +1,14 @@
 //! `VpnGateway`.
 
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
 use causeway_dialect::{EncodeContext, time};
 use causeway_model::{Charge, Exposure, Gateway, GatewayState, Meta, Millis};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::facet::{self, GatewayFacet};
@@ -28,37 +33,77 @@ pub const BANDWIDTHS: [(&str, u32, &str); 9] = [
 /// The numbers of SSL clients on offer.
 pub const MAX_CONNECTIONS: [i64; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
 
-/// A gateway. Every member is present and none is null: clients read them all without a check.
-pub fn gateway(context: &EncodeContext<'_>, it: &Gateway) -> Value {
+/// `VpnGateway`. Every member is present and none is null: clients read them all without a check.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VpnGateway<'a> {
+    vpn_gateway_id: &'a str,
+    vpc_id: &'a str,
+    vpn_gateway_name: &'a str,
+    r#type: String,
+    state: &'static str,
+    public_ip_address: OrEmpty<IpAddr>,
+    renew_flag: String,
+    instance_charge_type: &'static str,
+    internet_max_bandwidth_out: u32,
+    created_time: String,
+    expired_time: String,
+    is_address_blocked: bool,
+    new_purchase_plan: String,
+    restrict_state: &'static str,
+    zone: String,
+    vpn_gateway_quota_set: &'static RawValue,
+    version: &'static str,
+    network_instance_id: &'static str,
+    cdc_id: &'static str,
+    max_connection: u32,
+    bgp_asn: u32,
+    tag_set: Value,
+    is_private: bool,
+}
+
+/// A value, or an empty text where there is none.
+struct OrEmpty<T>(Option<T>);
+
+impl<T: Serialize> Serialize for OrEmpty<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(value) => value.serialize(serializer),
+            None => serializer.serialize_str(""),
+        }
+    }
+}
+
+/// A gateway.
+pub fn gateway<'a>(context: &EncodeContext<'a>, it: &'a Gateway) -> VpnGateway<'a> {
     let is_locked = context.caller.settings.locks(it);
     let own: GatewayFacet = facet::read(&it.meta.facet);
-    let public_ip = it.instances.first().map(|instance| instance.public_ip.to_string());
     let prepaid = matches!(it.charge, Charge::PrePaid { .. });
-    json!({
-        "VpnGatewayId": it.meta.external.as_str(),
-        "VpcId": it.network.map_or("", |network| context.view.external(network)),
-        "VpnGatewayName": it.meta.name,
-        "Type": own.kind,
-        "State": state(it.state()),
-        "PublicIpAddress": public_ip.unwrap_or_default(),
-        "RenewFlag": if own.renew_flag.is_empty() { RENEW_DEFAULT } else { &own.renew_flag },
-        "InstanceChargeType": if prepaid { "PREPAID" } else { "POSTPAID_BY_HOUR" },
-        "InternetMaxBandwidthOut": it.bandwidth_mbps,
-        "CreatedTime": time::china_standard(it.meta.created),
-        "ExpiredTime": expired_time(&it.meta, it.charge),
-        "IsAddressBlocked": false,
-        "NewPurchasePlan": own.new_purchase_plan,
-        "RestrictState": if is_locked { "PROTECTIVELY_ISOLATED" } else { "NORMAL" },
-        "Zone": own.zone,
-        "VpnGatewayQuotaSet": quota_set(),
-        "Version": VERSION,
-        "NetworkInstanceId": "",
-        "CdcId": "",
-        "MaxConnection": it.features.ssl_clients.unwrap_or_default(),
-        "BgpAsn": it.asn.unwrap_or_default(),
-        "TagSet": tag_set(&it.meta),
-        "IsPrivate": it.exposure == Exposure::Private,
-    })
+    VpnGateway {
+        vpn_gateway_id: it.meta.external.as_str(),
+        vpc_id: it.network.map_or("", |network| context.view.external(network)),
+        vpn_gateway_name: &it.meta.name,
+        r#type: own.kind,
+        state: state(it.state()),
+        public_ip_address: OrEmpty(it.instances.first().map(|instance| instance.public_ip)),
+        renew_flag: if own.renew_flag.is_empty() { RENEW_DEFAULT.to_owned() } else { own.renew_flag },
+        instance_charge_type: if prepaid { "PREPAID" } else { "POSTPAID_BY_HOUR" },
+        internet_max_bandwidth_out: it.bandwidth_mbps,
+        created_time: time::china_standard(it.meta.created),
+        expired_time: expired_time(&it.meta, it.charge),
+        is_address_blocked: false,
+        new_purchase_plan: own.new_purchase_plan,
+        restrict_state: if is_locked { "PROTECTIVELY_ISOLATED" } else { "NORMAL" },
+        zone: own.zone,
+        vpn_gateway_quota_set: quota_set(),
+        version: VERSION,
+        network_instance_id: "",
+        cdc_id: "",
+        max_connection: it.features.ssl_clients.unwrap_or_default(),
+        bgp_asn: it.asn.unwrap_or_default(),
+        tag_set: tag_set(&it.meta),
+        is_private: it.exposure == Exposure::Private,
+    }
 }
 
 /// The state's word. There is none for changes: a gateway stays available while it is changed.
@@ -87,9 +132,15 @@ fn months_later(from: Millis, months: u32) -> Option<Millis> {
     Some(Millis(start.checked_add(span).ok()?.timestamp().as_millisecond()))
 }
 
-fn quota_set() -> Value {
-    let quota = |(name, bandwidth, cname): &(&str, u32, &str)| json!({"Bandwidth": bandwidth, "Cname": cname, "Name": name, "MaxConnection": MAX_CONNECTIONS});
-    BANDWIDTHS.iter().map(quota).collect()
+/// What is on offer, written once: it is larger than all the rest of a gateway.
+fn quota_set() -> &'static RawValue {
+    static WRITTEN: LazyLock<Box<RawValue>> = LazyLock::new(|| {
+        let quota = |(name, bandwidth, cname): &(&str, u32, &str)| json!({"Bandwidth": bandwidth, "Cname": cname, "Name": name, "MaxConnection": MAX_CONNECTIONS});
+        let tree: Value = BANDWIDTHS.iter().map(quota).collect();
+        // A tree's text is JSON.
+        RawValue::from_string(tree.to_string()).unwrap_or_default()
+    });
+    &WRITTEN
 }
 
 #[cfg(test)]
@@ -104,7 +155,8 @@ mod tests {
         let envelope = testing::envelope("vpc", "DescribeVpnGateways", json!({}));
         let view = View::default();
         let now = testing::NOW;
-        gateway(&EncodeContext { view: &view, caller, envelope: &envelope, request_id: "r", now }, it)
+        let context = EncodeContext { view: &view, caller, envelope: &envelope, request_id: "r", now };
+        serde_json::to_value(gateway(&context, it)).unwrap()
     }
 
     #[test]
@@ -126,6 +178,8 @@ mod tests {
         let value = shown(&it, &testing::caller());
         let members = value.as_object().unwrap();
         assert_eq!(members.len(), 23);
+        assert_eq!(value["VpnGatewayQuotaSet"].as_array().map(Vec::len), Some(BANDWIDTHS.len()));
+        assert_eq!(value["VpnGatewayQuotaSet"][0]["Cname"], "微小型");
         assert!(members.values().all(|member| !member.is_null()));
         assert_eq!(value["State"], "PENDING");
         assert_eq!(value["RenewFlag"], "NOTIFY_AND_AUTO_RENEW");

@@ -2,14 +2,13 @@
 
 use aws_lc_rs::hmac;
 use causeway_dialect::{Envelope, Request, Signing, encoding, time};
-use zeroize::Zeroizing;
 
 use crate::refusal::Refusal;
 
 /// The scheme's word.
 pub const SCHEME: &str = "TC3-HMAC-SHA256";
 /// The last part of a credential scope.
-const TERMINATOR: &str = "tc3_request";
+pub const TERMINATOR: &str = "tc3_request";
 /// The word that stands for a body that is not signed.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
@@ -128,15 +127,6 @@ fn payload_hash(request: &Request) -> String {
         (false, false) => &request.body,
     };
     encoding::sha256_hex(payload)
-}
-
-/// The key that texts of a credential scope are signed with.
-pub fn derived_key(secret: &str, scope: &[String]) -> hmac::Key {
-    let mut key = Zeroizing::new(format!("TC3{secret}").into_bytes());
-    for part in scope.iter().map(String::as_str).chain([TERMINATOR]) {
-        key = Zeroizing::new(encoding::hmac_sha256(&key, part.as_bytes()));
-    }
-    hmac::Key::new(hmac::HMAC_SHA256, &key)
 }
 
 /// The signature of a string to sign.

@@ -1,9 +1,10 @@
 //! Six-part resource descriptions: `qcs::vpc:<region>:uin/<account>:<prefix>/<id>`.
 
-use causeway_model::{ExternalId, Kind, Region};
-use causeway_ops::operation::SetTags;
+use causeway_model::{DialectId, ExternalId, Kind, Region};
+use causeway_ops::Operation;
+use causeway_ops::operation::{SetTags, Tagged};
 
-use crate::action::{Decoded, Input};
+use crate::action::Input;
 use crate::ids;
 use crate::refusal::Refusal;
 
@@ -48,42 +49,39 @@ pub fn write(region: &Region, account: &str, kind: Kind, id: &ExternalId) -> Str
     format!("qcs::{SERVICE}:{region}:uin/{account}:{}/{id}", ids::prefix(kind))
 }
 
-/// The change of the tags of several resources, which must be of one region.
+/// The change of the tags of several resources.
 ///
 /// # Errors
-/// Those of [`parse`], `LimitExceeded.ResourceNumPerRequest`, and `UnsupportedOperation` for several regions.
+/// Those of [`parse`] and [`in_region`], and `LimitExceeded.ResourceNumPerRequest`.
 pub fn change(
     input: &Input<'_>,
     resources: &[String],
     put: Vec<(String, String)>,
     remove: Vec<String>,
-) -> Result<Decoded, Refusal> {
+) -> Result<Operation, Refusal> {
     if resources.len() > RESOURCES_MAX {
         return Err(too_many_resources(RESOURCES_MAX));
     }
     let account = input.context.account.as_str();
-    let described = resources.iter().map(|text| parse(text, account)).collect::<Result<Vec<_>, _>>()?;
-    let Some(first) = described.first() else { return Err(Refusal::missing("ResourceList")) };
-    let region = first.region.clone();
-    if described.iter().any(|it| it.region != region) {
-        return Err(Refusal::unsupported("the resources of one call must be of one region"));
+    if resources.is_empty() {
+        return Err(Refusal::missing("ResourceList"));
     }
-    let resources = described.into_iter().map(|it| (it.kind, it.id)).collect();
-    in_region(input, region, SetTags { resources, put, remove, remove_all: false })
+    let named = |text: &String| in_region(input, parse(text, account)?);
+    let resources = resources.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+    Ok(Operation::SetTags(SetTags { resources, put, remove, remove_all: false }))
 }
 
-/// A change of tags in a region, which must be one of the settings'.
+/// A resource whose tags change; its region must be one of the settings'.
 ///
 /// # Errors
 /// `InvalidParameterValue.RegionInvalid`.
-pub fn in_region(input: &Input<'_>, region: Region, change: SetTags) -> Result<Decoded, Refusal> {
-    let dialect = causeway_model::DialectId::from(crate::ID);
-    if input.context.settings.region(&dialect, &region).is_none() {
+pub fn in_region(input: &Input<'_>, it: Described) -> Result<Tagged, Refusal> {
+    let dialect = DialectId::from(crate::ID);
+    if input.context.settings.region(&dialect, &it.region).is_none() {
         let code = "InvalidParameterValue.RegionInvalid";
-        return Err(Refusal::value_as(code, "ResourceRegion", &region));
+        return Err(Refusal::value_as(code, "ResourceRegion", &it.region));
     }
-    let operation = causeway_ops::Operation::SetTags(change);
-    Ok(Decoded { operation, region: Some(region) })
+    Ok(Tagged { kind: it.kind, id: it.id, region: Some(it.region) })
 }
 
 /// More resources than a call may name.

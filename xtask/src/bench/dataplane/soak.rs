@@ -90,6 +90,29 @@ pub fn run(options: &Soak) -> anyhow::Result<()> {
         last.engine, last.broker, last.charon
     );
     println!("CHILD_SAs made: {}", children_made(&lab)?);
+    Side::BOTH.into_iter().try_for_each(|side| tell_drops(&lab, side))
+}
+
+/// Where packets can be lost at one end: the interface's queue before the engine, the sockets' behind it, the engine.
+fn tell_drops(lab: &Lab, side: Side) -> anyhow::Result<()> {
+    let statistics = format!("cat /sys/class/net/ipsec{}/statistics/tx_dropped", strongswan::IF_ID);
+    // `ip netns exec` mounts the namespace's own /sys.
+    let interface = lab.exec(&lab.gateway(side), &statistics)?;
+    let full = |namespace: &str| -> anyhow::Result<String> {
+        let text = lab.exec(namespace, "cat /proc/net/snmp")?;
+        let mut rows = text.lines().filter(|line| line.starts_with("Udp:")).map(str::split_whitespace);
+        let (names, values) = (rows.next().context("no names")?, rows.next().context("no values")?);
+        let found = names.zip(values).find(|(name, _)| *name == "RcvbufErrors");
+        Ok(found.context("no RcvbufErrors")?.1.to_owned())
+    };
+    println!(
+        "gateway {}: {} dropped before its interface, {} before its sockets; host {}: {} before its sockets",
+        side.letter(),
+        interface.trim(),
+        full(&lab.gateway(side))?,
+        side.letter(),
+        full(&lab.host(side))?
+    );
     Ok(())
 }
 
