@@ -10,7 +10,7 @@ use causeway_dialect::Dialect;
 use causeway_engine::{Engine, MemoryEngine};
 use causeway_engine_linux::LinuxEngine;
 use causeway_model::AccountId;
-use causeway_ops::Settings;
+use causeway_ops::{Lack, Settings};
 use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
 use clap::ValueEnum;
@@ -91,7 +91,12 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     // First of all: whoever stops the service while it starts gets an orderly end as well.
     let mut signals = StopSignals::listen()?;
     let config = Config::read(arguments.config.as_deref())?;
-    let settings = Arc::new(config.settings(&dialects())?);
+    let mut settings = config.settings(&dialects())?;
+    if arguments.engine == EngineChoice::Linux {
+        // No daemon of its gateways speaks it yet: it is refused as by gateways that lack it, and not promised.
+        settings.lack_everywhere(Lack::Bgp);
+    }
+    let settings = Arc::new(settings);
     let store = SqliteStore::open(&arguments.data_dir).context("opening the store")?;
     let key = development_key(&store, arguments.dev_key.clone())?;
     let mut keyring = config.keyring()?;

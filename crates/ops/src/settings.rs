@@ -115,6 +115,13 @@ impl Settings {
         self.regions.get(dialect)?.iter().find(|known| known.id == *region)
     }
 
+    /// No gateway has this, in any region of any API.
+    pub fn lack_everywhere(&mut self, what: Lack) {
+        for region in self.regions.values_mut().flatten() {
+            region.lacks.insert(what);
+        }
+    }
+
     /// The regions of an API.
     pub fn regions(&self, dialect: &DialectId) -> &[RegionSettings] {
         self.regions.get(dialect).map_or(&[], Vec::as_slice)

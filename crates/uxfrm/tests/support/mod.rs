@@ -19,15 +19,11 @@ pub enum Peer {
     Uxfrm,
     /// uxfrm at `a`, kernel-libipsec at `b`.
     LibIpsec,
-    /// kernel-libipsec on both (benchmarks).
-    BothLibIpsec,
-    /// Nobody: plain routing (benchmarks).
-    Plain,
 }
 
 impl Peer {
     fn is_uxfrm(self, side: &str) -> bool {
-        self == Peer::Uxfrm || self == Peer::LibIpsec && side == "a"
+        self == Peer::Uxfrm || side == "a"
     }
 }
 
@@ -119,10 +115,6 @@ impl Lab {
         let directory = tempfile::Builder::new().prefix("uxfrm-lab-").tempdir().unwrap();
         let mut lab = Self { name, directory, options, daemons: Vec::new() };
         lab.build_network();
-        if lab.options.peer == Peer::Plain {
-            lab.route();
-            return lab;
-        }
         for side in ["a", "b"] {
             lab.write_configuration(side);
             let daemon = lab.start_daemon(side);
@@ -340,15 +332,13 @@ impl Lab {
 
     fn route(&self) {
         let name = &self.name;
-        for (side, net) in [("a", 2), ("b", 1)] {
-            let (v4, v6) = match self.options.peer {
-                Peer::Plain => (format!("via 198.51.100.{net}"), format!("via 2001:db8::{net}")),
-                peer if peer.is_uxfrm(side) => (format!("dev ipsec{IF_ID}"), format!("dev ipsec{IF_ID}")),
-                // charon installs its own.
-                _ => continue,
-            };
-            run(&format!("ip -n {name}g{side} route add 10.{net}.0.0/24 {v4}"));
-            run(&format!("ip -n {name}g{side} route add fd0{net}::/64 {v6}"));
+        // A charon with kernel-libipsec installs its own.
+        for (side, net) in
+            [("a", 2), ("b", 1)].into_iter().filter(|(side, _)| self.options.peer.is_uxfrm(side))
+        {
+            for range in [format!("10.{net}.0.0/24"), format!("fd0{net}::/64")] {
+                run(&format!("ip -n {name}g{side} route add {range} dev ipsec{IF_ID}"));
+            }
         }
     }
 }
