@@ -19,6 +19,7 @@ mod instance;
 pub mod links;
 pub mod names;
 pub mod netns;
+mod netns_directory;
 mod network;
 mod records;
 pub mod routes;

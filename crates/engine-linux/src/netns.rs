@@ -10,6 +10,7 @@ use nlink::netlink::namespace;
 use nlink::{Nftables, Route};
 
 use crate::error::{Doing, LinuxError};
+use crate::netns_directory;
 
 pub type RouteSocket = nlink::netlink::Connection<Route>;
 pub type NftSocket = nlink::netlink::Connection<Nftables>;
@@ -39,13 +40,15 @@ impl Namespace {
         let name = self.name.clone();
         // Making a namespace takes milliseconds in the kernel and belongs to no event loop.
         let make = move || {
+            let what = || format!("making namespace {name}");
             if !namespace::is_namespace(&name) {
-                namespace::create_with(&name, namespace::CreateOptions::new().reclaim_stale(true))?;
+                netns_directory::ensure()?;
+                let options = namespace::CreateOptions::new().reclaim_stale(true);
+                namespace::create_with(&name, options).doing(what)?;
             }
-            namespace::set_sysctls(&name, sysctls)
+            namespace::set_sysctls(&name, sysctls).doing(what)
         };
-        let made = tokio::task::spawn_blocking(make).await.map_err(|_| LinuxError::Stopped)?;
-        made.doing(|| format!("making namespace {}", self.name))?;
+        tokio::task::spawn_blocking(make).await.map_err(|_| LinuxError::Stopped)??;
         self.route()?.set_link_up("lo").await.doing(|| format!("loopback of {}", self.name))
     }
 

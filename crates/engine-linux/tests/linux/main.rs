@@ -8,6 +8,7 @@ mod failover;
 mod faults;
 mod inner;
 mod kernel_path;
+mod namespaces;
 mod nat;
 mod packets;
 mod selectors;

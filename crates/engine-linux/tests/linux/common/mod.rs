@@ -86,7 +86,7 @@ pub fn shim() -> ShimCommand {
     ShimCommand { exe: PathBuf::from(env!("CARGO_BIN_EXE_causeway-shim")), args: Vec::new() }
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     // SAFETY: geteuid takes nothing and cannot fail.
     unsafe { libc::geteuid() == 0 }
 }
