@@ -1,6 +1,7 @@
 //! Hosts in a subnet of a network.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use causeway_engine_linux::names;
 use causeway_engine_linux::netns::{HOST_SYSCTLS, Namespace};
@@ -15,6 +16,9 @@ use crate::exec::Machine;
 /// The one link of a host.
 pub(crate) const LINK: &str = "eth0";
 
+/// How long a subnet may take to be made.
+const SUBNET_LIMIT: Duration = Duration::from_secs(5);
+
 /// A host to make.
 #[derive(Debug, Clone)]
 pub struct HostSpec {
@@ -28,7 +32,8 @@ pub struct HostSpec {
 }
 
 impl Lab {
-    /// Makes a host and attaches it to its subnet's bridge.
+    /// Makes a host and attaches it to its subnet's bridge. A subnet that an API has just answered for may be a
+    /// moment from being made: it is waited for.
     ///
     /// # Errors
     /// [`LabError::NoSubnet`] when the subnet is not on this node, or [`LabError::Node`].
@@ -36,8 +41,12 @@ impl Lab {
         let here = self.namespace(&spec.name)?;
         let network = Namespace::named(self.names.network(&spec.network));
         let bridge = names::bridge(&spec.subnet);
-        if !network.exists() || !links::exists(&network.route()?, &bridge).await? {
-            return Err(LabError::NoSubnet(spec.name.clone()));
+        let begun = Instant::now();
+        while !network.exists() || !links::exists(&network.route()?, &bridge).await? {
+            if begun.elapsed() > SUBNET_LIMIT {
+                return Err(LabError::NoSubnet(spec.name.clone()));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         here.ensure(HOST_SYSCTLS).await?;
         let port = format!("h-{}", spec.name);

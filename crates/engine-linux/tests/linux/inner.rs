@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use causeway_engine::Engine;
 use causeway_engine_linux::LinuxEngine;
+use causeway_engine_linux::netns::Namespace;
 use causeway_lab::{Lab, Machine};
 use causeway_model::TrafficSelectors;
 use causeway_plan::{Object, Step, TunnelKey};
@@ -33,13 +34,13 @@ async fn the_ends_of_a_link_reach_each_other() {
         until_up(engine, &pair.near_end).await;
         until_up(engine, &pair.far_end).await;
         for (place, other) in [(Place(1), far), (Place(2), near)] {
-            let (gateway, other) =
-                (engine.names().instance(&place.instance()), net(other).addr().to_string());
-            let argv =
-                ["netns", "exec", &gateway, "ping", "-n", "-q", "-c", "5", "-i", "0.02", "-W", "1", &other];
-            let output = tokio::process::Command::new("ip").args(argv).output().await.unwrap();
+            let gateway = Namespace::named(engine.names().instance(&place.instance()));
+            let mut ping = gateway.command("ping").unwrap();
+            let other = net(other).addr().to_string();
+            let output =
+                ping.args(["-n", "-q", "-c", "5", "-i", "0.02", "-W", "1", &other]).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(text.contains("5 packets transmitted, 5 received"), "{text}");
+            assert!(text.contains("5 packets transmitted, 5 received"), "{text}{output:?}");
         }
     }
     // What is forwarded passes as before.

@@ -63,7 +63,15 @@ const MODULES: [&str; 39] = [
 const FILES: [&str; 3] =
     ["/usr/sbin/charon-systemd", "/usr/bin/ping", "/usr/lib/x86_64-linux-gnu/ossl-modules/legacy.so"];
 /// The cases that run inside, by name.
-const CASES: [&str; 5] = ["contract::", "failover::", "algorithms::", "selectors::", "inner::"];
+const CASES: [&str; 7] = [
+    "contract::",
+    "failover::",
+    "algorithms::",
+    "selectors::pairs",
+    "selectors::children",
+    "selectors::one_child",
+    "inner::",
+];
 /// What the guest prints when all cases passed.
 const PASSED: &str = "CASES PASSED";
 const GUEST_LIMIT_S: &str = "400";
