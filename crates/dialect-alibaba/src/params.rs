@@ -1,6 +1,7 @@
 //! Typed reads of parameters, with the API's words for those that are missing or malformed.
 
 use causeway_dialect::params::scalar_text;
+use causeway_dialect::tree::read_object;
 use causeway_dialect::{Failure, Params};
 use causeway_model::ExternalId;
 use serde_json::{Map, Value};
@@ -179,10 +180,7 @@ impl<'a> Fields<'a> {
             None => Ok(None),
             Some(Value::Object(members)) => Ok(Some(members.clone())),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
-            Some(Value::String(text)) => match serde_json::from_str(text) {
-                Ok(Value::Object(members)) => Ok(Some(members)),
-                _ => Err(illegal(name)),
-            },
+            Some(Value::String(text)) => read_object(text.as_bytes()).map(Some).map_err(|_| illegal(name)),
             Some(_) => Err(illegal(name)),
         }
     }
@@ -270,6 +268,8 @@ mod tests {
         assert_eq!(fields.json("B").unwrap_err().code, "IllegalParam.B");
         assert_eq!(fields.json("C").unwrap_err().code, "IllegalParam.C");
         assert!(fields.json("D").unwrap().is_none());
+        let wide = map(json!({"A": format!("{{\"x\":[{}]}}", "0,".repeat(5_000) + "0")}));
+        assert_eq!(Fields::of_members(&wide).json("A").unwrap_err().code, "IllegalParam.A");
     }
 
     #[test]
