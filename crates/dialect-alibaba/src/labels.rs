@@ -2,6 +2,7 @@
 
 use causeway_dialect::Failure;
 use causeway_ops::operation::Label;
+use serde_json::Value;
 
 use crate::params::Fields;
 use crate::tags::{self, Codes};
@@ -65,6 +66,15 @@ pub fn description(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
         }
         text => Ok(text),
     }
+}
+
+/// The new description of a VPN resource: an empty one takes the old one away.
+///
+/// # Errors
+/// `InvalidDescription`.
+pub fn changed_description(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    let is_emptied = fields.value("Description").and_then(Value::as_str) == Some("");
+    if is_emptied { Ok(Some(String::new())) } else { description(fields) }
 }
 
 /// The name of a VPC resource: 1 to 128 characters, no link.
