@@ -50,6 +50,34 @@ fn one_tunnel_by_json_strings() {
     assert_eq!(world.ok("DescribeVpnConnection", &[("VpnConnectionId", id)])["State"], "active");
 }
 
+#[test]
+fn what_is_switched_off_is_shown_as_it_was_sent() {
+    let mut world = World::new();
+    let gateway = world.gateway();
+    let peer = world.customer_gateway("203.0.113.1");
+    let bgp = r#"{"EnableBgp":false,"LocalAsn":"45104","TunnelCidr":"169.254.30.0/30","LocalBgpIp":"169.254.30.1"}"#;
+    let check = r#"{"enable":false,"dip":"192.168.1.1","sip":"10.0.1.1","interval":10,"retry":5}"#;
+    let pairs = [
+        ("VpnGatewayId", gateway.as_str()),
+        ("CustomerGatewayId", peer.as_str()),
+        ("BgpConfig", bgp),
+        ("HealthCheckConfig", check),
+    ];
+    let id = world.made("CreateVpnConnection", &with_ranges(&pairs), "VpnConnectionId");
+    let shown = world.ok("DescribeVpnConnection", &[("VpnConnectionId", &id)]);
+    assert_eq!(
+        shown["VpnBgpConfig"],
+        json!({"Status": "failed", "EnableBgp": "false", "TunnelCidr": "169.254.30.0/30", "LocalAsn": 45104,
+            "LocalBgpIp": "169.254.30.1"})
+    );
+    assert_eq!(
+        shown["VcoHealthCheck"],
+        json!({"Enable": "false", "Dip": "192.168.1.1", "Sip": "10.0.1.1", "Interval": 10, "Retry": 5,
+            "Status": "failed", "Policy": "revoke_route"})
+    );
+    assert_eq!(world.ok("DescribeVpnGateway", &[("VpnGatewayId", &gateway)])["EnableBgp"], false);
+}
+
 fn dual_pairs<'a>(gateway: &'a str, first: &'a str, second: &'a str) -> Vec<(&'a str, &'a str)> {
     with_ranges(&[
         ("VpnGatewayId", gateway),
@@ -81,7 +109,11 @@ fn two_tunnels_by_list() {
         (&json!("cn-hangzhou-h"), &json!("cn-hangzhou-i"))
     );
     assert_ne!(tunnels[0]["InternetIp"], tunnels[1]["InternetIp"]);
-    assert_eq!(shown["CustomerGatewayId"], first.as_str());
+    assert_eq!(shown["CustomerGatewayId"], "");
+    for (peer, wanted) in [(&first, 1), (&second, 1)] {
+        let found = world.ok("DescribeVpnConnections", &[("CustomerGatewayId", peer)]);
+        assert_eq!(found["TotalCount"], wanted);
+    }
 }
 
 #[test]
