@@ -16,7 +16,12 @@ use crate::{cidr, health_check, labels, selects, tunnel_options};
 
 pub const ACTION: Action = Action { service: "vpc", name: "CreateVpnConnection", decode, encode };
 
-/// Ranges of a side at most.
+/// Ranges of a side at most, whatever the version of IKE. With IKEv1 the cloud recommends one a side (FAQ "Enable
+/// communication among CIDR blocks", read 2026-11-21: an IPsec connection with IKEv1 has one local and one remote
+/// range). Creation takes several all the same: ikev1 is the default and the page's own examples of both parameters
+/// have two ranges, `IkeVersion` says only that IKEv2 "provides better support", and this action's table of errors
+/// has no code for it. `ModifyIkeV1WithMultiRoutes.Invalid` stands in the table of ModifyVpnConnectionAttribute alone.
+/// Each pair of ranges then has a CHILD_SA of its own, so that all of them carry.
 const RANGES_MAX: usize = 5;
 fn ranges(fields: &Fields<'_>, name: &str) -> Result<Vec<IpNet>, Failure> {
     let text = fields.required(name)?;
