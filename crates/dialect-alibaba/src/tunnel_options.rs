@@ -109,11 +109,14 @@ fn psk(fields: &Fields<'_>) -> Result<Option<Secret>, Failure> {
     if is_good { Ok(Some(Secret::new(text))) } else { Err(illegal("Psk")) }
 }
 
+/// What no identity has: blanks by the page, and what nobody can type.
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() || letter.is_control()
+}
+
 fn identity(fields: &Fields<'_>, name: &str) -> Result<Option<String>, Failure> {
     match fields.text(name) {
-        Some(text) if text.chars().count() > ID_CHARS_MAX || text.contains(char::is_whitespace) => {
-            Err(illegal(name))
-        }
+        Some(text) if text.chars().count() > ID_CHARS_MAX || text.contains(is_blank) => Err(illegal(name)),
         text => Ok(text),
     }
 }
