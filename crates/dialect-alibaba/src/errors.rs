@@ -83,6 +83,9 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         // No action of this API changes a number.
         OpError::AsnInUse { .. } => crate::params::illegal("Asn"),
         OpError::RouteExists(_) => route_exists(action),
+        OpError::RouteConflictsWithSubnet(_) if action == "CreateVpnConnection" => {
+            bad("VpnRouteEntry.Conflict", "The specified route entry has conflict.")
+        }
         OpError::RouteConflictsWithSubnet(_) => {
             bad("RouteConflict.AlreadyExist", "Route conflict exists in routing table.")
         }

@@ -155,6 +155,31 @@ fn each_rule_has_its_code() {
 }
 
 #[test]
+fn a_range_of_the_networks_own_subnets_is_not_behind_the_tunnel() {
+    let mut world = World::new();
+    let gateway = world.gateway();
+    let peer = world.customer_gateway("203.0.113.1");
+    let mut try_with = |remote: &str, routes: &str| {
+        let pairs = [
+            ("VpnGatewayId", gateway.as_str()),
+            ("CustomerGatewayId", peer.as_str()),
+            ("RemoteSubnet", remote),
+            ("AutoConfigRoute", routes),
+            ("DryRun", "true"),
+        ];
+        world.code("CreateVpnConnection", &with_ranges(&pairs))
+    };
+    // The vSwitches are 10.0.1.0/24 and 10.0.2.0/24 of the VPC 10.0.0.0/8.
+    for inside in ["10.0.1.0/24", "10.0.2.128/25"] {
+        assert_eq!(try_with(inside, "true"), "VpnRouteEntry.Conflict", "{inside}");
+        assert_eq!(try_with(inside, "false"), "DryRunOperation", "{inside}");
+    }
+    for beside in ["10.0.3.0/24", "10.0.0.0/16", "0.0.0.0/0"] {
+        assert_eq!(try_with(beside, "true"), "DryRunOperation", "{beside}");
+    }
+}
+
+#[test]
 fn ranges_choose_the_selection() {
     let net = |text: &str| text.parse::<IpNet>().unwrap();
     let everything = [net("0.0.0.0/0")];
