@@ -17,8 +17,10 @@ fn is_link(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 
+/// Whether a text can be a name or description: not too long, no link, nothing that can't be seen. (The pages say
+/// nothing of control characters; XML has no way to write them.)
 fn fits(text: &str, most: usize) -> bool {
-    text.chars().count() <= most && !is_link(text)
+    text.chars().count() <= most && !is_link(text) && !text.contains(char::is_control)
 }
 
 /// Whether a text can name a gateway: 2 to 100 characters, first a letter, then letters, digits, `_`, `-`, `.`.
@@ -118,6 +120,14 @@ pub fn label(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_unseen_is_in_a_name() {
+        for text in ["a\u{0}", "a\nb", "\u{1b}[31m"] {
+            assert!(!fits(text, 100), "{text:?}");
+        }
+        assert!(fits("网关 – \"1\"", 100));
+    }
 
     #[test]
     fn gateway_names() {
