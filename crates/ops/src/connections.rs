@@ -16,6 +16,12 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
     if let Some(network) = gateway.network {
         check_parent(context.view, Kind::Gateway, &it.gateway, network, it.network.as_ref())?;
     }
+    // What is not there is told before what state the rest is in.
+    let peers = it
+        .tunnels
+        .iter()
+        .map(|tunnel| context.customer_gateway(&tunnel.customer_gateway))
+        .collect::<Result<Vec<_>, _>>()?;
     if !gateway.features.ipsec {
         return Err(OpError::IpsecDisabled(it.gateway.clone()));
     }
@@ -31,11 +37,6 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
     if it.tunnels.len() != gateway.instances.len() {
         return Err(OpError::TunnelCount { expected: gateway.instances.len() });
     }
-    let peers = it
-        .tunnels
-        .iter()
-        .map(|tunnel| context.customer_gateway(&tunnel.customer_gateway))
-        .collect::<Result<Vec<_>, _>>()?;
     check_quotas(&context, &gateway, &peers)?;
     check_policy_routes(&context, &gateway, it)?;
     check_duplicate(&context, &gateway, &peers, it)?;

@@ -8,9 +8,10 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
+use crate::catalog::TEXT_BYTES_MAX;
 use crate::errors::NO_CERTIFICATES;
 use crate::facet::{self, ConnectionFacet, GatewayFacet, NATIONAL_STANDARD};
-use crate::params::Fields;
+use crate::params::{Fields, illegal};
 use crate::tags::Codes;
 use crate::{cidr, health_check, labels, selects, tunnel_options};
 
@@ -43,12 +44,12 @@ fn selection(local: &[IpNet], remote: &[IpNet], tunnels: &[NewTunnel]) -> Select
 }
 
 fn certificates(fields: &Fields<'_>, has_list: bool) -> Result<Vec<String>, Failure> {
-    let of = |fields: &Fields<'_>| fields.text("RemoteCaCertificate").unwrap_or_default();
-    if has_list {
-        Ok(tunnel_options::by_role(fields)?.iter().map(of).collect())
-    } else {
-        Ok(vec![of(fields)])
-    }
+    const NAME: &str = "RemoteCaCertificate";
+    let of = |fields: &Fields<'_>| match fields.text(NAME).unwrap_or_default() {
+        text if text.len() > TEXT_BYTES_MAX => Err(illegal(NAME)),
+        text => Ok(text),
+    };
+    if has_list { tunnel_options::by_role(fields)?.iter().map(of).collect() } else { Ok(vec![of(fields)?]) }
 }
 
 /// Gateways of the national standard take its algorithms only, and the others none of them. The former take

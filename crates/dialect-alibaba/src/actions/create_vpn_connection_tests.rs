@@ -152,6 +152,9 @@ fn each_rule_has_its_code() {
     assert_eq!(code(&[("HealthCheckConfig", "{\"Enable\":true}")]), "IllegalParam.HealthCheckConfig");
     assert_eq!(code(&[("DryRun", "true")]), "DryRunOperation");
     assert_eq!(code(&[("Tags.1.Key", "acs:a")]), "InvalidParameter.TagKey");
+    let endless = "x".repeat(TEXT_BYTES_MAX + 1);
+    assert_eq!(code(&[("RemoteCaCertificate", &endless)]), "InvalidRemoteCaCertificate");
+    assert_eq!(code(&[("CustomerGatewayId", &endless)]), "InvalidCustomerGatewayId");
 }
 
 #[test]
@@ -196,6 +199,9 @@ fn a_gateway_that_is_busy_or_used_says_so() {
     let pairs = with_ranges(&[("VpnGatewayId", &gateway), ("CustomerGatewayId", &peer)]);
     world.ok("CreateVpnConnection", &pairs);
     assert_eq!(world.code("CreateVpnConnection", &pairs), "VpnGateway.Configuring");
+    let nobody = with_ranges(&[("VpnGatewayId", &gateway), ("CustomerGatewayId", "cgw-none")]);
+    let word = "InvalidCustomerGatewayInstanceId.NotFound";
+    assert_eq!(world.code("CreateVpnConnection", &nobody), word, "existence before state");
     world.observe();
     assert_eq!(world.code("CreateVpnConnection", &pairs), "InvalidVpnConnection.AlreadyExists");
     assert_eq!(

@@ -44,7 +44,7 @@ pub fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         description: labels::changed_description(fields)?,
         propagate: fields.boolean("AutoPropagate")?,
         ssl_clients: None,
-        bandwidth_mbps: None,
+        bandwidth: None,
         charge: None,
         asn: None,
         facet: None,
