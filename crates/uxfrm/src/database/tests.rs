@@ -11,19 +11,7 @@ use crate::xfrm::wire::{Header, Reader, Writer, messages};
 const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 50_000 };
 
 fn selector() -> Selector {
-    let zero = [0; 16];
-    Selector {
-        destination: zero,
-        source: zero,
-        destination_port: (0, 0),
-        source_port: (0, 0),
-        family: AF_INET,
-        destination_prefix: 0,
-        source_prefix: 0,
-        protocol: 0,
-        interface_index: 0,
-        user: 0,
-    }
+    Selector { family: AF_INET, ..Selector::default() }
 }
 
 fn info(spi: u32) -> SaInfo {
