@@ -153,10 +153,10 @@ impl Worker {
     /// A lone packet was delivered: what it provokes at once waits already. Many interfaces are left to the next wait.
     fn look_for_answer(&mut self) {
         let mut only = self.watched.keys();
-        if let (Some(&if_id), None) = (only.next(), only.next()) {
-            if self.drain_interface(if_id, true) > 0 {
-                self.busy_poll.worked(Direction::Outbound, Duration::ZERO);
-            }
+        if let (Some(&if_id), None) = (only.next(), only.next())
+            && self.drain_interface(if_id, true) > 0
+        {
+            self.busy_poll.worked(Direction::Outbound, Duration::ZERO);
         }
     }
 
