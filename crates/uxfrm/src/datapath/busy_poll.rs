@@ -12,10 +12,6 @@ pub enum Direction {
     Outbound,
 }
 
-/// Packets after which there was silence for so long are likely a question: then the look for an answer lasts [`PATIENCE`] times
-/// as long. So rare packets cannot keep a CPU busy, and a question's answer finds a worker that is awake.
-const SILENCE: Duration = Duration::from_millis(1);
-const PATIENCE: u32 = 4;
 /// A look that pays is worth this many that do not.
 const REWARD: u8 = 3;
 const MAX_CREDIT: u8 = 8;
@@ -33,36 +29,25 @@ struct Expectation {
 pub struct BusyPoll {
     limit: Duration,
     /// The direction that was worked on since the last sleep; `None` where there is no reason to expect anything.
-    last: Option<Event>,
-    expectations: [[Expectation; 2]; 2],
-}
-
-/// What was worked on: which way, and whether after a silence.
-#[derive(Debug, Clone, Copy)]
-struct Event {
-    direction: Direction,
-    after_silence: bool,
+    last: Option<Direction>,
+    expectations: [Expectation; 2],
 }
 
 impl BusyPoll {
     /// Looks for at most `limit`; zero for never.
     pub fn new(limit: Duration) -> Self {
-        Self { limit, last: None, expectations: [[Expectation { credit: MAX_CREDIT, skipped: 0 }; 2]; 2] }
+        Self { limit, last: None, expectations: [Expectation { credit: MAX_CREDIT, skipped: 0 }; 2] }
     }
 
-    /// Packets were moved, for which the worker had waited so long.
-    pub fn worked(&mut self, direction: Direction, waited: Duration) {
-        self.last = Some(Event { direction, after_silence: waited >= SILENCE });
-    }
-
-    fn expectation(&mut self, event: Event) -> &mut Expectation {
-        &mut self.expectations[event.direction as usize][usize::from(event.after_silence)]
+    /// Packets were moved.
+    pub fn worked(&mut self, direction: Direction) {
+        self.last = Some(direction);
     }
 
     /// How long to look before sleeping, if at all.
     pub fn limit(&mut self) -> Option<Duration> {
         let last = self.last.filter(|_| !self.limit.is_zero())?;
-        let expectation = self.expectation(last);
+        let expectation = &mut self.expectations[last as usize];
         if expectation.credit == 0 {
             expectation.skipped += 1;
             if expectation.skipped < TRY_EVERY {
@@ -71,13 +56,13 @@ impl BusyPoll {
             }
             expectation.skipped = 0;
         }
-        Some(if last.after_silence { self.limit * PATIENCE } else { self.limit })
+        Some(self.limit)
     }
 
     /// Whether the look that [`BusyPoll::limit`] asked for found something.
     pub fn looked(&mut self, found: bool) {
         let Some(last) = self.last.take() else { return };
-        let credit = &mut self.expectation(last).credit;
+        let credit = &mut self.expectations[last as usize].credit;
         *credit = if found { (*credit + REWARD).min(MAX_CREDIT) } else { credit.saturating_sub(1) };
     }
 }
@@ -91,7 +76,7 @@ mod tests {
     /// Looks of `waits` waits after work in one direction, each of which finds something as `found` says.
     fn looks(poll: &mut BusyPoll, direction: Direction, waits: usize, found: bool) -> usize {
         let wait = |_: &usize| {
-            poll.worked(direction, Duration::ZERO);
+            poll.worked(direction);
             let looks = poll.limit().is_some();
             if looks {
                 poll.looked(found);
@@ -121,24 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn after_a_silence_it_looks_longer_and_learns_apart() {
-        let mut poll = BusyPoll::new(LIMIT);
-        looks(&mut poll, Direction::Outbound, 100, false);
-        poll.worked(Direction::Outbound, SILENCE);
-        assert_eq!(poll.limit(), Some(LIMIT * PATIENCE));
-        for _ in 0..MAX_CREDIT {
-            poll.worked(Direction::Outbound, SILENCE);
-            poll.looked(false);
-        }
-        poll.worked(Direction::Outbound, SILENCE);
-        assert_eq!(poll.limit(), None, "no answer comes so soon");
-    }
-
-    #[test]
     fn nothing_is_expected_without_packets_or_with_a_limit_of_zero() {
         let mut poll = BusyPoll::new(LIMIT);
         assert_eq!(poll.limit(), None);
-        poll.worked(Direction::Outbound, Duration::ZERO);
+        poll.worked(Direction::Outbound);
         assert_eq!(poll.limit(), Some(LIMIT));
         poll.looked(false);
         assert_eq!(poll.limit(), None, "one look for each piece of work");

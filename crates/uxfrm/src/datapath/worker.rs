@@ -85,8 +85,7 @@ impl Worker {
         let (mut ready, mut dirty) = (Vec::new(), false);
         loop {
             let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
-            let waited = self.wait(&mut ready, timeout)?;
-            let after_lull = waited >= LULL;
+            let after_lull = self.wait(&mut ready, timeout)? >= LULL;
             if ready.is_empty() && dirty {
                 self.outbound.release()?;
                 self.inbound.release()?;
@@ -104,7 +103,7 @@ impl Worker {
                         if let Some((Some(socket), kind)) = sources.get((token - SOCKETS) as usize) {
                             let moved = self.inbound.drain(&mut self.cached, socket, *kind, after_lull);
                             self.moderation.moved(moved);
-                            self.busy_poll.worked(Direction::Inbound, waited);
+                            self.busy_poll.worked(Direction::Inbound);
                             if after_lull {
                                 self.look_for_answer();
                             }
@@ -112,7 +111,7 @@ impl Worker {
                     }
                     if_id => {
                         self.drain_interface(if_id as u32, after_lull);
-                        self.busy_poll.worked(Direction::Outbound, waited);
+                        self.busy_poll.worked(Direction::Outbound);
                     }
                 }
                 dirty = true;
@@ -156,7 +155,7 @@ impl Worker {
         if let (Some(&if_id), None) = (only.next(), only.next())
             && self.drain_interface(if_id, true) > 0
         {
-            self.busy_poll.worked(Direction::Outbound, Duration::ZERO);
+            self.busy_poll.worked(Direction::Outbound);
         }
     }
 
