@@ -174,15 +174,18 @@ impl<'a> Fields<'a> {
     /// The members of a parameter that holds a JSON object as text (or, leniently, is an object).
     ///
     /// # Errors
-    /// `IllegalParam.{name}` when it is neither.
+    /// `IllegalParam.{name}` when it is neither, or holds lists or objects: no option is one, and what can't be read
+    /// must not count as left out.
     pub fn json(&self, name: &str) -> Result<Option<Map<String, Value>>, Failure> {
-        match self.value(name) {
-            None => Ok(None),
-            Some(Value::Object(members)) => Ok(Some(members.clone())),
-            Some(Value::String(text)) if text.is_empty() => Ok(None),
-            Some(Value::String(text)) => read_object(text.as_bytes()).map(Some).map_err(|_| illegal(name)),
-            Some(_) => Err(illegal(name)),
-        }
+        let members = match self.value(name) {
+            None => return Ok(None),
+            Some(Value::Object(members)) => members.clone(),
+            Some(Value::String(text)) if text.is_empty() => return Ok(None),
+            Some(Value::String(text)) => read_object(text.as_bytes()).map_err(|_| illegal(name))?,
+            Some(_) => return Err(illegal(name)),
+        };
+        let is_flat = members.values().all(|member| !member.is_array() && !member.is_object());
+        if is_flat { Ok(Some(members)) } else { Err(illegal(name)) }
     }
 }
 
@@ -259,7 +262,9 @@ mod tests {
 
     #[test]
     fn json_strings_hold_objects_only() {
-        let members = map(json!({"A": "{\"Psk\":null,\"dip\":1}", "B": "[]", "C": "{", "D": ""}));
+        let members = map(
+            json!({"A": "{\"Psk\":null,\"dip\":1}", "B": "[]", "C": "{", "D": "", "E": "{\"IkeVersion\":[\"ikev2\"]}"}),
+        );
         let fields = Fields::of_members(&members);
         let inner = fields.json("A").unwrap().unwrap();
         assert_eq!(Fields::of_members(&inner).text("Psk"), None);
@@ -268,7 +273,9 @@ mod tests {
         assert_eq!(fields.json("B").unwrap_err().code, "IllegalParam.B");
         assert_eq!(fields.json("C").unwrap_err().code, "IllegalParam.C");
         assert!(fields.json("D").unwrap().is_none());
-        let wide = map(json!({"A": format!("{{\"x\":[{}]}}", "0,".repeat(5_000) + "0")}));
+        assert_eq!(fields.json("E").unwrap_err().code, "IllegalParam.E");
+        let wide: Vec<String> = (0..5_000).map(|n| format!("\"{n}\":0")).collect();
+        let wide = map(json!({"A": format!("{{{}}}", wide.join(","))}));
         assert_eq!(Fields::of_members(&wide).json("A").unwrap_err().code, "IllegalParam.A");
     }
 

@@ -55,6 +55,9 @@ pub fn too_many() -> Failure {
 }
 
 fn is_refused(text: &str) -> bool {
+    if text.contains(char::is_control) {
+        return true;
+    }
     let lower = text.to_lowercase();
     lower.starts_with("aliyun")
         || lower.starts_with("acs:")
@@ -154,6 +157,8 @@ mod tests {
             (json!([{"Key": "acs:a"}]), "InvalidParameter.TagKey", "InvalidTagKey"),
             (json!([{"Key": ""}]), "InvalidParameter.TagKey", "InvalidTagKey"),
             (json!([{"Key": "http://a"}]), "InvalidParameter.TagKey", "InvalidTagKey"),
+            (json!([{"Key": "a\nb"}]), "InvalidParameter.TagKey", "InvalidTagKey"),
+            (json!([{"Key": "a", "Value": "\u{0}"}]), "InvalidParameter.TagValue", "InvalidTagValue"),
             (json!([{"Key": long}]), "InvalidParameter.TagKey", "InvalidTagKey"),
             (json!([{"Key": "a", "Value": "aliyun"}]), "InvalidParameter.TagValue", "InvalidTagValue"),
             (json!([{"Key": "a"}, {"Key": "a"}]), "Duplicated.TagKey", "Forbidden.TagKey.Duplicated"),
