@@ -12,6 +12,10 @@ use causeway_server::{AccessKey, Keyring, RateLimits};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+mod limits;
+
+pub use limits::LimitsConfig;
+
 /// The account that the development key belongs to.
 pub const DEVELOPMENT_ACCOUNT: &str = "1000000000000001";
 /// Its resource group, until the operator names others.
@@ -29,6 +33,8 @@ pub struct Config {
     pub public_pools: Option<Vec<IpNet>>,
     /// Limits of calls: `false` for none, or calls in a second by action in place of the documented limits.
     pub rate_limits: RateLimitsConfig,
+    /// Limits of connections.
+    pub limits: LimitsConfig,
     /// Accounts besides the development account, or settings of that one.
     pub accounts: Vec<AccountConfig>,
     /// Regions by dialect; each list takes the place of the API's own regions.

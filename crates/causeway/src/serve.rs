@@ -114,8 +114,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let info = engine.info();
     tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
     let rate_limits = config.rate_limits.rate_limits();
-    let service =
-        Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
+    let service = Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits)
+        .context("reading the store")?
+        .limited(config.limits.limits());
+    let service = Arc::new(service);
 
     let (stop, stopped) = watch::channel(false);
     let reconciling = causeway_reconcile::run_until(Arc::clone(&store), Arc::clone(&engine), stopped.clone());
@@ -137,10 +139,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     fronts.spawn(control::serve(control, stopped));
     announce(address, tls_address, info.name, &key)?;
 
-    let ended = run_until_stop(&mut signals, &mut reconciler).await;
+    let ended = run_until_stop(&mut signals, &mut reconciler, store.ended()).await;
     let _ = stop.send(true);
     while fronts.join_next().await.is_some() {}
-    if ended.is_ok() {
+    if !reconciler.is_finished() {
         // What it was doing must not go on beside the cleaning up.
         if let Err(error) = reconciler.await {
             tracing::error!(%error, "the reconciler");
@@ -153,11 +155,17 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// Waits until the service is told to stop, or can't go on.
-async fn run_until_stop(signals: &mut StopSignals, reconciler: &mut JoinHandle<()>) -> anyhow::Result<()> {
+async fn run_until_stop(
+    signals: &mut StopSignals,
+    reconciler: &mut JoinHandle<()>,
+    store_ended: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     tokio::select! {
         () = signals.wait() => Ok(()),
         // It runs until it is told to stop. Without it every answer would speak of a data plane that nobody looks at.
         ended = reconciler => Err(anyhow::anyhow!("the reconciler ended: {ended:?}")),
+        // It writes as long as it lives. Without it every request that changes something would fail for ever.
+        () = store_ended => Err(anyhow::anyhow!("the store's writer ended")),
     }
 }
 
