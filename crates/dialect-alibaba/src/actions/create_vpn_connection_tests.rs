@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::World;
+use crate::testing::{World, connect};
 
 const RANGES: [(&str, &str); 2] = [("LocalSubnet", "10.0.0.0/16"), ("RemoteSubnet", "192.168.0.0/16")];
 
@@ -247,12 +247,7 @@ fn connections_of_a_gateway_agree() {
     let (one, two) = (world.customer_gateway("203.0.113.1"), world.customer_gateway("203.0.113.2"));
     let mut code = |peer: &str, remote: &str, more: &[(&str, &str)]| {
         world.observe();
-        let mut pairs = vec![
-            ("VpnGatewayId", gateway.as_str()),
-            ("CustomerGatewayId", peer),
-            ("LocalSubnet", "10.0.0.0/16"),
-            ("RemoteSubnet", remote),
-        ];
+        let mut pairs = connect(&gateway, peer, ["10.0.0.0/16", remote]);
         pairs.extend(more.iter().copied());
         world.call("CreateVpnConnection", &pairs).map_or_else(|failure| failure.code, |_| "made".to_owned())
     };
@@ -281,13 +276,8 @@ fn bgp_keeps_propagation_on_and_a_new_key_waits_for_the_gateway() {
     world.ok("ModifyVpnGatewayAttribute", &propagation("true"));
     world.observe();
     let bgp = bgp_config("169.254.10.0/30", 45_104);
-    let pairs = [
-        ("VpnGatewayId", gateway.as_str()),
-        ("CustomerGatewayId", peer.as_str()),
-        ("LocalSubnet", "0.0.0.0/0"),
-        ("RemoteSubnet", "0.0.0.0/0"),
-        ("BgpConfig", bgp.as_str()),
-    ];
+    let mut pairs = connect(&gateway, &peer, ["0.0.0.0/0"; 2]);
+    pairs.push(("BgpConfig", &bgp));
     world.ok("CreateVpnConnection", &pairs);
     let new_key = [("CustomerGatewayId", peer.as_str()), ("AuthKey", "k")];
     assert_eq!(world.code("ModifyCustomerGatewayAttribute", &new_key), "OperationDenied.VpnConfiguring");
