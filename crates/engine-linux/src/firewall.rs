@@ -12,6 +12,7 @@ use crate::error::{Doing, LinuxError};
 use crate::names::{PRIVATE, PUBLIC, TUNNEL_PREFIX};
 use crate::netns::Namespace;
 use crate::selectors::{self, Direction, VERSIONS};
+use crate::source_routing::marks;
 
 /// The instance's one table.
 pub(crate) const TABLE: &str = "causeway";
@@ -26,8 +27,9 @@ const ICMPV6: u8 = 58;
 const IPV4_TCP_HEADERS: u16 = 40;
 
 /// Replaces an instance's rules in one transaction, so that no packet meets half of them. The sets of traffic
-/// selectors stay: they are the keeper's.
+/// selectors and the maps of marks stay: they are the keeper's.
 ///
+/// - What comes in is marked for a tunnel where its source counts ([`source_routing`](crate::source_routing)).
 /// - The public leg takes and sends IKE, ESP and ICMP only.
 /// - Packets are forwarded between the private leg and tunnels, and from tunnel to tunnel, where the traffic
 ///   selectors of each tunnel on their way have them, and counted.
@@ -37,6 +39,8 @@ pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) ->
         let base = BaseChain::filter(hook, Priority::Filter).policy(Policy::Drop);
         Chain::new(TABLE, name).map(|chain| chain.family(FAMILY).base(base))
     };
+    let before_routing = BaseChain::filter(FilterHook::Prerouting, Priority::Mangle);
+    let marking = Chain::new(TABLE, "marks").map(|chain| chain.family(FAMILY).base(before_routing));
     let what = || format!("firewall of {}", namespace.name());
     let socket = namespace.nft()?;
     let tables = socket.list_tables_in(FAMILY).await.doing(what)?;
@@ -48,9 +52,10 @@ pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) ->
             .add_table(TABLE, FAMILY)
             .add_chain(chain("input", FilterHook::Input).doing(what)?)
             .add_chain(chain("forward", FilterHook::Forward).doing(what)?)
-            .add_chain(chain("output", FilterHook::Output).doing(what)?);
+            .add_chain(chain("output", FilterHook::Output).doing(what)?)
+            .add_chain(marking.doing(what)?);
         for version in VERSIONS {
-            transaction = transaction.add_set(version.set());
+            transaction = transaction.add_set(version.set()).add_set(marks::map(version));
         }
     }
     for rule in rules(inner_mtu, mss) {
@@ -109,6 +114,7 @@ fn rules(inner_mtu: u16, mss: MssClamp) -> Vec<Rule> {
         rules.push(rule("forward").clamp_tcp_mss(bytes));
     }
     for version in VERSIONS {
+        rules.push(marks::marking(rule("marks"), version));
         let into = |rule: Rule| selectors::matching(rule, version, Direction::IntoTunnel);
         let out_of = |rule: Rule| selectors::matching(rule, version, Direction::OutOfTunnel);
         let (private_in, private_out) =

@@ -202,14 +202,24 @@ pub struct ModifyGateway {
     pub propagate: Option<bool>,
     /// New number of SSL-VPN clients, of a gateway that has them.
     pub ssl_clients: Option<u32>,
-    /// New bandwidth in Mbit/s.
-    pub bandwidth_mbps: Option<u32>,
+    /// New bandwidth.
+    pub bandwidth: Option<NewBandwidth>,
     /// New charge type.
     pub charge: Option<Charge>,
     /// New BGP number.
     pub asn: Option<u32>,
     /// New dialect facts.
     pub facet: Option<Facet>,
+}
+
+/// A bandwidth that a gateway is to have from now on.
+#[derive(Clone, Copy, Debug)]
+pub struct NewBandwidth {
+    /// In Mbit/s.
+    pub mbps: u32,
+    /// The old and the new one must be in the same of these ranges, ends included: gateways of different ranges are
+    /// different machines in the cloud.
+    pub bands: &'static [(u32, u32)],
 }
 
 /// See [`Operation::CreateCustomerGateway`].

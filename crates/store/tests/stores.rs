@@ -77,7 +77,7 @@ async fn a_store_of_the_first_layout_is_taken_over() {
     let token = causeway_model::Token {
         id: causeway_model::TokenId(9),
         scope: "scope".into(),
-        fingerprint: 1,
+        fingerprint: Secret::new("1"),
         subject: GatewayId(2).key(),
         used: causeway_model::Millis(0),
     };

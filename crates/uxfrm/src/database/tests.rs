@@ -95,6 +95,30 @@ fn life_of_an_sa() {
 }
 
 #[test]
+fn spis_are_dealt_out_to_the_workers() {
+    const WORKERS: usize = 3;
+    let mut database = Database::for_workers(WORKERS as u32);
+    let allocate = request(ALLOCSPI, |w| {
+        info(0).write(w);
+        w.u32(0xc000_0000).u32(0xcfff_ffff);
+    });
+    let mut spis = Vec::new();
+    let mut per_worker = [0; WORKERS];
+    for _ in 0..WORKERS * 10 {
+        let answer = database.handle_datagram(&allocate, NOW);
+        let reply = messages(&answer.messages[0]).next().unwrap();
+        let spi = SaInfo::read(&mut Reader::new(reply.payload)).unwrap().id.spi;
+        assert!((0xc000_0000..=0xcfff_ffff).contains(&spi));
+        per_worker[spi as usize % WORKERS] += 1;
+        spis.push(spi);
+    }
+    assert_eq!(per_worker, [10; WORKERS]);
+    spis.sort_unstable();
+    spis.dedup();
+    assert!(spis.len() == WORKERS * 10 && spis[WORKERS * 10 - 1] - spis[0] > 1000, "they are random still");
+}
+
+#[test]
 fn allocated_spis_are_in_range_and_expire() {
     let mut database = Database::default();
     let allocate = request(ALLOCSPI, |w| {
