@@ -1,6 +1,6 @@
 //! Operations and what each of them decides. Pure: time, ids and the snapshot are arguments.
 
-pub mod addresses;
+mod addresses;
 mod agree;
 mod apart;
 pub mod caller;
@@ -9,6 +9,7 @@ mod context;
 mod customer_gateways;
 pub mod decide;
 pub mod error;
+pub mod facet;
 mod gateways;
 mod networks;
 pub mod operation;
