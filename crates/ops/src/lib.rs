@@ -9,6 +9,7 @@ mod context;
 mod customer_gateways;
 pub mod decide;
 pub mod error;
+mod facets;
 mod gateways;
 mod networks;
 pub mod operation;
