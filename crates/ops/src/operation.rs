@@ -14,6 +14,10 @@ use ipnet::IpNet;
 pub use crate::facets::{FacetChange, FacetTest, Suits};
 use crate::query::Query;
 
+mod facet;
+
+pub use facet::{FacetChange, FacetTest, Suits};
+
 /// What a caller names and describes when it makes something.
 #[derive(Clone, Debug, Default)]
 pub struct Label {

@@ -45,7 +45,8 @@ fn functions(text: &str) -> impl Iterator<Item = &str> {
 
 /// A test's name is a sentence; shorter names may be anything.
 fn is_test(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         && text.matches('_').count() > 3
 }
 
