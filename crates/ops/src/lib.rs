@@ -9,7 +9,6 @@ mod context;
 mod customer_gateways;
 pub mod decide;
 pub mod error;
-mod facets;
 mod gateways;
 mod networks;
 pub mod operation;

@@ -11,7 +11,6 @@ use causeway_model::{
 };
 use ipnet::IpNet;
 
-pub use crate::facets::{FacetChange, FacetTest, Suits};
 use crate::query::Query;
 
 mod facet;
