@@ -16,6 +16,7 @@ use crate::xfrm::wire::{self, Header, Writer};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -91,7 +92,7 @@ pub(super) struct Relay {
     restart_at: Option<Instant>,
     last_ping: Instant,
     ping_pending: Option<Instant>,
-    kept: BTreeMap<String, OwnedFd>,
+    kept: BTreeMap<String, Arc<OwnedFd>>,
     journal: Journal,
     connections: HashMap<u32, Connection>,
     sources: HashMap<u32, OwnedFd>,
@@ -161,6 +162,16 @@ impl Relay {
             for event in self.epoll.wait(timeout)? {
                 self.event(event, &mut buffer)?;
             }
+            self.watch_for_room()?;
+        }
+        Ok(())
+    }
+
+    /// Has epoll say when there is room for what waits.
+    fn watch_for_room(&mut self) -> io::Result<()> {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.is_waiting() != engine.wants_room) {
+            engine.wants_room = engine.is_waiting();
+            self.epoll.modify(engine.link(), Token::Engine.encode(), true, engine.wants_room)?;
         }
         Ok(())
     }
@@ -168,7 +179,12 @@ impl Relay {
     fn event(&mut self, event: Ready, buffer: &mut Buffer) -> io::Result<()> {
         match Token::decode(event.token) {
             Token::Wake => self.serve_asks(),
-            Token::Engine => self.serve_engine(buffer),
+            Token::Engine => {
+                if let Some(engine) = self.engine.as_mut().filter(|_| event.writable) {
+                    engine.flush();
+                }
+                self.serve_engine(buffer)
+            }
             Token::Control => self.serve_control(),
             Token::Source(id) => self.serve_source(id),
             Token::Listener(id) => self.serve_listener(id, event),
@@ -193,7 +209,7 @@ impl Relay {
 
     /// Empties the engine's databases.
     fn flush(&mut self) {
-        let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) else { return };
+        let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready) else { return };
         for kind in [FLUSHPOLICY, FLUSHSA] {
             let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST, sequence: 0, port: 0 });
             // Protocol 0: all SAs.
@@ -203,7 +219,7 @@ impl Relay {
             };
             self.journal.accepted(&request);
             // A dead engine has nothing to flush.
-            let _ = link::send(engine.link.as_fd(), Kind::Request, 0, &request, None, true);
+            let _ = engine.send(Kind::Request, 0, &request);
         }
     }
 
@@ -226,9 +242,9 @@ impl Relay {
 
     fn ask_interface(&mut self, kind: Kind, if_id: u32, reply: SyncSender<Option<String>>) {
         self.interface_asks.push((kind, if_id, reply));
-        if let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready) {
             // Where the engine is dead, the next one is asked again.
-            let _ = link::send(engine.link.as_fd(), kind, if_id, &[], None, false);
+            let _ = engine.send(kind, if_id, &[]);
         }
     }
 
@@ -280,7 +296,7 @@ impl Relay {
             Ok(Some((len, _))) if len > 0 => request.truncate(len),
             _ => {
                 self.connections.remove(&id);
-                self.pending.retain(|_, pending| pending.connection != id);
+                // What it asked last may still be done, and the journal must know.
                 return Ok(());
             }
         }
@@ -289,10 +305,10 @@ impl Relay {
         let journal = journal::concerns_policies(&request).then(|| request.to_vec());
         let pending = Pending { connection: id, header, since: Instant::now(), journal, failed: false };
         self.pending.insert(number, pending);
-        match self.engine.as_ref().filter(|engine| engine.ready) {
+        match self.engine.as_mut().filter(|engine| engine.ready) {
             Some(engine) => {
-                // A full link means a hung engine: the timer answers.
-                let _ = link::send(engine.link.as_fd(), Kind::Request, number, &request, None, false);
+                // Too much that waits means a hung engine: the timer answers.
+                let _ = engine.send(Kind::Request, number, &request);
             }
             None if self.queued.len() < MAX_QUEUED => self.queued.push_back((number, request)),
             None => {}
@@ -302,8 +318,7 @@ impl Relay {
 
     fn serve_engine(&mut self, buffer: &mut Buffer) -> io::Result<()> {
         while let Some(engine) = &self.engine {
-            let link = engine.link.try_clone()?;
-            let mut message = match link::receive(link.as_fd(), buffer, false) {
+            let mut message = match link::receive(engine.link(), buffer, false) {
                 Ok(Some(message)) => message,
                 Ok(None) => return Ok(()),
                 Err(error) => {
@@ -322,7 +337,8 @@ impl Relay {
                 Kind::Ping => self.ping_pending = None,
                 Kind::Keep => {
                     if let Some(descriptor) = message.descriptor.take() {
-                        self.kept.insert(String::from_utf8_lossy(message.body).into_owned(), descriptor);
+                        let name = String::from_utf8_lossy(message.body).into_owned();
+                        self.kept.insert(name, Arc::new(descriptor));
                     }
                 }
                 Kind::Interface | Kind::Remove => {

@@ -3,6 +3,7 @@
 pub mod epoll;
 pub mod message;
 pub mod netns;
+pub mod outbox;
 pub mod random;
 pub mod receive;
 pub mod region;

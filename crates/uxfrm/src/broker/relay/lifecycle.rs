@@ -1,8 +1,7 @@
 //! The engine's life: started, brought up to date, watched, replaced.
 
-use super::{Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, link, recovery, wire};
+use super::{Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery, wire};
 use std::io;
-use std::os::fd::AsFd;
 use std::time::Instant;
 
 impl Relay {
@@ -10,17 +9,16 @@ impl Relay {
     pub(super) fn engine_ready(&mut self) {
         let Some(engine) = &mut self.engine else { return };
         engine.ready = true;
-        let link = engine.link.as_fd();
         // Errors mean that it died again, which the link's end will say.
         for request in self.journal.requests() {
-            let _ = link::send(link, Kind::Request, 0, request, None, true);
+            let _ = engine.send(Kind::Request, 0, request);
         }
         for (kind, if_id, _) in &self.interface_asks {
-            let _ = link::send(link, *kind, *if_id, &[], None, true);
+            let _ = engine.send(*kind, *if_id, &[]);
         }
         for (number, request) in self.queued.drain(..) {
             if self.pending.contains_key(&number) {
-                let _ = link::send(link, Kind::Request, number, &request, None, true);
+                let _ = engine.send(Kind::Request, number, &request);
             }
         }
         match self.ready.take() {
@@ -90,7 +88,7 @@ impl Relay {
             .collect();
         let hung = !late.is_empty() && self.ping_pending.is_none();
         late.into_iter().for_each(|number| self.fail(number));
-        let Some(engine) = self.engine.as_ref() else { return Ok(()) };
+        let Some(engine) = self.engine.as_mut() else { return Ok(()) };
         if !engine.ready {
             if now >= self.engine_since + self.config.start_timeout {
                 tracing::error!(pid = engine.pid(), "the engine does not start: it is killed");
@@ -104,8 +102,8 @@ impl Relay {
         } else if self.ping_pending.is_none() && (hung || now >= self.last_ping + self.config.ping_interval) {
             self.last_ping = now;
             self.ping_pending = Some(now);
-            // A full link counts as no answer.
-            let _ = link::send(engine.link.as_fd(), Kind::Ping, 0, &[], None, false);
+            // One that cannot be sent counts as no answer.
+            let _ = engine.send(Kind::Ping, 0, &[]);
         }
         Ok(())
     }
@@ -115,7 +113,7 @@ impl Relay {
         self.engine_starts += 1;
         self.engine_since = Instant::now();
         let started = Engine::start(&self.config, &self.kept).and_then(|engine| {
-            self.epoll.add(engine.link.as_fd(), Token::Engine.encode())?;
+            self.epoll.add(engine.link(), Token::Engine.encode())?;
             Ok(engine)
         });
         match started {
