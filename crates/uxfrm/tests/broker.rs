@@ -3,6 +3,7 @@
 mod support;
 
 use std::fmt::Write as _;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -116,4 +117,68 @@ fn two_thousand_policies_survive_the_engine() {
         assert_eq!(stand.policies(), Some(2000));
         assert_ne!(stand.child("uxfrm-engine"), Some(engine));
     }
+}
+
+/// Connects to the abstract name of ten zero bytes, as often as it can for a while; says how often somebody answered.
+fn knock(namespace: &str, limit: Duration) -> u32 {
+    let netns = std::fs::File::open(format!("/run/netns/{namespace}")).unwrap();
+    // SAFETY: all-zero is a valid address, of which 12 bytes are used; the thread's namespace is its own.
+    unsafe {
+        assert_eq!(libc::setns(netns.as_raw_fd(), libc::CLONE_NEWNET), 0);
+        let mut address: libc::sockaddr_un = std::mem::zeroed();
+        address.sun_family = libc::AF_UNIX as u16;
+        let (start, mut answered) = (Instant::now(), 0);
+        while start.elapsed() < limit {
+            let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+            let socket = libc::socket(libc::AF_UNIX, kind, 0);
+            for _ in 0..1000 {
+                if libc::connect(socket, (&raw const address).cast(), 12) == 0 {
+                    answered += 1;
+                    break;
+                }
+            }
+            libc::close(socket);
+        }
+        answered
+    }
+}
+
+/// Another process of the namespace, of whatever user, must not get one of the daemon's sockets, nor keep it from opening
+/// them by holding a name.
+#[test]
+fn nobody_else_gets_an_xfrm_socket() {
+    lab_or_skip!();
+    let stand = Stand::new("nb", "");
+    std::thread::scope(|scope| {
+        let attackers: Vec<_> =
+            (0..2).map(|_| scope.spawn(|| knock(&stand.namespace, Duration::from_secs(3)))).collect();
+        while !attackers.iter().all(|attacker| attacker.is_finished()) {
+            assert!(stand.policies().is_some(), "the socket of whom it was made for");
+        }
+        for attacker in attackers {
+            assert_eq!(attacker.join().unwrap(), 0, "connections that somebody answered");
+        }
+    });
+    // The name held, as by `bind`: opening takes no longer.
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let namespace = stand.namespace.clone();
+    let holder = std::thread::spawn(move || {
+        let netns = std::fs::File::open(format!("/run/netns/{namespace}")).unwrap();
+        // SAFETY: as above.
+        unsafe {
+            assert_eq!(libc::setns(netns.as_raw_fd(), libc::CLONE_NEWNET), 0);
+            let mut address: libc::sockaddr_un = std::mem::zeroed();
+            address.sun_family = libc::AF_UNIX as u16;
+            let socket = libc::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0);
+            assert_eq!(libc::bind(socket, (&raw const address).cast(), 12), 0);
+            ready.send(()).unwrap();
+            let _ = is_done.recv();
+            libc::close(socket);
+        }
+    });
+    is_ready.recv().unwrap();
+    assert_eq!(stand.policies(), Some(0));
+    drop(done);
+    holder.join().unwrap();
 }

@@ -1,6 +1,7 @@
 //! One XFRM socket of the daemon.
 
 use crate::sys::message;
+use crate::sys::netlink_pair::PairMaker;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -21,8 +22,8 @@ impl Connection {
     ///
     /// # Errors
     /// Of the socket calls.
-    pub fn new(port: u32, non_blocking: bool) -> io::Result<(Self, OwnedFd)> {
-        let (server, client) = message::netlink_like_pair()?;
+    pub fn new(maker: &PairMaker, port: u32, non_blocking: bool) -> io::Result<(Self, OwnedFd)> {
+        let (server, client) = maker.pair()?;
         if non_blocking {
             // SAFETY: no pointers; our own descriptor.
             crate::sys::check(unsafe { libc::fcntl(client.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;

@@ -10,6 +10,7 @@ use super::{Ask, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
 use crate::engine::sockets::kept_prefix;
 use crate::sys::epoll::{Epoll, Ready};
+use crate::sys::netlink_pair::PairMaker;
 use crate::sys::{self, message, seccomp};
 use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
 use crate::xfrm::wire::{self, Header, Writer};
@@ -95,6 +96,7 @@ pub(super) struct Relay {
     kept: BTreeMap<String, Arc<OwnedFd>>,
     journal: Journal,
     connections: HashMap<u32, Connection>,
+    maker: PairMaker,
     sources: HashMap<u32, OwnedFd>,
     listeners: HashMap<u32, OwnedFd>,
     pending: HashMap<u32, Pending>,
@@ -135,6 +137,7 @@ impl Relay {
             kept: BTreeMap::new(),
             journal: Journal::default(),
             connections: HashMap::new(),
+            maker: PairMaker::new()?,
             sources: HashMap::new(),
             listeners: HashMap::new(),
             pending: HashMap::new(),
@@ -278,7 +281,7 @@ impl Relay {
             let position = all.iter().position(|c| c.inode == inode)?;
             Some(all.swap_remove(position))
         };
-        let outcome = intercept::answer(listener.as_fd(), &call, self.config.engine.port, find)?;
+        let outcome = intercept::answer(listener.as_fd(), &call, self.config.engine.port, &self.maker, find)?;
         drop(connections);
         if let Outcome::Opened(connection) = outcome {
             let id = self.id();

@@ -2,6 +2,7 @@
 
 pub mod epoll;
 pub mod message;
+pub mod netlink_pair;
 pub mod netns;
 pub mod outbox;
 pub mod random;
