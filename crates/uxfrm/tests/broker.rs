@@ -79,6 +79,20 @@ impl Stand {
         self.batch(&lines);
     }
 
+    fn add_states(&self, count: u32) {
+        let mut lines = String::new();
+        for i in 1..=count {
+            writeln!(
+                lines,
+                "xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi {:#x} reqid {i} mode tunnel if_id 1 \
+                 aead 'rfc4106(gcm(aes))' 0x{i:040x} 128",
+                0x1000 + i
+            )
+            .unwrap();
+        }
+        self.batch(&lines);
+    }
+
     /// Policies of the engine, where it answers.
     fn policies(&self) -> Option<u32> {
         let output = self.ip("xfrm policy count");
@@ -181,4 +195,34 @@ fn nobody_else_gets_an_xfrm_socket() {
     assert_eq!(stand.policies(), Some(0));
     drop(done);
     holder.join().unwrap();
+}
+
+/// A dump shows everything, also to who reads slowly.
+#[test]
+fn dumps_are_complete() {
+    lab_or_skip!();
+    let stand = Stand::new("du", "");
+    stand.add_states(2000);
+    for slow in ["", "| (sleep 2; cat)"] {
+        let output = stand.ip(&format!("xfrm state {slow}"));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(text.lines().filter(|line| line.starts_with("src ")).count(), 2000, "{slow}");
+    }
+    // Who asks and does not read: others are answered meanwhile, and it loses nothing.
+    let (pid_file, out) = (stand.path("pid"), stand.path("out"));
+    let uxfrm = env!("CARGO_BIN_EXE_uxfrm");
+    let control = stand.path("control");
+    let script = format!("echo $$ > {}; exec ip xfrm state", pid_file.display());
+    let mut reader = Command::new(uxfrm)
+        .args(["join", "--control", control.to_str().unwrap(), "--", "sh", "-c", &script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its output fills the pipe: it stands still with most of the answer unread.
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(stand.policies(), Some(0));
+    let copied = std::io::copy(&mut reader.stdout.take().unwrap(), &mut std::fs::File::create(&out).unwrap());
+    assert!(copied.is_ok() && reader.wait().unwrap().success());
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert_eq!(text.lines().filter(|line| line.starts_with("src ")).count(), 2000);
 }

@@ -77,6 +77,8 @@ struct Pending {
     /// A copy of a request about policies, for the journal.
     journal: Option<Vec<u8>>,
     failed: bool,
+    /// There was no room for all of the answer.
+    cut: bool,
 }
 
 pub(super) struct Relay {
@@ -176,7 +178,8 @@ impl Relay {
             engine.wants_room = engine.is_waiting();
             self.epoll.modify(engine.link(), Token::Engine.encode(), true, engine.wants_room)?;
         }
-        Ok(())
+        let epoll = &self.epoll;
+        self.connections.iter_mut().try_for_each(|(id, c)| c.watch(epoll, Token::Connection(*id).encode()))
     }
 
     fn event(&mut self, event: Ready, buffer: &mut Buffer) -> io::Result<()> {
@@ -191,7 +194,12 @@ impl Relay {
             Token::Control => self.serve_control(),
             Token::Source(id) => self.serve_source(id),
             Token::Listener(id) => self.serve_listener(id, event),
-            Token::Connection(id) => self.serve_connection(id),
+            Token::Connection(id) => {
+                if let Some(connection) = self.connections.get_mut(&id).filter(|_| event.writable) {
+                    connection.flush();
+                }
+                if event.readable || event.hung_up { self.serve_connection(id) } else { Ok(()) }
+            }
         }
     }
 
@@ -306,7 +314,8 @@ impl Relay {
         let Some(header) = wire::messages(&request).next().map(|m| m.header) else { return Ok(()) };
         let number = self.id();
         let journal = journal::concerns_policies(&request).then(|| request.to_vec());
-        let pending = Pending { connection: id, header, since: Instant::now(), journal, failed: false };
+        let pending =
+            Pending { connection: id, header, since: Instant::now(), journal, failed: false, cut: false };
         self.pending.insert(number, pending);
         match self.engine.as_mut().filter(|engine| engine.ready) {
             Some(engine) => {
@@ -335,7 +344,7 @@ impl Relay {
                 Kind::Done => self.done(message.number),
                 Kind::Event => {
                     let (group, body) = (message.number, &*message.body);
-                    self.connections.values().for_each(|c| c.deliver_event(group, body));
+                    self.connections.values_mut().for_each(|c| c.deliver_event(group, body));
                 }
                 Kind::Ping => self.ping_pending = None,
                 Kind::Keep => {
@@ -372,13 +381,20 @@ impl Relay {
         let error = wire::messages(body)
             .any(|m| m.header.kind == NLMSG_ERROR && m.payload.first_chunk() != Some(&0i32.to_ne_bytes()));
         pending.failed |= error;
-        if let Some(connection) = self.connections.get(&pending.connection) {
-            connection.deliver(body);
+        // A long answer is under way.
+        pending.since = Instant::now();
+        if let Some(connection) = self.connections.get_mut(&pending.connection) {
+            pending.cut |= !connection.deliver(body);
         }
     }
 
     fn done(&mut self, number: u32) {
         let Some(pending) = self.pending.remove(&number) else { return };
+        if pending.cut
+            && let Some(connection) = self.connections.get_mut(&pending.connection)
+        {
+            connection.deliver_error(pending.header, libc::ENOBUFS);
+        }
         if let (Some(request), false) = (pending.journal, pending.failed) {
             self.journal.accepted(&request);
         }

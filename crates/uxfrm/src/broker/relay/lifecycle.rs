@@ -1,6 +1,6 @@
 //! The engine's life: started, brought up to date, watched, replaced.
 
-use super::{Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery, wire};
+use super::{Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery};
 use std::io;
 use std::time::Instant;
 
@@ -58,8 +58,8 @@ impl Relay {
 
     fn fail(&mut self, number: u32) {
         let Some(pending) = self.pending.remove(&number) else { return };
-        if let Some(connection) = self.connections.get(&pending.connection) {
-            connection.deliver(&mut wire::error_message(pending.header, libc::ETIMEDOUT));
+        if let Some(connection) = self.connections.get_mut(&pending.connection) {
+            connection.deliver_error(pending.header, libc::ETIMEDOUT);
         }
     }
 
