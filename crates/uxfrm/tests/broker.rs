@@ -18,14 +18,19 @@ struct Stand {
 }
 
 impl Stand {
-    fn new(name: &str, prelude: &str) -> Self {
+    /// `prelude` is what the shell does before it starts `uxfrm run` with more `arguments`.
+    fn new(name: &str, prelude: &str, arguments: &str) -> Self {
         let namespace = format!("uxb{}{name}", std::process::id() % 10_000);
-        let directory = tempfile::Builder::new().prefix("uxfrm-broker-").tempdir().unwrap();
         run(&format!("ip netns add {namespace}; ip -n {namespace} link set lo up"));
+        Self::start(namespace, prelude, arguments)
+    }
+
+    fn start(namespace: String, prelude: &str, arguments: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("uxfrm-broker-").tempdir().unwrap();
         let path = |file: &str| directory.path().join(file).display().to_string();
         let log = std::fs::File::create(path("log")).unwrap();
         let command = format!(
-            "{prelude} exec ip netns exec {namespace} {} run --stats {} --control {} --vici {} -- sleep 300",
+            "{prelude} exec ip netns exec {namespace} {} run --stats {} --control {} --vici {} {arguments} -- sleep 300",
             env!("CARGO_BIN_EXE_uxfrm"),
             path("stats"),
             path("control"),
@@ -110,7 +115,9 @@ impl Drop for Stand {
         // SAFETY: the process group that was made for it, not yet waited for.
         unsafe { libc::kill(-(self.broker.id() as i32), libc::SIGKILL) };
         let _ = self.broker.wait();
-        let _ = try_run(&format!("ip netns del {}", self.namespace));
+        if !self.namespace.is_empty() {
+            let _ = try_run(&format!("ip netns del {}", self.namespace));
+        }
     }
 }
 
@@ -119,7 +126,7 @@ impl Drop for Stand {
 #[test]
 fn two_thousand_policies_survive_the_engine() {
     lab_or_skip!();
-    let stand = Stand::new("rs", "");
+    let stand = Stand::new("rs", "", "");
     stand.add_policies(2000);
     assert_eq!(stand.policies(), Some(2000));
     for _ in 0..3 {
@@ -162,7 +169,7 @@ fn knock(namespace: &str, limit: Duration) -> u32 {
 #[test]
 fn nobody_else_gets_an_xfrm_socket() {
     lab_or_skip!();
-    let stand = Stand::new("nb", "");
+    let stand = Stand::new("nb", "", "");
     std::thread::scope(|scope| {
         let attackers: Vec<_> =
             (0..2).map(|_| scope.spawn(|| knock(&stand.namespace, Duration::from_secs(3)))).collect();
@@ -201,7 +208,7 @@ fn nobody_else_gets_an_xfrm_socket() {
 #[test]
 fn dumps_are_complete() {
     lab_or_skip!();
-    let stand = Stand::new("du", "");
+    let stand = Stand::new("du", "", "");
     stand.add_states(2000);
     for slow in ["", "| (sleep 2; cat)"] {
         let output = stand.ip(&format!("xfrm state {slow}"));
@@ -225,4 +232,38 @@ fn dumps_are_complete() {
     assert!(copied.is_ok() && reader.wait().unwrap().success());
     let text = std::fs::read_to_string(&out).unwrap();
     assert_eq!(text.lines().filter(|line| line.starts_with("src ")).count(), 2000);
+}
+
+/// A broker that is killed takes its daemon along, and leaves the interfaces: what is routed into them does not go
+/// elsewhere. The next broker takes them over, and an orderly end removes them.
+#[test]
+fn the_end_of_the_broker() {
+    lab_or_skip!();
+    let mut stand = Stand::new("en", "", "--interface 7");
+    let namespace = stand.namespace.clone();
+    let route =
+        || String::from_utf8(try_run(&format!("ip -n {namespace} route get 10.9.0.1")).stdout).unwrap();
+    let gone = |pid: u32| {
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        state.is_empty() || state.contains(") Z ")
+    };
+    for arguments in ["--interface 7", "--interface 7 --workers 2", "--interface 7"] {
+        run(&format!("ip -n {namespace} route replace 10.9.0.0/16 dev ipsec7"));
+        let daemon = stand.child("sleep").unwrap();
+        // The exec chain ends in `uxfrm` itself.
+        run(&format!("kill -9 {}", stand.broker.id()));
+        stand.broker.wait().unwrap();
+        until("the daemon's end", Duration::from_secs(1), || gone(daemon));
+        assert!(route().contains("dev ipsec7"), "{}", route());
+        // Without deleting the namespace.
+        stand.namespace = String::new();
+        let next = Stand::start(namespace.clone(), "", arguments);
+        drop(std::mem::replace(&mut stand, next));
+        assert!(try_run(&format!("ip -n {namespace} link show ipsec7")).status.success());
+    }
+    let engine = stand.child("uxfrm-engine").unwrap();
+    run(&format!("kill {}", stand.broker.id()));
+    stand.broker.wait().unwrap();
+    until("the engine's end", Duration::from_secs(1), || gone(engine));
+    assert!(!try_run(&format!("ip -n {namespace} link show ipsec7")).status.success());
 }

@@ -39,6 +39,12 @@ pub fn event_fd() -> io::Result<OwnedFd> {
     owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
 }
 
+/// A descriptor of a process, readable once it has ended.
+pub fn process_fd(process: u32) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_open, process as i32, 0) as i32 })
+}
+
 /// Wakes whoever waits for an [`event_fd`].
 pub fn signal(fd: &OwnedFd) {
     use std::os::fd::AsRawFd;

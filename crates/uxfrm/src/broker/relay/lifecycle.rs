@@ -1,7 +1,6 @@
 //! The engine's life: started, brought up to date, watched, replaced.
 
 use super::{Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery};
-use std::io;
 use std::time::Instant;
 
 impl Relay {
@@ -75,7 +74,7 @@ impl Relay {
         [requests, ping, start, self.restart_at].into_iter().flatten().min()
     }
 
-    pub(super) fn run_timers(&mut self) -> io::Result<()> {
+    pub(super) fn run_timers(&mut self) {
         let now = Instant::now();
         if self.restart_at.is_some_and(|at| now >= at) {
             self.start_engine();
@@ -88,13 +87,13 @@ impl Relay {
             .collect();
         let hung = !late.is_empty() && self.ping_pending.is_none();
         late.into_iter().for_each(|number| self.fail(number));
-        let Some(engine) = self.engine.as_mut() else { return Ok(()) };
+        let Some(engine) = self.engine.as_mut() else { return };
         if !engine.ready {
             if now >= self.engine_since + self.config.start_timeout {
                 tracing::error!(pid = engine.pid(), "the engine does not start: it is killed");
                 self.engine_gone();
             }
-            return Ok(());
+            return;
         }
         if self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout) {
             tracing::error!(pid = engine.pid(), "the engine hangs: it is killed");
@@ -105,7 +104,6 @@ impl Relay {
             // One that cannot be sent counts as no answer.
             let _ = engine.send(Kind::Ping, 0, &[]);
         }
-        Ok(())
     }
 
     fn start_engine(&mut self) {
