@@ -9,7 +9,6 @@ mod context;
 mod customer_gateways;
 pub mod decide;
 pub mod error;
-pub mod facet;
 mod gateways;
 mod networks;
 pub mod operation;

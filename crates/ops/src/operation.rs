@@ -11,8 +11,11 @@ use causeway_model::{
 };
 use ipnet::IpNet;
 
-pub use crate::facet::{FacetChange, FacetTest};
 use crate::query::Query;
+
+mod facet;
+
+pub use facet::{FacetChange, FacetTest, Suits};
 
 /// What a caller names and describes when it makes something.
 #[derive(Clone, Debug, Default)]

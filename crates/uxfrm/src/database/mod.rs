@@ -11,7 +11,7 @@ pub mod states;
 pub mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use policies::Policies;
 use states::States;

@@ -1,6 +1,5 @@
-//! What an operation asks of a dialect's own facts ([`Facet`]), which are closed to this crate.
+//! What a dialect does with its own facts, which nobody else reads.
 
-use std::fmt;
 use std::sync::Arc;
 
 use causeway_model::Facet;
@@ -16,8 +15,8 @@ impl FacetChange {
     }
 }
 
-impl fmt::Debug for FacetChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for FacetChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("FacetChange(..)")
     }
 }
@@ -37,8 +36,8 @@ impl FacetTest {
     }
 }
 
-impl fmt::Debug for FacetTest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for FacetTest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("FacetTest(..)")
     }
 }
