@@ -176,6 +176,22 @@ pub(crate) async fn clear(socket: &NftSocket) -> Result<(), LinuxError> {
     Ok(())
 }
 
+/// How many elements the sets have.
+pub(crate) async fn count(socket: &NftSocket) -> Result<usize, LinuxError> {
+    let mut count = 0;
+    for version in VERSIONS {
+        let set = version.set();
+        let elements = socket.list_set_elements(TABLE, set.name(), FAMILY).await;
+        count += elements.doing(|| "traffic selectors".into())?.len();
+    }
+    Ok(count)
+}
+
+/// Whether a pair is an element of a set at all.
+pub(crate) fn is_of_one_version((far, near): &Pair) -> bool {
+    matches!((far, near), (IpNet::V4(_), IpNet::V4(_)) | (IpNet::V6(_), IpNet::V6(_)))
+}
+
 /// The pairs of a family. One of two families is left out: no packet has it.
 fn elements<'a>(version: Version, interface: &str, pairs: impl Iterator<Item = &'a Pair>) -> Vec<SetElement> {
     let mut name = interface.as_bytes().to_vec();
