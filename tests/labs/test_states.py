@@ -68,6 +68,7 @@ class Alibaba:
         customer = self.world.customer_gateway(PUBLIC)
         self.connection = self.world.connection(
             self.gateway, customer, LocalSubnet="10.0.0.0/8", RemoteSubnet=RANGE, IkeConfig=IKE, IpsecConfig=ESP,
+            EffectImmediately=True,
         )
         self.public = self.world.api("DescribeVpnGateway", VpnGatewayId=self.gateway)["InternetIp"]
 

@@ -79,15 +79,30 @@ class Cloud:
         """The gateway's."""
         return self.world.read_gateway(self.gateway)["PublicIpAddress"]
 
-    def connect(self, peer: str, pairs: dict, version: str, far: str) -> str:
-        """A connection for these pairs, and the network's route to the far range."""
+    def route(self, far: str) -> None:
+        """The network's route to a far range."""
         route = {"DestinationCidrBlock": far, "GatewayType": "VPN", "GatewayId": self.gateway}
         self.world.api("CreateRoutes", RouteTableId=self.table, Routes=[route])
+
+    def connect(self, peer: str, pairs: dict, version: str) -> str:
+        """A connection for these pairs."""
         policies = [{"LocalCidrBlock": near, "RemoteCidrBlock": fars} for near, fars in pairs.items()]
         return self.world.connection(
             self.gateway, self.world.customer_gateway(peer), RouteType="Policy", SecurityPolicyDatabases=policies,
             IKEOptionsSpecification={**IKE, "IKEVersion": version}, IPSECOptionsSpecification=ESP, PreShareKey=PSK,
         )
+
+    def load(self, site: str, connection: str) -> str:
+        """Gives a site the configuration of a connection, and gives that back."""
+        text = self.world.api(
+            "DownloadCustomerGatewayConfiguration", VpnGatewayId=self.gateway, VpnConnectionId=connection,
+            CustomerGatewayVendor=STRONGSWAN, InterfaceName="eth0",
+        )["CustomerGatewayConfiguration"]
+        path = f"{self.server.data_dir}/{site}.conf"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.server.lab("load", site, path)
+        return text
 
     def up(self, connection: str) -> None:
         """Waits until all of the connection is up."""
@@ -105,24 +120,39 @@ def test_pairs_with_a_site(server, version, number):
     give(server, f"{site}-host", far[1:])
     give(server, site, [f"192.168.{number}.{last}" for last in (5, 9)], "lan")
     pairs = {f"{NEAR[0]}/32": ranges[:2], f"{NEAR[1]}/32": ranges[2:]}
-    connection = cloud.connect(public, pairs, version, cidr)
-    text = cloud.world.api(
-        "DownloadCustomerGatewayConfiguration", VpnGatewayId=cloud.gateway, VpnConnectionId=connection,
-        CustomerGatewayVendor=STRONGSWAN, InterfaceName="eth0",
-    )["CustomerGatewayConfiguration"]
-    assert text.count("remote_ts") == 3, "a child for each pair"
-    server.lab("load", site, write(server, site, text))
+    cloud.route(cidr)
+    connection = cloud.connect(public, pairs, version)
+    assert cloud.load(site, connection).count("remote_ts") == 3, "a child for each pair"
     cloud.up(connection)
     allowed = {(NEAR[0], far[0]), (NEAR[0], far[1]), (NEAR[1], far[2])}
     assert_exactly(server, cloud.host, f"{site}-host", (NEAR, far), allowed)
 
 
-def write(server: Server, name: str, text: str) -> str:
-    """The text in a file of the server's directory."""
-    path = f"{server.data_dir}/{name}.conf"
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
+def test_the_source_decides_between_sites_with_the_same_range(server):
+    far, host_of_site = "192.168.60.0/24", "192.168.60.2"
+    cloud = Cloud(server, "vpc60", NEAR)
+    cloud.route(far)
+    connections = []
+    for number, near in zip((61, 62), NEAR):
+        site, public = f"same{number}", f"203.0.113.{number}"
+        server.lab("site", site, "--public-ip", public, "--cidr", far)
+        connection = cloud.connect(public, {f"{near}/32": [far]}, "IKEV2")
+        cloud.load(site, connection)
+        cloud.up(connection)
+        connections.append(connection)
+
+    def reached() -> dict[str, list[str]]:
+        """The near addresses that each site's host reaches, and is reached by."""
+        both = [near for near in NEAR if passes(server, cloud.host, near, host_of_site)]
+        sites = ("same61", "same62")
+        ways = {it: [near for near in NEAR if passes(server, f"{it}-host", host_of_site, near)] for it in sites}
+        assert both == sorted(itertools.chain(*ways.values()))
+        return ways
+
+    assert reached() == {"same61": [NEAR[0]], "same62": [NEAR[1]]}
+    # Without the one, the other's packets go on by its route alone.
+    cloud.world.api("DeleteVpnConnection", VpnGatewayId=cloud.gateway, VpnConnectionId=connections[1])
+    until(lambda: reached() == {"same61": [NEAR[0]], "same62": []}, what="one connection less")
 
 
 def test_lists_of_one_cloud_meet_pairs_of_the_other(server):
@@ -136,7 +166,8 @@ def test_lists_of_one_cloud_meet_pairs_of_the_other(server):
     other = host(server, "vpc42", vswitch, far)
     public = alibaba.api("DescribeVpnGateway", VpnGatewayId=gateway)["InternetIp"]
     pairs = {f"{address}/32": [f"{it}/32" for it in far] for address in near[:2]}
-    connection = tencent.connect(public, pairs, "IKEV2", "10.42.0.0/16")
+    tencent.route("10.42.0.0/16")
+    connection = tencent.connect(public, pairs, "IKEV2")
     customer = alibaba.customer_gateway(tencent.public_ip)
     ike = {
         "Psk": PSK, "IkeVersion": "ikev2", "IkeMode": "main", "IkeEncAlg": "aes", "IkeAuthAlg": "sha256",

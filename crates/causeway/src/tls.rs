@@ -1,19 +1,29 @@
 //! Certificates: one that the operator gives, or one from an authority that is made at the first start.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use causeway_store::SqliteStore;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
+};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
+
+mod renewal;
+
+use renewal::Renewed;
 
 /// Host names that clients call by default, so that hosts files and proxies can point them here.
 const HOST_NAMES: &[&str] = &[
@@ -55,7 +65,11 @@ pub fn acceptor(
     listen: IpAddr,
     names: &[String],
 ) -> anyhow::Result<TlsAcceptor> {
-    let (chain, key) = match given {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth();
+    let mut config = match given {
         Some(given) => {
             let chain = CertificateDer::pem_file_iter(&given.certificate)
                 .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -66,16 +80,17 @@ pub fn acceptor(
                 // Renewed by somebody else, perhaps, who can't do it while this refuses to start.
                 tracing::error!(file = %given.certificate.display(), "the certificate {what}: clients refuse it");
             }
-            (chain, key)
+            config.with_single_cert(chain, key).context("the certificate and the key do not fit")?
         }
-        None => own_certificate(store, data_dir, listen, names)?,
+        None => {
+            let make = own_certificate(store, data_dir, listen, names)?;
+            let certified = move |now| {
+                let (chain, key) = make(now)?;
+                Ok(CertifiedKey::from_der(chain, key, &provider)?)
+            };
+            config.with_cert_resolver(Arc::new(Renewed::new(certified)?))
+        }
     };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .context("the certificate and the key do not fit")?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -100,12 +115,16 @@ fn out_of_time(chain: &[CertificateDer<'_>], now: UnixTime) -> Option<&'static s
     }
 }
 
+/// A chain and its key.
+type Certificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// What makes certificates of the service's own authority.
 fn own_certificate(
     store: &SqliteStore,
     data_dir: &Path,
     listen: IpAddr,
     names: &[String],
-) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+) -> anyhow::Result<impl Fn(SystemTime) -> anyhow::Result<Certificate> + Send + Sync + 'static> {
     let (authority, issuer) = authority(store, data_dir)?;
     let known = HOST_NAMES.iter().map(|name| (*name).to_owned());
     // Each is taken as an address where it is one.
@@ -117,10 +136,19 @@ fn own_certificate(
         }
     }
     params.distinguished_name.push(DnType::CommonName, "Causeway");
-    let key = KeyPair::generate()?;
-    let certificate = params.signed_by(&key, &issuer)?;
-    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
-    Ok((vec![certificate.der().clone(), authority], key))
+    // RFC 5280 asks for these; Python from 3.13 on refuses a certificate without the first.
+    params.use_authority_key_identifier_extension = true;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    Ok(move |now: SystemTime| {
+        let mut params = params.clone();
+        params.not_before = (now - renewal::EARLIER).into();
+        params.not_after = (now + renewal::VALIDITY - renewal::EARLIER).into();
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &issuer)?;
+        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
+        Ok((vec![certificate.der().clone(), authority.clone()], key))
+    })
 }
 
 /// The service's own authority, made at first use. Its certificate is a file that clients are given; its key is
@@ -135,19 +163,25 @@ fn authority(
         None => {
             let key = KeyPair::generate()?;
             store.set_secret(AUTHORITY_KEY, &key.serialize_pem()).context("keeping the authority's key")?;
-            // A certificate that is here already is of another authority.
             write_certificate(&key, &certificate_file)?;
             key
         }
     };
-    if !certificate_file.exists() {
-        // Clients that trust the one that was lost trust this one as well: name and key are the same.
-        tracing::warn!(file = %certificate_file.display(), "the authority's certificate was lost and is made anew");
-        write_certificate(&key, &certificate_file)?;
-    }
-    let text = fs::read_to_string(&certificate_file)
-        .with_context(|| format!("reading {}", certificate_file.display()))?;
-    Ok((CertificateDer::from_pem_slice(text.as_bytes())?, Issuer::new(authority_params()?, key)))
+    let kept = match fs::read(&certificate_file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        read => Some(read.with_context(|| format!("reading {}", certificate_file.display()))?),
+    };
+    let certificate = kept.and_then(|pem| CertificateDer::from_pem_slice(&pem).ok());
+    let certificate = match certificate.filter(|it| holds(it, key.public_key_raw())) {
+        Some(certificate) => certificate,
+        None => {
+            // Clients that trust one that was lost trust this one as well: name and key are the same.
+            let file = certificate_file.display();
+            tracing::warn!(%file, "the authority's certificate is lost or another one's, and is made anew");
+            write_certificate(&key, &certificate_file)?
+        }
+    };
+    Ok((certificate, Issuer::new(authority_params()?, key)))
 }
 
 /// What the authority's certificate says besides its key: the same at every start, so that the kept certificate
@@ -160,13 +194,23 @@ fn authority_params() -> anyhow::Result<CertificateParams> {
     Ok(params)
 }
 
-fn write_certificate(key: &KeyPair, certificate_file: &Path) -> anyhow::Result<()> {
+/// Whether a certificate is of this public key.
+fn holds(certificate: &CertificateDer<'_>, public_key: &[u8]) -> bool {
+    certificate.windows(public_key.len()).any(|part| part == public_key)
+}
+
+fn write_certificate(key: &KeyPair, certificate_file: &Path) -> anyhow::Result<CertificateDer<'static>> {
     let certificate = authority_params()?.self_signed(key)?;
     // Whole or not at all: half a certificate would keep every later start from working.
     let beside = certificate_file.with_extension("pem.new");
-    fs::write(&beside, certificate.pem())
-        .and_then(|()| fs::rename(&beside, certificate_file))
-        .with_context(|| format!("writing {}", certificate_file.display()))
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(certificate.pem().as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, certificate_file)
+    };
+    write().with_context(|| format!("writing {}", certificate_file.display()))?;
+    Ok(certificate.der().clone())
 }
 
 #[cfg(test)]
@@ -177,7 +221,8 @@ mod tests {
     fn start(dir: &Path, names: &[&str]) -> (Vec<CertificateDer<'static>>, String) {
         let store = SqliteStore::open(dir).unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let (chain, _) = own_certificate(&store, dir, [0, 0, 0, 0].into(), &names).unwrap();
+        let (chain, _) =
+            own_certificate(&store, dir, [0, 0, 0, 0].into(), &names).unwrap()(SystemTime::now()).unwrap();
         (chain, fs::read_to_string(authority_file(dir)).unwrap())
     }
 
@@ -229,5 +274,29 @@ mod tests {
         let (chain, after) = start(dir.path(), &[]);
         assert!(is_trusted(&before, &chain, "localhost"));
         assert!(is_trusted(&after, &chain, "localhost"));
+        for other in [start(tempfile::tempdir().unwrap().path(), &[]).1, "no certificate".to_owned()] {
+            fs::write(authority_file(dir.path()), other).unwrap();
+            let (chain, mended) = start(dir.path(), &[]);
+            assert!(is_trusted(&mended, &chain, "localhost") && is_trusted(&before, &chain, "localhost"));
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_long_before_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let make =
+            own_certificate(&SqliteStore::open(dir.path()).unwrap(), dir.path(), [127, 0, 0, 1].into(), &[]);
+        let make = make.unwrap();
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let renewed = Renewed::new(move |now| {
+            let (chain, key) = make(now)?;
+            Ok(CertifiedKey::from_der(chain, key, &provider)?)
+        });
+        let renewed = renewed.unwrap();
+        let (now, day) = (SystemTime::now(), std::time::Duration::from_secs(24 * 3600));
+        let first = renewed.at(now + day).cert[0].clone();
+        assert_eq!(renewed.at(now + 29 * day).cert[0], first);
+        assert_ne!(renewed.at(now + 31 * day).cert[0], first);
+        assert_ne!(renewed.at(now - day).cert[0], first);
     }
 }

@@ -12,11 +12,14 @@ use crate::error::{Doing, LinuxError};
 use crate::names::{PRIVATE, PUBLIC, TUNNEL_PREFIX};
 use crate::netns::{Namespace, NftSocket};
 use crate::selectors::{self, Direction, VERSIONS};
+use crate::source_routing::marks;
 
 /// The instance's one table.
 pub(crate) const TABLE: &str = "causeway";
 pub(crate) const FAMILY: Family = Family::Inet;
+/// The chains that drop what no rule takes, and the one that marks.
 const CHAINS: [&str; 3] = ["input", "forward", "output"];
+const MARKS: &str = "marks";
 /// The kernel's number of the verdict (`NF_DROP`).
 const VERDICT_DROP: u32 = 0;
 const IKE_PORT: u16 = 500;
@@ -32,8 +35,9 @@ const ICMPV6_INFORMATIONAL: u8 = 128;
 const IPV4_TCP_HEADERS: u16 = 40;
 
 /// Replaces an instance's rules in one transaction, so that no packet meets half of them. The sets of traffic
-/// selectors stay: they are the keeper's.
+/// selectors and the maps of marks stay: they are the keeper's.
 ///
+/// - What comes in is marked for a tunnel where its source counts ([`source_routing`](crate::source_routing)).
 /// - The public leg takes and sends IKE, ESP and ICMP only, and sends no ICMP that quotes a packet.
 /// - Packets are forwarded between the private leg and tunnels, and from tunnel to tunnel, where the traffic
 ///   selectors of each tunnel on their way have them, and counted.
@@ -43,6 +47,8 @@ pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) ->
         let base = BaseChain::filter(hook, Priority::Filter).policy(Policy::Drop);
         Chain::new(TABLE, name).map(|chain| chain.family(FAMILY).base(base))
     };
+    let before_routing = BaseChain::filter(FilterHook::Prerouting, Priority::Mangle);
+    let marking = Chain::new(TABLE, MARKS).map(|chain| chain.family(FAMILY).base(before_routing));
     let what = || format!("firewall of {}", namespace.name());
     let socket = namespace.nft()?;
     let mut transaction = socket.transaction();
@@ -56,9 +62,10 @@ pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) ->
             .add_table(TABLE, FAMILY)
             .add_chain(chain("input", FilterHook::Input).doing(what)?)
             .add_chain(chain("forward", FilterHook::Forward).doing(what)?)
-            .add_chain(chain("output", FilterHook::Output).doing(what)?);
+            .add_chain(chain("output", FilterHook::Output).doing(what)?)
+            .add_chain(marking.doing(what)?);
         for version in VERSIONS {
-            transaction = transaction.add_set(version.set());
+            transaction = transaction.add_set(version.set()).add_set(marks::map(version));
         }
     }
     for rule in rules(inner_mtu, mss) {
@@ -85,9 +92,12 @@ async fn lacks(socket: &NftSocket) -> Result<Option<String>, LinuxError> {
     if let Some(name) = CHAINS.iter().find(|name| !drops(name)) {
         return Ok(Some(format!("the firewall's chain {name} is gone or lets everything pass")));
     }
+    if !chains.iter().any(|chain| chain.name == MARKS && chain.hook.is_some()) {
+        return Ok(Some(format!("the firewall's chain {MARKS} is gone")));
+    }
     let sets = socket.list_sets_in(TABLE, FAMILY).await.doing(|| "sets of the firewall".into())?;
-    let lost =
-        VERSIONS.iter().map(|version| version.set()).find(|set| !sets.iter().any(|it| it.name == set.name()));
+    let mut wanted = VERSIONS.iter().flat_map(|version| [version.set(), marks::map(*version)]);
+    let lost = wanted.find(|set| !sets.iter().any(|it| it.name == set.name()));
     Ok(lost.map(|set| format!("the firewall's set {} is gone", set.name())))
 }
 
@@ -155,6 +165,7 @@ fn rules(inner_mtu: u16, mss: MssClamp) -> Vec<Rule> {
         rules.push(rule("forward").clamp_tcp_mss(bytes));
     }
     for version in VERSIONS {
+        rules.push(marks::marking(rule(MARKS), version));
         let into = |rule: Rule| selectors::matching(rule, version, Direction::IntoTunnel);
         let out_of = |rule: Rule| selectors::matching(rule, version, Direction::OutOfTunnel);
         let (private_in, private_out) =

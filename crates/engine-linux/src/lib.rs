@@ -27,6 +27,7 @@ pub mod routes;
 mod selectors;
 mod shaping;
 pub mod shim;
+mod source_routing;
 mod strongswan;
 mod supervisor;
 mod tmpfs;

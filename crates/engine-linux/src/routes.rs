@@ -15,6 +15,13 @@ pub const TABLE_INTO_NETWORK: u32 = 101;
 /// The main table.
 pub const TABLE_MAIN: u32 = 254;
 
+/// What the machine sends itself; of an instance's rules the first.
+const PRIORITY_OWN: u32 = 70;
+/// What comes from the subnet and has a tunnel's mark ([`source_routing`](crate::source_routing)).
+pub(crate) const PRIORITY_MARKED_FROM_NETWORK: u32 = 80;
+/// The same for what comes out of tunnels.
+pub(crate) const PRIORITY_MARKED_FROM_TUNNELS: u32 = 90;
+
 /// Where a route leads.
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
@@ -76,21 +83,22 @@ pub async fn remove(socket: &RouteSocket, to: IpNet, table: u32) -> Result<(), L
 }
 
 /// Separates the two directions of an instance's traffic by where it comes from: from the subnet into tunnels, from
-/// tunnels into the network or the next tunnel, and charon's own by the main table.
+/// tunnels into the network or the next tunnel, and charon's own by the main table. Of what is forwarded, all that
+/// is not from the subnet comes out of a tunnel; what comes in by the public leg is dropped by the firewall.
 pub async fn separate_directions(socket: &RouteSocket, private: &str) -> Result<(), LinuxError> {
     for family in [RuleBuilder::v4, RuleBuilder::v6] {
-        // Whatever is not from this machine and not from the subnet comes out of a tunnel; what comes in by the
-        // public leg is dropped by the firewall.
-        let from_tunnels = |priority| family().priority(priority).iif("lo").invert();
+        let rule = |priority| family().priority(priority);
         let rules = [
-            family().priority(100).iif(private).table(TABLE_INTO_TUNNELS),
-            family().priority(101).iif(private).unreachable(),
+            rule(PRIORITY_OWN + 1).iif("lo").table(TABLE_MAIN),
+            rule(PRIORITY_OWN + 2).iif("lo").unreachable(),
+            rule(PRIORITY_MARKED_FROM_NETWORK + 1).iif(private).table(TABLE_INTO_TUNNELS),
+            rule(PRIORITY_MARKED_FROM_NETWORK + 2).iif(private).unreachable(),
             // The network's own ranges first, then those of other tunnels, and only then what the network's router
             // may know of: a tunnel that takes everything does not take that.
-            from_tunnels(102).table(TABLE_INTO_NETWORK).suppress_prefixlen(0),
-            from_tunnels(103).table(TABLE_INTO_TUNNELS).suppress_prefixlen(0),
-            from_tunnels(104).table(TABLE_INTO_NETWORK),
-            from_tunnels(105).unreachable(),
+            rule(PRIORITY_MARKED_FROM_TUNNELS - 1).table(TABLE_INTO_NETWORK).suppress_prefixlen(0),
+            rule(PRIORITY_MARKED_FROM_TUNNELS + 1).table(TABLE_INTO_TUNNELS).suppress_prefixlen(0),
+            rule(PRIORITY_MARKED_FROM_TUNNELS + 2).table(TABLE_INTO_NETWORK),
+            rule(PRIORITY_MARKED_FROM_TUNNELS + 3).unreachable(),
         ];
         for rule in rules {
             socket.add_rule(rule).await.or_exists().doing(|| "rules of an instance".into())?;
@@ -106,7 +114,7 @@ pub async fn answer_from(socket: &RouteSocket, address: IpAddr, table: u32) -> R
         IpAddr::V4(v4) => RuleBuilder::v4().from_v4(v4, 32),
         IpAddr::V6(v6) => RuleBuilder::v6().from_v6(v6, 128),
     };
-    let added = socket.add_rule(rule.priority(99).table(table)).await.or_exists();
+    let added = socket.add_rule(rule.priority(PRIORITY_OWN).table(table)).await.or_exists();
     added.doing(|| format!("rule for {address}"))
 }
 

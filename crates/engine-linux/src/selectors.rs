@@ -21,10 +21,10 @@ pub(crate) type Pair = (IpNet, IpNet);
 const NAME_TYPE: u32 = 41;
 const NAME_BYTES: usize = 16;
 /// Elements that a message takes at most, well below the 64 KiB of a netlink attribute.
-const AT_ONCE: usize = 200;
+pub(crate) const AT_ONCE: usize = 200;
 
 /// The address families, each with a set of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Version {
     V4,
     V6,
@@ -40,6 +40,15 @@ pub(crate) enum Direction {
 }
 
 impl Version {
+    /// The family of a pair; `None` for one of two families, which no packet has.
+    pub(crate) fn of(pair: &Pair) -> Option<Self> {
+        match pair {
+            (IpNet::V4(_), IpNet::V4(_)) => Some(Self::V4),
+            (IpNet::V6(_), IpNet::V6(_)) => Some(Self::V6),
+            _ => None,
+        }
+    }
+
     fn set_name(self) -> &'static str {
         match self {
             Self::V4 => "selectors4",
@@ -47,47 +56,99 @@ impl Version {
         }
     }
 
-    /// The set, without its elements.
-    pub(crate) fn set(self) -> Set {
-        let address = match self {
+    /// The type of an address in the key of a set.
+    pub(crate) fn address(self) -> SetKeyType {
+        match self {
             Self::V4 => SetKeyType::Ipv4Addr,
             Self::V6 => SetKeyType::Ipv6Addr,
-        };
+        }
+    }
+
+    /// The set, without its elements.
+    pub(crate) fn set(self) -> Set {
         let name = SetKeyType::Other { type_id: NAME_TYPE, len: NAME_BYTES as u32 };
-        let key = SetKeyType::Concat(vec![name, address.clone(), address]);
+        let key = SetKeyType::Concat(vec![name, self.address(), self.address()]);
         Set::new(TABLE, self.set_name()).family(FAMILY).key_type(key).interval()
     }
 
-    /// `NFPROTO_…`, the length of an address, and where a header has its source and destination.
-    fn header(self) -> (i32, u32, u32, u32) {
+    /// The words of four bytes that an address has.
+    pub(crate) fn words(self) -> u32 {
         match self {
-            Self::V4 => (libc::NFPROTO_IPV4, 4, 12, 16),
-            Self::V6 => (libc::NFPROTO_IPV6, 16, 8, 24),
+            Self::V4 => 1,
+            Self::V6 => 4,
         }
+    }
+
+    /// A register of four bytes.
+    pub(crate) fn word(number: u32) -> Register {
+        Register::word(number as usize).expect("a key is shorter than the 16 words")
+    }
+
+    /// Loads a packet's source into the words from this one on.
+    pub(crate) fn source(self, word: u32) -> Expr {
+        let offset = match self {
+            Self::V4 => 12,
+            Self::V6 => 8,
+        };
+        self.load(word, offset)
+    }
+
+    /// Loads a packet's destination.
+    pub(crate) fn destination(self, word: u32) -> Expr {
+        let offset = match self {
+            Self::V4 => 16,
+            Self::V6 => 24,
+        };
+        self.load(word, offset)
+    }
+
+    fn load(self, word: u32, offset: u32) -> Expr {
+        Expr::Payload { dreg: Self::word(word), base: PayloadBase::Network, offset, len: 4 * self.words() }
+    }
+
+    /// Narrows a rule to packets of this family.
+    pub(crate) fn only(self, rule: Rule) -> Rule {
+        let protocol = match self {
+            Self::V4 => libc::NFPROTO_IPV4,
+            Self::V6 => libc::NFPROTO_IPV6,
+        };
+        rule.expr(Expr::Meta { dreg: Register::R0, key: MetaKey::NfProto }).expr(Expr::Cmp {
+            sreg: Register::R0,
+            op: CmpOp::Eq,
+            data: vec![protocol as u8],
+        })
+    }
+
+    /// The ranges of a pair of this family as parts of an element.
+    pub(crate) fn ranges(self, pair: Pair) -> Option<[SetElement; 2]> {
+        if Self::of(&pair) != Some(self) {
+            return None;
+        }
+        let (far, near) = pair;
+        Some([far, near].map(|range| {
+            let part = match range {
+                IpNet::V4(net) => SetElement::ipv4_prefix(net.network(), net.prefix_len()),
+                IpNet::V6(net) => SetElement::ipv6_prefix(net.network(), net.prefix_len()),
+            };
+            part.expect("the length of a prefix")
+        }))
     }
 }
 
 /// Narrows a rule to packets that the traffic selectors of the tunnel they come from, or go to, have.
 pub(crate) fn matching(rule: Rule, version: Version, direction: Direction) -> Rule {
-    let (protocol, length, source, destination) = version.header();
-    let (interface, far, near) = match direction {
-        Direction::OutOfTunnel => (MetaKey::IifName, source, destination),
-        Direction::IntoTunnel => (MetaKey::OifName, destination, source),
-    };
-    let word = |number: u32| Register::word(number as usize).expect("a key is shorter than the 16 words");
     let first = NAME_BYTES as u32 / 4;
-    let address = |number, offset| Expr::Payload {
-        dreg: word(number),
-        base: PayloadBase::Network,
-        offset,
-        len: length,
+    let second = first + version.words();
+    let (interface, far, near) = match direction {
+        Direction::OutOfTunnel => (MetaKey::IifName, version.source(first), version.destination(second)),
+        Direction::IntoTunnel => (MetaKey::OifName, version.destination(first), version.source(second)),
     };
-    rule.expr(Expr::Meta { dreg: Register::R0, key: MetaKey::NfProto })
-        .expr(Expr::Cmp { sreg: Register::R0, op: CmpOp::Eq, data: vec![protocol as u8] })
-        .expr(Expr::Meta { dreg: word(0), key: interface })
-        .expr(address(first, far))
-        .expr(address(first + length / 4, near))
-        .expr(LookupExpr::new(version.set_name(), word(0)))
+    version
+        .only(rule)
+        .expr(Expr::Meta { dreg: Version::word(0), key: interface })
+        .expr(far)
+        .expr(near)
+        .expr(LookupExpr::new(version.set_name(), Version::word(0)))
 }
 
 /// The same addresses as pairs that do not overlap: the kernel's sets hold no range that meets another.
@@ -107,7 +168,7 @@ pub(crate) fn apart(pairs: impl Iterator<Item = Pair>) -> BTreeSet<Pair> {
 }
 
 /// What of a pair is not in another one.
-fn without(pair: Pair, other: Pair) -> Vec<Pair> {
+pub(crate) fn without(pair: Pair, other: Pair) -> Vec<Pair> {
     let Some(far) = overlap(pair.0, other.0).filter(|_| overlap(pair.1, other.1).is_some()) else {
         return vec![pair];
     };
@@ -116,7 +177,7 @@ fn without(pair: Pair, other: Pair) -> Vec<Pair> {
 }
 
 /// Two ranges that meet: the smaller one.
-fn overlap(a: IpNet, b: IpNet) -> Option<IpNet> {
+pub(crate) fn overlap(a: IpNet, b: IpNet) -> Option<IpNet> {
     match (a.contains(&b), b.contains(&a)) {
         (true, _) => Some(b),
         (_, true) => Some(a),
@@ -187,31 +248,13 @@ pub(crate) async fn count(socket: &NftSocket) -> Result<usize, LinuxError> {
     Ok(count)
 }
 
-/// Whether a pair is an element of a set at all.
-pub(crate) fn is_of_one_version((far, near): &Pair) -> bool {
-    matches!((far, near), (IpNet::V4(_), IpNet::V4(_)) | (IpNet::V6(_), IpNet::V6(_)))
-}
-
-/// The pairs of a family. One of two families is left out: no packet has it.
+/// The pairs of a family.
 fn elements<'a>(version: Version, interface: &str, pairs: impl Iterator<Item = &'a Pair>) -> Vec<SetElement> {
     let mut name = interface.as_bytes().to_vec();
     name.resize(NAME_BYTES, 0);
-    let prefixes = pairs.filter_map(|pair| match (version, pair) {
-        (Version::V4, (IpNet::V4(far), IpNet::V4(near))) => Some([
-            SetElement::ipv4_prefix(far.network(), far.prefix_len()),
-            SetElement::ipv4_prefix(near.network(), near.prefix_len()),
-        ]),
-        (Version::V6, (IpNet::V6(far), IpNet::V6(near))) => Some([
-            SetElement::ipv6_prefix(far.network(), far.prefix_len()),
-            SetElement::ipv6_prefix(near.network(), near.prefix_len()),
-        ]),
-        _ => None,
-    });
-    let element = |[far, near]: [Result<SetElement, nlink::Error>; 2]| {
-        let known = "the length of a prefix";
-        SetElement::concat([SetElement::new(name.clone()), far.expect(known), near.expect(known)])
-    };
-    prefixes.map(element).collect()
+    let element =
+        |[far, near]: [SetElement; 2]| SetElement::concat([SetElement::new(name.clone()), far, near]);
+    pairs.filter_map(|pair| version.ranges(*pair)).map(element).collect()
 }
 
 #[cfg(test)]

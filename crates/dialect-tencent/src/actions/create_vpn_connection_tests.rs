@@ -200,6 +200,33 @@ fn the_answer_holds_what_terraform_reads_without_a_check() {
 }
 
 #[test]
+fn rules_are_shown_as_they_were_given() {
+    let everything = json!([{"LocalCidrBlock": "0.0.0.0/0", "RemoteCidrBlock": ["0.0.0.0/0"]}]);
+    let some =
+        json!([{"LocalCidrBlock": "10.0.0.0/16", "RemoteCidrBlock": ["192.168.1.0/24", "192.168.2.0/24"]}]);
+    let link = json!({"TunnelCidr": "169.254.128.0/30", "LocalBgpIp": "169.254.128.1", "RemoteBgpIp": "169.254.128.2"});
+    let cases = [
+        (json!({"RouteType": "StaticRoute"}), everything.clone()),
+        (json!({"RouteType": "StaticRoute", "SecurityPolicyDatabases": some}), some.clone()),
+        (json!({"RouteType": "STATIC"}), json!([])),
+        (json!({}), json!([])),
+        (json!({"RouteType": "Policy", "SecurityPolicyDatabases": some}), some.clone()),
+        (json!({"RouteType": "Bgp", "BgpConfig": link}), json!([])),
+        (json!({"RouteType": "Bgp", "BgpConfig": link, "SecurityPolicyDatabases": everything}), everything),
+    ];
+    for (extra, wanted) in cases {
+        let mut view = View::default();
+        let (gateway, peer) = with_gateways(&mut view);
+        let given = json!({"VpnGatewayId": gateway, "CustomerGatewayId": peer, "VpnConnectionName": "c",
+            "PreShareKey": "123456"});
+        let answer =
+            testing::call(&mut view, "vpc", "CreateVpnConnection", testing::merged(given, extra.clone()));
+        let answer = answer.unwrap_or_else(|refusal| panic!("{extra}: {refusal:?}"));
+        assert_eq!(answer["VpnConnection"]["SecurityPolicyDatabaseSet"], wanted, "{extra}");
+    }
+}
+
+#[test]
 fn bgp_takes_both_numbers_from_the_gateways() {
     let mut view = View::default();
     let (gateway, peer) = with_gateways(&mut view);

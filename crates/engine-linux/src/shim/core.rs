@@ -16,6 +16,7 @@ use crate::names;
 use crate::netns::{NftSocket, RouteSocket};
 use crate::routes::{self, TABLE_INTO_TUNNELS, Way};
 use crate::selectors::{self, Pair};
+use crate::source_routing::{self, marks, marks::Marks};
 use crate::strongswan::client::{Client, ViciError};
 use crate::strongswan::connection::{self, LoadError, LocalEnd};
 use crate::strongswan::sas;
@@ -33,6 +34,7 @@ pub(super) struct Core {
     pub nft: NftSocket,
     /// What the firewall lets pass each tunnel: its interface and the pairs. Every tunnel with an interface is in it.
     pub admitted: BTreeMap<String, (String, BTreeSet<Pair>)>,
+    pub marks: Marks,
     /// What was last found not to be as it was made.
     pub damage: Option<Damage>,
 }
@@ -71,12 +73,14 @@ impl Core {
             nft: NftSocket::new().doing(|| "nftables socket".into())?,
             admitted: BTreeMap::new(),
             damage: None,
+            marks: Marks::default(),
         })
     }
 
     /// Takes away what an earlier keeper's tunnels left in the firewall.
     pub(super) async fn clear(&self) -> Result<(), LinuxError> {
-        selectors::clear(&self.nft).await
+        selectors::clear(&self.nft).await?;
+        marks::clear(&self.nft, &self.socket).await
     }
 
     /// Makes a tunnel. Where only its children changed, those that stay carry traffic all the while.
@@ -110,10 +114,11 @@ impl Core {
     /// Takes a tunnel's interface, routes and place in the firewall away.
     pub(super) async fn forget(&mut self, name: &str) -> Result<(), TunnelFailure> {
         self.admit_nothing(name).await.map_err(TunnelFailure::Interface)?;
-        match self.tunnels.remove(name) {
-            Some(old) => self.drop_stale(&old, None).await.map_err(TunnelFailure::Interface),
-            None => Ok(()),
+        if let Some(old) = self.tunnels.remove(name) {
+            self.drop_stale(&old, None).await.map_err(TunnelFailure::Interface)?;
+            self.mark().await.map_err(TunnelFailure::Interface)?;
         }
+        Ok(())
     }
 
     /// Calls the peers of these tunnels for the children that they lack.
@@ -179,6 +184,7 @@ impl Core {
     pub(super) async fn make_interfaces_again(&mut self) -> Result<(), LinuxError> {
         self.clear().await?;
         self.admitted.values_mut().for_each(|(_, pairs)| pairs.clear());
+        self.marks = Marks::default();
         let known: Vec<String> = self.admitted.keys().cloned().collect();
         for name in known {
             let tunnel = self.tunnels.get(&name).map(|kept| kept.tunnel.clone());
@@ -197,7 +203,17 @@ impl Core {
         crate::links::set_addresses(&self.socket, &link, &addresses).await?;
         crate::links::up(&self.socket, &link).await?;
         self.admit(name, tunnel, &link).await?;
-        self.add_routes(tunnel).await
+        self.add_routes(tunnel).await?;
+        self.mark().await
+    }
+
+    /// Leads packets by their source too, where tunnels want the same destinations.
+    async fn mark(&mut self) -> Result<(), LinuxError> {
+        // The others have no interface yet.
+        let prepared = self.tunnels.iter().filter(|(name, _)| self.admitted.contains_key(*name));
+        let wishes = prepared.flat_map(|(_, kept)| source_routing::wishes(&kept.tunnel));
+        let wanted = source_routing::contested(wishes.collect());
+        self.marks.change(&self.nft, &self.socket, wanted).await
     }
 
     /// Lets the firewall pass what the tunnel's children protect, and nothing else.

@@ -128,10 +128,14 @@ impl Core {
             return Ok(Some(Damage::Tunnel(format!("the interface {link} is down"))));
         }
         let wanted = self.admitted.values().flat_map(|(_, pairs)| pairs);
-        let wanted = wanted.filter(|pair| selectors::is_of_one_version(pair)).count();
+        let wanted = wanted.filter(|pair| selectors::Version::of(pair).is_some()).count();
         let seen = selectors::count(&self.nft).await?;
         let what = || format!("the firewall has {seen} of {wanted} traffic selectors");
-        Ok((seen != wanted).then(|| Damage::Tunnel(what())))
+        if seen != wanted {
+            return Ok(Some(Damage::Tunnel(what())));
+        }
+        let are_whole = self.marks.are_whole(&self.nft, &self.socket).await?;
+        Ok((!are_whole).then(|| Damage::Tunnel("marks by source are not as they were made".to_owned())))
     }
 }
 

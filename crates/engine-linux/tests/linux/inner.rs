@@ -7,7 +7,7 @@ use causeway_engine_linux::LinuxEngine;
 use causeway_engine_linux::netns::Namespace;
 use causeway_lab::{Lab, Machine};
 use causeway_model::TrafficSelectors;
-use causeway_plan::{Object, Step, TunnelKey};
+use causeway_plan::{Object, ObjectKey, Step, TunnelKey};
 use ipnet::IpNet;
 
 use crate::common::gateway::{Peer, Place, until_up};
@@ -102,6 +102,13 @@ async fn a_gateway_forwards_between_its_tunnels_what_both_have() {
     assert_eq!(received(&hosts[2], hub).await, 5, "3 to the hub");
     let counters = engine.counters(&hub.instance()).await.unwrap();
     assert!(counters["between-tunnels"].packets >= 20, "{counters:#?}");
+
+    // A longer prefix of another tunnel takes the hub's own packets, and leaves those of 2 where they belong.
+    let beside = connect(engine, hub, Place(4), &[(a, "10.3.1.10/32")]).await;
+    assert_eq!(received(&hosts[1], three).await, 5, "2 to 3, with another tunnel to 3's host");
+    assert_eq!(received(&hosts[0], three).await, 0, "hub to 3, into a tunnel to nobody");
+    engine.apply(&Step::Delete(ObjectKey::Tunnel(beside))).await.unwrap();
+    assert_eq!(received(&hosts[0], three).await, 5, "hub to 3");
 
     // Without 3 in the tunnel to 2, nothing of 3 enters it.
     connect(engine, hub, two, &[(a, b)]).await;

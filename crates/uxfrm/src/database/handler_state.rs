@@ -100,14 +100,18 @@ impl Database {
         Ok((vec![message], true))
     }
 
-    fn unused_spi(&self, id: SaId, minimum: u32, maximum: u32) -> Result<u32, Errno> {
+    /// A random SPI, but dealt out to the workers in turn: the remainder says which of them opens the SA's packets.
+    fn unused_spi(&mut self, id: SaId, minimum: u32, maximum: u32) -> Result<u32, Errno> {
+        let workers = self.workers.max(1);
+        self.next_worker = (self.next_worker + 1) % workers;
         let free = |spi| self.states.get(&SaId { spi, ..id }).is_none();
         let span = u64::from(maximum - minimum) + 1;
         for _ in 0..SPI_ATTEMPTS {
             let mut random = [0; 8];
             crate::sys::random::fill(&mut random).map_err(|_| Errno(libc::EIO))?;
-            let spi = minimum + (u64::from_ne_bytes(random) % span) as u32;
-            if spi != 0 && free(spi) {
+            let any = minimum + (u64::from_ne_bytes(random) % span) as u32;
+            let spi = (any - any % workers).saturating_add(self.next_worker);
+            if spi != 0 && (minimum..=maximum).contains(&spi) && free(spi) {
                 return Ok(spi);
             }
         }

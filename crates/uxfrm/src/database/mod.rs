@@ -34,7 +34,17 @@ pub struct Clock {
 pub struct Database {
     pub states: States,
     pub policies: Policies,
+    /// Among how many workers received packets are spread by the remainder of their SPI; 0 for one.
+    workers: u32,
+    next_worker: u32,
     acquire_sequence: u32,
+}
+
+impl Database {
+    /// Empty; received packets are spread over so many workers by SPI.
+    pub fn for_workers(workers: u32) -> Self {
+        Self { workers, ..Self::default() }
+    }
 }
 
 /// What a request led to.

@@ -109,9 +109,4 @@ impl States {
     pub fn get(&self, id: &SaId) -> Option<&State> {
         self.by_id.get(id)
     }
-
-    /// SAs with keys, for the data path.
-    pub fn views(&self) -> impl Iterator<Item = SaView> + '_ {
-        self.by_id.values().filter_map(State::view)
-    }
 }

@@ -11,19 +11,7 @@ use crate::xfrm::wire::{Header, Reader, Writer, messages};
 const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 50_000 };
 
 fn selector() -> Selector {
-    let zero = [0; 16];
-    Selector {
-        destination: zero,
-        source: zero,
-        destination_port: (0, 0),
-        source_port: (0, 0),
-        family: AF_INET,
-        destination_prefix: 0,
-        source_prefix: 0,
-        protocol: 0,
-        interface_index: 0,
-        user: 0,
-    }
+    Selector { family: AF_INET, ..Selector::default() }
 }
 
 fn info(spi: u32) -> SaInfo {
@@ -104,6 +92,30 @@ fn life_of_an_sa() {
     assert_eq!(messages(&answer.messages[0]).next().unwrap().header.kind, NEWAE);
     assert_eq!(errno(&handle(id_request(DELSA, 100))), 0);
     assert_eq!(errno(&handle(id_request(DELSA, 100))), libc::ESRCH);
+}
+
+#[test]
+fn spis_are_dealt_out_to_the_workers() {
+    const WORKERS: usize = 3;
+    let mut database = Database::for_workers(WORKERS as u32);
+    let allocate = request(ALLOCSPI, |w| {
+        info(0).write(w);
+        w.u32(0xc000_0000).u32(0xcfff_ffff);
+    });
+    let mut spis = Vec::new();
+    let mut per_worker = [0; WORKERS];
+    for _ in 0..WORKERS * 10 {
+        let answer = database.handle_datagram(&allocate, NOW);
+        let reply = messages(&answer.messages[0]).next().unwrap();
+        let spi = SaInfo::read(&mut Reader::new(reply.payload)).unwrap().id.spi;
+        assert!((0xc000_0000..=0xcfff_ffff).contains(&spi));
+        per_worker[spi as usize % WORKERS] += 1;
+        spis.push(spi);
+    }
+    assert_eq!(per_worker, [10; WORKERS]);
+    spis.sort_unstable();
+    spis.dedup();
+    assert!(spis.len() == WORKERS * 10 && spis[WORKERS * 10 - 1] - spis[0] > 1000, "they are random still");
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl SendBatch {
         let Some(state) = self.state.take().filter(|_| self.count > 0) else { return };
         add(&shared.counters.sent, self.count as u64);
         let now = sys::unix_seconds();
-        let failed = self.send(&state, shared, &shared.sockets[worker], now);
+        let failed = self.send(&state, shared, &shared.sockets[worker]);
         if failed > 0 {
             add(&state.association.counters.send_failed, failed);
         }
@@ -91,11 +91,12 @@ impl SendBatch {
         {
             state.association.rearm();
         }
+        state.association.path_mtu.renew(&state.outer, now);
         (self.len, self.count, self.payload, self.last_was_short) = (0, 0, 0, false);
     }
 
     /// Returns the number of packets that could not be sent.
-    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets, now: u64) -> u64 {
+    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets) -> u64 {
         let (source, destination) = (state.outer.source, state.outer.destination);
         let v6 = destination.is_ipv6();
         let (socket, port) = match state.outer.ports {
@@ -107,7 +108,7 @@ impl SendBatch {
         let data = &self.region[..self.len];
         add(&shared.counters.send_calls, 1);
         // What does not fit the path is sent one by one, and the kernel fragments it.
-        let fits = self.segment <= state.association.path_mtu.esp_len(&state.outer, now);
+        let fits = self.segment <= state.association.path_mtu.esp_len(&state.outer);
         if state.outer.ports.is_some() && self.count > 1 && fits {
             let mut control = SendControl::new(source, self.tos, Some(self.segment as u16));
             if socket::send(socket.as_fd(), &to, &mut control, data).is_ok() {

@@ -51,11 +51,11 @@ impl Outbound {
         })
     }
 
-    /// Sends what waits on an interface.
+    /// Sends what waits on an interface; with `one` a single packet, without looking for more to send with it.
     ///
     /// # Errors
     /// Of reading: the interface is gone.
-    pub fn drain(&mut self, view: &View, interface: &Interface) -> std::io::Result<Moved> {
+    pub fn drain(&mut self, view: &View, interface: &Interface, one: bool) -> std::io::Result<Moved> {
         self.now = sys::unix_seconds();
         let policies = view.interfaces.get(&interface.if_id).cloned().unwrap_or_default();
         let (mut reads, mut bytes) = (0, 0);
@@ -65,6 +65,9 @@ impl Outbound {
             reads += 1;
             bytes += len;
             self.packet(interface, &policies, len);
+            if one {
+                break;
+            }
         }
         add(&self.shared.counters.interface_reads, reads as u64);
         self.batch.flush(&self.shared, self.worker);
@@ -123,7 +126,7 @@ impl Outbound {
             return add(&self.shared.counters.malformed, 1);
         };
         let association = &state.association;
-        let largest = association.path_mtu.esp_len(&state.outer, self.now);
+        let largest = association.path_mtu.esp_len(&state.outer);
         let capacity = association.transform.payload_capacity(largest);
         // IPv6 senders do not go below 1280 (RFC 8201 section 4): the kernel fragments outside then.
         let mtu = if packet.v6 { capacity.max(1280) } else { capacity };

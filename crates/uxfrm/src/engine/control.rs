@@ -80,7 +80,7 @@ impl Control {
         let mut this = Self {
             link,
             config,
-            database: Database::default(),
+            database: Database::for_workers(workers as u32),
             shared,
             notices,
             interfaces: HashSet::new(),

@@ -2,7 +2,6 @@
 
 pub mod epoll;
 pub mod message;
-pub mod netns;
 pub mod random;
 pub mod receive;
 pub mod region;
