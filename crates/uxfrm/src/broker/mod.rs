@@ -23,7 +23,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -92,6 +92,18 @@ enum Ask {
     Stop,
 }
 
+/// What this process's limit of descriptors was before a broker raised it. Daemons get that: some close all that they might
+/// have, one by one.
+static LIMIT_BEFORE: OnceLock<libc::rlimit> = OnceLock::new();
+
+fn raise_descriptor_limit() {
+    match crate::sys::raise_descriptor_limit() {
+        // A second broker of the process finds it raised.
+        Ok(before) => drop(LIMIT_BEFORE.get_or_init(|| before)),
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of open descriptors"),
+    }
+}
+
 /// A running broker. Dropping it stops the engine; an intercepted daemon should be stopped before.
 pub struct Broker {
     asks: Mutex<Sender<Ask>>,
@@ -106,6 +118,7 @@ impl Broker {
     /// # Errors
     /// [`BrokerError::EngineStart`] and [`BrokerError::Setup`].
     pub fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
+        raise_descriptor_limit();
         let (sender, receiver): (Sender<Ask>, Receiver<Ask>) = channel();
         let wake = crate::sys::event_fd().map_err(BrokerError::Setup)?;
         let (ready, is_ready) = sync_channel(1);
@@ -146,7 +159,9 @@ impl Broker {
         let (ours, theirs) = message::pair().map_err(BrokerError::Setup)?;
         self.ask(Ask::Listener(ours))?;
         let filter = Filter::new();
+        let limit = LIMIT_BEFORE.get().copied();
         let install = move || {
+            limit.as_ref().map_or(Ok(()), crate::sys::set_descriptor_limit)?;
             let listener = filter.install()?;
             let byte = [0u8];
             let iovec = libc::iovec { iov_base: byte.as_ptr().cast_mut().cast(), iov_len: 1 };

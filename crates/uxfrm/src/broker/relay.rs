@@ -16,7 +16,7 @@ use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
 use crate::xfrm::wire::{self, Header, Writer};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ use zeroize::Zeroizing;
 const MAX_REQUEST_LEN: usize = 8 * 1024;
 /// Requests that may wait for an engine that is starting.
 const MAX_QUEUED: usize = 256;
+/// Descriptors that are left for the daemon's sockets, other programs', and the next engine's link.
+const RESERVED_DESCRIPTORS: u64 = 24;
 /// Wait before a dead engine is replaced, doubled each time it dies within [`STABLE`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
@@ -174,8 +176,19 @@ impl Relay {
         Ok(())
     }
 
-    /// Keeps a descriptor of the engine's for the next one.
-    fn keep(&mut self, name: String, descriptor: OwnedFd) {
+    /// Keeps a descriptor of the engine's for the next one, where there is room. `None` is one that this process had no
+    /// room for.
+    fn keep(&mut self, name: String, descriptor: Option<OwnedFd>) {
+        let limit = sys::descriptor_limit().map_or(0, |limit| limit.rlim_cur);
+        let fits = |fd: &OwnedFd| fd.as_raw_fd() as u64 + RESERVED_DESCRIPTORS < limit;
+        let Some(descriptor) = descriptor.filter(fits) else {
+            tracing::error!(
+                name,
+                limit,
+                "too many open descriptors: this one is not kept for the next engine"
+            );
+            return;
+        };
         if self.config.persistent_interfaces && name.starts_with(TUN_PREFIX) {
             if let Err(error) = tun::set_persistent(descriptor.as_fd(), true) {
                 tracing::warn!(%error, "the interface will not outlive the broker");
@@ -379,10 +392,8 @@ impl Relay {
                 }
                 Kind::Ping => self.ping_pending = None,
                 Kind::Keep => {
-                    if let Some(descriptor) = message.descriptor.take() {
-                        let name = String::from_utf8_lossy(message.body).into_owned();
-                        self.keep(name, descriptor);
-                    }
+                    let descriptor = message.descriptor.take();
+                    self.keep(String::from_utf8_lossy(message.body).into_owned(), descriptor);
                 }
                 Kind::Interface | Kind::Remove => {
                     let (kind, if_id) = (message.kind, message.number);
@@ -406,7 +417,12 @@ impl Relay {
     }
 
     fn reply(&mut self, number: u32, body: &mut [u8]) {
-        let Some(pending) = self.pending.get_mut(&number) else { return };
+        let Some(pending) = self.pending.get_mut(&number) else {
+            if number == 0 {
+                tracing::error!("the engine refuses a policy that the one before it had");
+            }
+            return;
+        };
         let error = wire::messages(body)
             .any(|m| m.header.kind == NLMSG_ERROR && m.payload.first_chunk() != Some(&0i32.to_ne_bytes()));
         pending.failed |= error;

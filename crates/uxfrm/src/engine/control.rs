@@ -4,13 +4,17 @@ use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
 use super::report;
 use super::sockets::Kept;
-use crate::database::{Clock, Database};
+use crate::database::{Answer, Clock, Database};
 use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys;
 use crate::sys::epoll::Epoll;
+use crate::xfrm::constants::{NEWPOLICY, NEWSA, UPDPOLICY, UPDSA};
 use crate::xfrm::event::Event;
+use crate::xfrm::policy::PolicyRequest;
+use crate::xfrm::state::SaRequest;
+use crate::xfrm::wire;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -55,6 +59,8 @@ fn receive_kept(link: &OwnedFd) -> io::Result<HashMap<String, OwnedFd>> {
             (Kind::Keep, Some(descriptor)) => {
                 kept.insert(String::from_utf8_lossy(message.body).into_owned(), descriptor);
             }
+            // This process has no room for it: it will be opened anew, or not at all.
+            (Kind::Keep, None) => {}
             (Kind::Ready, _) => return Ok(kept),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
@@ -152,7 +158,10 @@ impl Control {
             match message.kind {
                 Kind::Request => {
                     let number = message.number;
-                    let answer = self.database.handle_datagram(message.body, clock());
+                    let answer = match self.ensure_interfaces_of(message.body) {
+                        Ok(()) => self.database.handle_datagram(message.body, clock()),
+                        Err(refusal) => Answer { messages: vec![refusal], changed: false },
+                    };
                     drop(message);
                     // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
                     unpublished |= answer.changed;
@@ -203,6 +212,25 @@ impl Control {
         self.interfaces.remove(&if_id);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
+    }
+
+    /// Makes the interfaces that requests name: one that cannot be had refuses the policy or SA.
+    fn ensure_interfaces_of(&mut self, datagram: &[u8]) -> Result<(), Vec<u8>> {
+        for message in wire::messages(datagram) {
+            let if_id = match message.header.kind {
+                NEWPOLICY | UPDPOLICY => PolicyRequest::read(message.payload).map(|policy| policy.if_id),
+                NEWSA | UPDSA => SaRequest::read(message.payload).map(|sa| sa.if_id),
+                _ => continue,
+            };
+            // What is malformed is refused by the database.
+            let Ok(if_id) = if_id else { continue };
+            if let Err(error) = self.ensure_interface(if_id) {
+                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+                let errno = error.raw_os_error().unwrap_or(libc::ENOMEM);
+                return Err(wire::error_message(message.header, errno));
+            }
+        }
+        Ok(())
     }
 
     fn ensure_interface(&mut self, if_id: u32) -> io::Result<()> {
