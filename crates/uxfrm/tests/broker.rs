@@ -310,3 +310,32 @@ fn descriptors_run_out() {
     run(&format!("kill -9 {engine}"));
     until("the next engine", Duration::from_secs(5), || stand.policies().is_some_and(|n| n >= 20));
 }
+
+/// What the engine does after the daemon was told that it took too long, and what is deleted by number, is not forgotten.
+#[test]
+fn the_journal_is_what_the_engine_has() {
+    lab_or_skip!();
+    let stand = Stand::new("jn", "", "");
+    let next_engine = || {
+        let engine = stand.child("uxfrm-engine").unwrap();
+        run(&format!("kill -9 {engine}"));
+        until("an answer", Duration::from_secs(5), || stand.policies().is_some());
+        assert_ne!(stand.child("uxfrm-engine"), Some(engine));
+    };
+    let engine = stand.child("uxfrm-engine").unwrap();
+    run(&format!("kill -STOP {engine}"));
+    let late = stand.ip("xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/24 dir out if_id 1 action block");
+    assert!(String::from_utf8_lossy(&late.stderr).contains("timed out"), "{late:?}");
+    run(&format!("kill -CONT {engine}"));
+    until("the late policy", Duration::from_secs(1), || stand.policies() == Some(1));
+    next_engine();
+    assert_eq!(stand.policies(), Some(1), "the next engine has what this one had");
+
+    let list = String::from_utf8(stand.ip("-s xfrm policy").stdout).unwrap();
+    let index = list.split("index ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let deleted = stand.ip(&format!("xfrm policy delete index {index} dir out if_id 1"));
+    assert!(deleted.status.success(), "{deleted:?}");
+    assert_eq!(stand.policies(), Some(0));
+    next_engine();
+    assert_eq!(stand.policies(), Some(0), "deleted is deleted");
+}

@@ -1,10 +1,11 @@
 //! The broker's thread: one loop over the daemon's calls and messages, the engine's answers, and timers.
 
 mod lifecycle;
+mod requests;
 
 use super::connection::Connection;
 use super::intercept::{self, Outcome};
-use super::journal::{self, Journal};
+use super::journal::Journal;
 use super::process::Engine;
 use super::{Ask, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
@@ -12,8 +13,7 @@ use crate::engine::sockets::{TUN_PREFIX, kept_prefix};
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::netlink_pair::PairMaker;
 use crate::sys::{self, message, seccomp, tun};
-use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
-use crate::xfrm::wire::{self, Header, Writer};
+use requests::Pending;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -22,10 +22,6 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// Longest datagram of netlink requests, in bytes. strongSwan's largest is under 2 KiB.
-const MAX_REQUEST_LEN: usize = 8 * 1024;
-/// Requests that may wait for an engine that is starting.
-const MAX_QUEUED: usize = 256;
 /// Descriptors that are left for the daemon's sockets, other programs', and the next engine's link.
 const RESERVED_DESCRIPTORS: u64 = 24;
 /// Wait before a dead engine is replaced, doubled each time it dies within [`STABLE`].
@@ -69,18 +65,6 @@ impl Token {
             _ => Self::Control,
         }
     }
-}
-
-/// A request on its way.
-struct Pending {
-    connection: u32,
-    header: Header,
-    since: Instant,
-    /// A copy of a request about policies, for the journal.
-    journal: Option<Vec<u8>>,
-    failed: bool,
-    /// There was no room for all of the answer.
-    cut: bool,
 }
 
 pub(super) struct Relay {
@@ -259,22 +243,6 @@ impl Relay {
         }
     }
 
-    /// Empties the engine's databases.
-    fn flush(&mut self) {
-        let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready) else { return };
-        for kind in [FLUSHPOLICY, FLUSHSA] {
-            let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST, sequence: 0, port: 0 });
-            // Protocol 0: all SAs.
-            let request = {
-                writer.zeros(4);
-                writer.finish()
-            };
-            self.journal.accepted(&request);
-            // A dead engine has nothing to flush.
-            let _ = engine.send(Kind::Request, 0, &request);
-        }
-    }
-
     fn serve_asks(&mut self) {
         sys::clear(&self.wake);
         while let Ok(ask) = self.asks.try_recv() {
@@ -344,34 +312,6 @@ impl Relay {
         Ok(())
     }
 
-    fn serve_connection(&mut self, id: u32) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let mut request = Zeroizing::new(vec![0; MAX_REQUEST_LEN]);
-        match message::receive(connection.server(), &mut request, false) {
-            Ok(None) => return,
-            Ok(Some((len, _))) if len > 0 => request.truncate(len),
-            _ => {
-                self.connections.remove(&id);
-                // What it asked last may still be done, and the journal must know.
-                return;
-            }
-        }
-        let Some(header) = wire::messages(&request).next().map(|m| m.header) else { return };
-        let number = self.id();
-        let journal = journal::concerns_policies(&request).then(|| request.to_vec());
-        let pending =
-            Pending { connection: id, header, since: Instant::now(), journal, failed: false, cut: false };
-        self.pending.insert(number, pending);
-        match self.engine.as_mut().filter(|engine| engine.ready) {
-            Some(engine) => {
-                // Too much that waits means a hung engine: the timer answers.
-                let _ = engine.send(Kind::Request, number, &request);
-            }
-            None if self.queued.len() < MAX_QUEUED => self.queued.push_back((number, request)),
-            None => {}
-        }
-    }
-
     fn serve_engine(&mut self, buffer: &mut Buffer) {
         while let Some(engine) = &self.engine {
             let mut message = match link::receive(engine.link(), buffer, false) {
@@ -385,7 +325,7 @@ impl Relay {
             };
             match message.kind {
                 Kind::Reply => self.reply(message.number, message.body),
-                Kind::Done => self.done(message.number),
+                Kind::Done => self.done(message.number, message.body),
                 Kind::Event => {
                     let (group, body) = (message.number, &*message.body);
                     self.connections.values_mut().for_each(|c| c.deliver_event(group, body));
@@ -413,35 +353,6 @@ impl Relay {
                 }
                 Kind::Request => tracing::warn!("the engine sent a request"),
             }
-        }
-    }
-
-    fn reply(&mut self, number: u32, body: &mut [u8]) {
-        let Some(pending) = self.pending.get_mut(&number) else {
-            if number == 0 {
-                tracing::error!("the engine refuses a policy that the one before it had");
-            }
-            return;
-        };
-        let error = wire::messages(body)
-            .any(|m| m.header.kind == NLMSG_ERROR && m.payload.first_chunk() != Some(&0i32.to_ne_bytes()));
-        pending.failed |= error;
-        // A long answer is under way.
-        pending.since = Instant::now();
-        if let Some(connection) = self.connections.get_mut(&pending.connection) {
-            pending.cut |= !connection.deliver(body);
-        }
-    }
-
-    fn done(&mut self, number: u32) {
-        let Some(pending) = self.pending.remove(&number) else { return };
-        if pending.cut
-            && let Some(connection) = self.connections.get_mut(&pending.connection)
-        {
-            connection.deliver_error(pending.header, libc::ENOBUFS);
-        }
-        if let (Some(request), false) = (pending.journal, pending.failed) {
-            self.journal.accepted(&request);
         }
     }
 }

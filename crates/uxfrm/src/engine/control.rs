@@ -4,17 +4,18 @@ use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
 use super::report;
 use super::sockets::Kept;
+use crate::database::policies::Policy;
 use crate::database::{Answer, Clock, Database};
 use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys;
 use crate::sys::epoll::Epoll;
-use crate::xfrm::constants::{NEWPOLICY, NEWSA, UPDPOLICY, UPDSA};
+use crate::xfrm::constants::{DELPOLICY, NEWPOLICY, NEWSA, UPDPOLICY, UPDSA, XFRMA_IF_ID};
 use crate::xfrm::event::Event;
-use crate::xfrm::policy::PolicyRequest;
+use crate::xfrm::policy::{PolicyId, PolicyRequest};
 use crate::xfrm::state::SaRequest;
-use crate::xfrm::wire;
+use crate::xfrm::wire::{self, Writer};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -158,6 +159,7 @@ impl Control {
             match message.kind {
                 Kind::Request => {
                     let number = message.number;
+                    let meaning = self.in_other_words(message.body);
                     let answer = match self.ensure_interfaces_of(message.body) {
                         Ok(()) => self.database.handle_datagram(message.body, clock()),
                         Err(refusal) => Answer { messages: vec![refusal], changed: false },
@@ -173,7 +175,7 @@ impl Control {
                         reply.zeroize();
                     }
                     if number != 0 {
-                        link::send(self.link.as_fd(), Kind::Done, number, &[], None, true)?;
+                        link::send(self.link.as_fd(), Kind::Done, number, &meaning, None, true)?;
                     }
                 }
                 Kind::Ping => link::send(link, Kind::Ping, message.number, &[], None, true)?,
@@ -212,6 +214,24 @@ impl Control {
         self.interfaces.remove(&if_id);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
+    }
+
+    /// A request that names a policy by its index, which the broker does not know, names it by its selector to the journal.
+    fn in_other_words(&self, request: &[u8]) -> Vec<u8> {
+        let Some(message) = wire::messages(request).next().filter(|m| m.header.kind == DELPOLICY) else {
+            return Vec::new();
+        };
+        let index = PolicyId::read(message.payload).map_or(0, |id| id.index);
+        let Some(key) = self.database.policies.by_index.get(&index).map(Policy::key) else {
+            return Vec::new();
+        };
+        let mut writer = Writer::new(message.header);
+        key.selector.write(&mut writer);
+        writer.u32(0).u8(key.direction).zeros(3);
+        writer.attribute(XFRMA_IF_ID, |w| {
+            w.u32(key.if_id);
+        });
+        writer.finish()
     }
 
     /// Makes the interfaces that requests name: one that cannot be had refuses the policy or SA.

@@ -15,7 +15,8 @@ pub enum Kind {
     Request = 1,
     /// Engine to broker: one netlink message of the answer; more follow.
     Reply = 2,
-    /// Engine to broker: the answer is complete.
+    /// Engine to broker: the answer is complete. The body is the request in words that the broker's journal understands, or
+    /// empty where it does.
     Done = 3,
     /// Engine to broker: `number` is the group, the body a netlink message.
     Event = 4,

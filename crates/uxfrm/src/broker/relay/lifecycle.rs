@@ -15,11 +15,7 @@ impl Relay {
         for (kind, if_id, _) in &self.interface_asks {
             let _ = engine.send(*kind, *if_id, &[]);
         }
-        for (number, request) in self.queued.drain(..) {
-            if self.pending.contains_key(&number) {
-                let _ = engine.send(Kind::Request, number, &request);
-            }
-        }
+        self.send_queued();
         match self.ready.take() {
             Some(ready) => drop(ready.try_send(())),
             None => self.recover(),
@@ -47,7 +43,10 @@ impl Relay {
         self.ping_pending = None;
         let waiting: Vec<_> = self.queued.iter().map(|(number, _)| *number).collect();
         let lost: Vec<_> = self.pending.keys().copied().filter(|n| !waiting.contains(n)).collect();
-        lost.into_iter().for_each(|number| self.fail(number));
+        for number in lost {
+            self.fail(number);
+            self.pending.remove(&number);
+        }
         if self.engine_since.elapsed() > STABLE {
             self.backoff = FIRST_BACKOFF;
         }
@@ -55,15 +54,9 @@ impl Relay {
         self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
     }
 
-    fn fail(&mut self, number: u32) {
-        let Some(pending) = self.pending.remove(&number) else { return };
-        if let Some(connection) = self.connections.get_mut(&pending.connection) {
-            connection.deliver_error(pending.header, libc::ETIMEDOUT);
-        }
-    }
-
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let requests = self.pending.values().map(|p| p.since + self.config.request_timeout).min();
+        let answerable = self.pending.values().filter(|p| !p.late);
+        let requests = answerable.map(|p| p.since + self.config.request_timeout).min();
         let running = self.engine.as_ref().filter(|engine| engine.ready);
         let ping = running.map(|_| match self.ping_pending {
             Some(since) => since + self.config.hang_timeout,
@@ -82,7 +75,7 @@ impl Relay {
         let late: Vec<_> = self
             .pending
             .iter()
-            .filter(|(_, p)| now >= p.since + self.config.request_timeout)
+            .filter(|(_, p)| !p.late && now >= p.since + self.config.request_timeout)
             .map(|(number, _)| *number)
             .collect();
         let hung = !late.is_empty() && self.ping_pending.is_none();
