@@ -17,13 +17,14 @@ pub mod vici;
 use crate::engine::EngineConfig;
 use crate::sys::message;
 use crate::sys::seccomp::Filter;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -88,6 +89,8 @@ enum Ask {
     Interface(u32, SyncSender<Option<String>>),
     Remove(u32, SyncSender<Option<String>>),
     EnginePid(SyncSender<Option<u32>>),
+    /// The SPIs that the engine of this generation has; no answer from another.
+    Spis(u32, SyncSender<BTreeSet<u32>>),
     Flush,
     Stop,
 }
@@ -104,10 +107,24 @@ fn raise_descriptor_limit() {
     }
 }
 
+/// Asks the thread, from any other.
+#[derive(Clone)]
+struct Asker {
+    asks: Sender<Ask>,
+    wake: Arc<OwnedFd>,
+}
+
+impl Asker {
+    fn ask(&self, ask: Ask) -> Result<(), BrokerError> {
+        self.asks.send(ask).map_err(|_| BrokerError::Gone)?;
+        crate::sys::signal(&self.wake);
+        Ok(())
+    }
+}
+
 /// A running broker. Dropping it stops the engine; an intercepted daemon should be stopped before.
 pub struct Broker {
-    asks: Mutex<Sender<Ask>>,
-    wake: OwnedFd,
+    asker: Asker,
     ended: OwnedFd,
     thread: Option<JoinHandle<()>>,
 }
@@ -124,7 +141,9 @@ impl Broker {
         let (ready, is_ready) = sync_channel(1);
         let (ended, ending) = message::pair().map_err(BrokerError::Setup)?;
         let start_timeout = config.start_timeout;
-        let relay = relay::Relay::new(config, receiver, wake.try_clone().map_err(BrokerError::Setup)?, ready)
+        let own_wake = wake.try_clone().map_err(BrokerError::Setup)?;
+        let asker = Asker { asks: sender.clone(), wake: Arc::new(wake) };
+        let relay = relay::Relay::new(config, receiver, asker.clone(), own_wake, ready)
             .map_err(BrokerError::Setup)?;
         let thread = std::thread::Builder::new()
             .name("uxfrm-broker".into())
@@ -136,7 +155,7 @@ impl Broker {
                 }
             })
             .map_err(BrokerError::Setup)?;
-        let this = Self { asks: Mutex::new(sender), wake, ended, thread: Some(thread) };
+        let this = Self { asker, ended, thread: Some(thread) };
         match is_ready.recv_timeout(start_timeout) {
             Ok(()) => Ok(this),
             Err(_) => Err(BrokerError::EngineStart),
@@ -144,10 +163,7 @@ impl Broker {
     }
 
     fn ask(&self, ask: Ask) -> Result<(), BrokerError> {
-        let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
-        asks.send(ask).map_err(|_| BrokerError::Gone)?;
-        crate::sys::signal(&self.wake);
-        Ok(())
+        self.asker.ask(ask)
     }
 
     /// Prepares a command so that its XFRM sockets are served by this broker: the IKE daemon, or `ip xfrm`. The command

@@ -7,14 +7,14 @@ use super::connection::Connection;
 use super::intercept::{self, Outcome};
 use super::journal::Journal;
 use super::process::Engine;
-use super::{Ask, BrokerConfig, recovery};
+use super::{Ask, Asker, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
 use crate::engine::sockets::{TUN_PREFIX, kept_prefix};
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::netlink_pair::PairMaker;
 use crate::sys::{self, message, seccomp, tun};
 use requests::Pending;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -70,6 +70,8 @@ impl Token {
 pub(super) struct Relay {
     config: BrokerConfig,
     asks: Receiver<Ask>,
+    /// For threads that this one starts.
+    asker: Asker,
     wake: OwnedFd,
     ready: Option<SyncSender<()>>,
     control: Option<OwnedFd>,
@@ -91,6 +93,9 @@ pub(super) struct Relay {
     queued: VecDeque<(u32, Zeroizing<Vec<u8>>)>,
     /// Which interface is to come ([`Kind::Interface`]) or go ([`Kind::Remove`]), and who wants to know.
     interface_asks: Vec<(Kind, u32, SyncSender<Option<String>>)>,
+    /// Who wants to know the engine's SPIs, and those that it has said so far.
+    spi_asks: Vec<SyncSender<BTreeSet<u32>>>,
+    spis: BTreeSet<u32>,
     next_id: u32,
     stop: bool,
 }
@@ -99,6 +104,7 @@ impl Relay {
     pub fn new(
         config: BrokerConfig,
         asks: Receiver<Ask>,
+        asker: Asker,
         wake: OwnedFd,
         ready: SyncSender<()>,
     ) -> io::Result<Self> {
@@ -111,6 +117,7 @@ impl Relay {
         Ok(Self {
             config,
             asks,
+            asker,
             wake,
             ready: Some(ready),
             control,
@@ -131,6 +138,8 @@ impl Relay {
             pending: HashMap::new(),
             queued: VecDeque::new(),
             interface_asks: Vec::new(),
+            spi_asks: Vec::new(),
+            spis: BTreeSet::new(),
             next_id: 1,
             stop: false,
         })
@@ -251,11 +260,21 @@ impl Relay {
                 Ask::EnginePid(reply) => {
                     let _ = reply.try_send(self.engine.as_ref().map(Engine::pid));
                 }
+                Ask::Spis(generation, reply) => self.ask_spis(generation, reply),
                 Ask::Listener(source) => self.add_source(source),
                 Ask::Flush => self.flush(),
                 Ask::Interface(if_id, reply) => self.ask_interface(Kind::Interface, if_id, reply),
                 Ask::Remove(if_id, reply) => self.ask_interface(Kind::Remove, if_id, reply),
             }
+        }
+    }
+
+    fn ask_spis(&mut self, generation: u32, reply: SyncSender<BTreeSet<u32>>) {
+        let current = generation == self.engine_starts;
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready && current)
+            && engine.send(Kind::Spis, 0, &[]).is_ok()
+        {
+            self.spi_asks.push(reply);
         }
     }
 
@@ -345,6 +364,13 @@ impl Relay {
                     let asked = |(k, id, _): &mut (Kind, u32, _)| *k == kind && *id == if_id;
                     for (_, _, reply) in self.interface_asks.extract_if(.., asked) {
                         let _ = reply.try_send(name.clone());
+                    }
+                }
+                Kind::Spis => {
+                    self.spis.extend(message.body.as_chunks().0.iter().map(|spi| u32::from_ne_bytes(*spi)));
+                    if message.number == 0 {
+                        let spis = std::mem::take(&mut self.spis);
+                        self.spi_asks.drain(..).for_each(|reply| drop(reply.try_send(spis.clone())));
                     }
                 }
                 Kind::Ready => {

@@ -198,6 +198,7 @@ impl Control {
                     let body: &[u8] = if removed { b"gone" } else { b"" };
                     link::send(self.link.as_fd(), Kind::Remove, if_id, body, None, true)?;
                 }
+                Kind::Spis => self.send_spis()?,
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
@@ -214,6 +215,18 @@ impl Control {
         self.interfaces.remove(&if_id);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
+    }
+
+    fn send_spis(&self) -> io::Result<()> {
+        const PER_MESSAGE: usize = 2048;
+        let states = self.database.states.by_id.values().filter(|state| !state.is_larval());
+        let spis: Vec<_> = states.map(|state| state.request.info.id.spi.to_ne_bytes()).collect();
+        let mut left = spis.len().div_ceil(PER_MESSAGE).max(1) as u32;
+        for part in spis.chunks(PER_MESSAGE).chain(spis.is_empty().then_some(&[][..])) {
+            left -= 1;
+            link::send(self.link.as_fd(), Kind::Spis, left, part.as_flattened(), None, true)?;
+        }
+        Ok(())
     }
 
     /// A request that names a policy by its index, which the broker does not know, names it by its selector to the journal.

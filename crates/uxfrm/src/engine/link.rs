@@ -33,12 +33,15 @@ pub enum Kind {
     /// Broker to engine: the interface of `if_id` `number` is not needed any more. Engine to broker: it is let go (body not
     /// empty), or still in use.
     Remove = 9,
+    /// Broker to engine: which SAs are there? Engine to broker: SPIs, four bytes each; `number` is 0 for the last of these
+    /// messages.
+    Spis = 10,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove]
+        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove, Spis]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

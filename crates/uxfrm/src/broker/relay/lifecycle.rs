@@ -1,7 +1,23 @@
 //! The engine's life: started, brought up to date, watched, replaced.
 
-use super::{Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery};
-use std::time::Instant;
+use super::{Ask, Asker, Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery};
+use std::collections::BTreeSet;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+/// One engine of those that follow each other, as recovery asks it.
+struct Generation {
+    asker: Asker,
+    number: u32,
+}
+
+impl recovery::Engine for Generation {
+    fn spis(&self) -> Option<BTreeSet<u32>> {
+        let (sender, receiver) = sync_channel(1);
+        self.asker.ask(Ask::Spis(self.number, sender)).ok()?;
+        receiver.recv_timeout(Duration::from_secs(10)).ok()
+    }
+}
 
 impl Relay {
     /// A new engine serves: it gets the policies, the interfaces that were asked for, and what waited.
@@ -24,12 +40,9 @@ impl Relay {
 
     fn recover(&self) {
         let Some(path) = self.config.vici.clone() else { return };
-        let work = move || match recovery::rekey_all(&path) {
-            Ok(count) => tracing::info!(count, "CHILD_SAs are rekeyed after the engine was replaced"),
-            Err(error) => tracing::error!(%error, "cannot rekey CHILD_SAs after the engine was replaced"),
-        };
+        let generation = Generation { asker: self.asker.clone(), number: self.engine_starts };
         let thread = std::thread::Builder::new().name("uxfrm-recovery".into()).stack_size(256 * 1024);
-        if let Err(error) = thread.spawn(work) {
+        if let Err(error) = thread.spawn(move || recovery::run(&path, &generation)) {
             tracing::error!(%error, "cannot start recovery");
         }
     }
@@ -41,6 +54,8 @@ impl Relay {
             self.interface_asks.clear();
         }
         self.ping_pending = None;
+        self.spi_asks.clear();
+        self.spis.clear();
         let waiting: Vec<_> = self.queued.iter().map(|(number, _)| *number).collect();
         let lost: Vec<_> = self.pending.keys().copied().filter(|n| !waiting.contains(n)).collect();
         for number in lost {
