@@ -50,7 +50,8 @@ fn keyed(request: &SaRequest) -> Result<Association, Errno> {
             replay.import(state.inbound, &state.bitmap);
         }
     }
-    Ok(Association::new(transform, last, replay, &request.info.limits))
+    let carried = request.usage.unwrap_or_default();
+    Ok(Association::new(transform, last, replay, &request.info.limits, &carried))
 }
 
 /// What the kernel shows of an SPI that waits for its keys: the outer addresses as selector, without a family, and the

@@ -23,7 +23,7 @@ pub const MAX_POLICIES: usize = 65_536;
 /// The time of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock {
-    /// Unix seconds, for display only.
+    /// Unix seconds: for display, and for limits since the first use, which the daemon gives and sees in them.
     pub wall: u64,
     /// Milliseconds of a clock that nobody sets, for lifetimes.
     pub monotonic: u64,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::database::tests::{NOW, algorithm, errno, info, policy, request};
 use crate::database::{Database, View};
+use crate::datapath::association::LimitReached;
 use crate::datapath::counters::{PathValues, SaValues};
 use crate::datapath::notice::{self, Notices};
 use crate::esp::algorithm::{AeadCipher, Algorithm};
@@ -141,4 +142,78 @@ fn a_panic_costs_one_datagram() {
     assert_eq!(gateway.receive(seal(SPI, 2, &inner())), [inner()]);
     let counters = gateway.counters(&info(SPI).id);
     assert_eq!((counters.replayed, counters.packets), (1, 1));
+}
+#[test]
+fn what_we_sent_and_gets_back_is_an_unknown_spi() {
+    let ours = SaId { destination: "192.0.2.2".parse().unwrap(), spi: 0x2000, protocol: 50 };
+    let outbound = SaInfo { id: ours, source: "192.0.2.1".parse().unwrap(), ..info(0) };
+    let mut gateway = Gateway::with_tunnel();
+    gateway.ask(&new_sa(&outbound));
+    let reflected = seal(0x2000, 1, &inner());
+    assert!(gateway.receive_at(&[reflected], "192.0.2.2:5555", "192.0.2.1", 0).is_empty());
+    assert_eq!(gateway.notices.drain().count(), 0, "nobody is told of a new address");
+    assert_eq!((gateway.path().unknown_spi, gateway.counters(&ours)), (1, SaValues::default()));
+}
+
+#[test]
+fn two_peers_may_choose_one_spi() {
+    // The same SPI towards a second local address, and as a peer chose it for what we send.
+    let second = SaId { destination: "192.0.2.9".parse().unwrap(), ..info(SPI).id };
+    let sent = SaId { destination: "192.0.2.2".parse().unwrap(), ..info(SPI).id };
+    let mut gateway = Gateway::with_tunnel();
+    gateway.ask(&new_sa(&SaInfo { id: second, ..info(SPI) }));
+    gateway.ask(&new_sa(&SaInfo { id: sent, source: "192.0.2.1".parse().unwrap(), ..info(SPI) }));
+    assert_eq!(gateway.receive(seal(SPI, 1, &inner())), [inner()]);
+    assert_eq!(gateway.counters(&info(SPI).id).packets, 1);
+    // The policy is for the first address alone; what counts is which SA opened the packet.
+    gateway.receive_at(&[seal(SPI, 1, &inner())], "192.0.2.2:4500", "192.0.2.9", 0);
+    assert_eq!(gateway.counters(&second).policy_mismatch, 1);
+    assert_eq!(gateway.counters(&sent), SaValues::default());
+    gateway.receive_at(&[seal(SPI, 2, &inner())], "192.0.2.2:4500", "192.0.2.77", 0);
+    assert_eq!(gateway.path().unknown_spi, 1);
+}
+
+#[test]
+fn only_an_admitted_packet_tells_of_a_new_address() {
+    let mut gateway = Gateway::new(&[new_sa(&info(SPI))]);
+    gateway.receive_at(&[seal(SPI, 1, &inner())], "192.0.2.2:5555", "192.0.2.1", 0);
+    assert_eq!(gateway.counters(&info(SPI).id).policy_mismatch, 1);
+    assert_eq!(gateway.notices.drain().count(), 0);
+    gateway.ask(&policy(NEWPOLICY, XFRM_POLICY_IN, false, 10, 7));
+    gateway.receive_at(&[seal(SPI, 2, &inner())], "192.0.2.2:5555", "192.0.2.1", 0);
+    let told: Vec<_> = gateway.notices.drain().collect();
+    assert!(matches!(told[..], [Notice::Mapping { port: 5555, .. }]), "{told:?}");
+    // Whatever the peer does, the news are passed on once a second.
+    for (sequence, port) in (3..40).zip(6000..) {
+        let from = format!("192.0.2.2:{port}");
+        gateway.receive_at(&[seal(SPI, sequence, &inner())], &from, "192.0.2.1", 0);
+    }
+    assert_eq!(gateway.notices.drain().count(), 0);
+    gateway.opener.now += 1;
+    gateway.receive_at(&[seal(SPI, 50, &inner())], "192.0.2.2:7000", "192.0.2.1", 0);
+    assert_eq!(gateway.notices.drain().count(), 1);
+}
+
+#[test]
+fn a_limit_of_packets_ends_the_sa() {
+    let limits = crate::xfrm::lifetime::Limits { hard_packets: 3, ..crate::xfrm::lifetime::Limits::NONE };
+    let mut gateway = Gateway::with_tunnel();
+    let id = SaId { spi: 0x1001, ..info(0).id };
+    gateway.ask(&new_sa(&SaInfo { id, limits, ..info(0) }));
+    for sequence in 1..=3 {
+        assert_eq!(gateway.receive(seal(0x1001, sequence, &inner())), [inner()]);
+    }
+    assert!(gateway.receive(seal(0x1001, 4, &inner())).is_empty());
+    assert_eq!(gateway.counters(&id).exhausted, 1);
+    let told: Vec<_> = gateway.notices.drain().collect();
+    let [Notice::Limit { id: told, limit }] = told[..] else { panic!("{told:?}") };
+    assert_eq!((told, limit), (id, LimitReached::Hard));
+    let event = gateway.database.limit_reached(&id, limit).expect("an EXPIRE");
+    let hard = crate::xfrm::wire::messages(&event.message).next().unwrap().payload[224];
+    assert_eq!((hard, gateway.database.states.get(&id).is_none()), (1, true));
+    gateway.view = gateway.database.view();
+    assert!(gateway.receive(seal(0x1001, 5, &inner())).is_empty());
+    assert_eq!(gateway.path().unknown_spi, 1);
+    // Another SA of the same policy is not touched.
+    assert_eq!(gateway.receive(seal(SPI, 1, &inner())), [inner()]);
 }

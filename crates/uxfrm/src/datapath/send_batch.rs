@@ -86,11 +86,8 @@ impl SendBatch {
         if failed > 0 {
             add(&state.association.counters.send_failed, failed);
         }
-        if let Some(limit) = state.association.charge(self.count as u64, self.payload, now)
-            && !shared.notifier.send(super::notice::Notice::Limit { id: state.id, limit })
-        {
-            state.association.rearm();
-        }
+        let limit = state.association.charge(self.count as u64, self.payload, now);
+        state.tell_limit(&shared.notifier, limit);
         (self.len, self.count, self.payload, self.last_was_short) = (0, 0, 0, false);
     }
 

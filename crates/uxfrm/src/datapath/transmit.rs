@@ -139,7 +139,8 @@ impl Outbound {
         while let Some(range) = segments.next(&mut self.buffer[VNET_HEADER_LEN..]) {
             let range = range.start + VNET_HEADER_LEN..range.end + VNET_HEADER_LEN;
             if let Err(error) = self.seal(state, tos, next_header, range) {
-                return association.counters.count_error(error);
+                association.counters.count_error(error);
+                return state.tell_limit(&self.shared.notifier, association.limit_reached());
             }
         }
     }

@@ -21,6 +21,11 @@ impl SequenceCounter {
         self.last.load(Ordering::Relaxed)
     }
 
+    /// Whether the largest number has been used.
+    pub fn is_exhausted(&self) -> bool {
+        self.last() >= self.maximum
+    }
+
     /// The next number.
     ///
     /// # Errors
