@@ -81,8 +81,7 @@ impl State {
 
     /// Whether sequence state is shown in the extended form.
     pub fn has_extended_replay(&self) -> bool {
-        self.request.replay.is_some() && self.request.info.replay_window == 0
-            || self.request.info.flags & XFRM_STATE_ESN != 0
+        self.request.has_extended_replay
     }
 
     /// For the data path; `None` for a larval SA.
