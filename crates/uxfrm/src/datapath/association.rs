@@ -146,7 +146,7 @@ pub struct Outer {
     pub decapsulate_dscp: bool,
     /// Inner DSCP is not shown outside.
     pub hide_dscp: bool,
-    /// Never set DF outside.
+    /// Never set DF outside; otherwise it is the inner packet's.
     pub no_pmtu_discovery: bool,
 }
 

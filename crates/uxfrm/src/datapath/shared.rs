@@ -1,6 +1,7 @@
 //! What the control thread gives to the workers.
 
 use super::counters::PathCounters;
+use super::dont_fragment::DontFragment;
 use super::interface::Interface;
 use super::notice::Notifier;
 use crate::database::View;
@@ -39,9 +40,11 @@ pub struct WorkerSockets {
     /// For sending: never waited on, so that the kernel wakes nobody when it frees a sent packet.
     pub send_v4: Option<OwnedFd>,
     pub send_v6: Option<OwnedFd>,
+    pub send_v4_fragmentation: DontFragment,
     /// Worker 0 only: the kernel gives every raw socket a copy of each packet.
     pub raw_v4: Option<OwnedFd>,
     pub raw_v6: Option<OwnedFd>,
+    pub raw_v4_fragmentation: DontFragment,
 }
 
 /// A worker's copy of the picture, renewed when the generation moves on: one atomic load per batch.
