@@ -168,6 +168,7 @@ impl Database {
         if self.states.by_id.len() >= MAX_STATES {
             return Err(Errno(libc::ENOMEM));
         }
+        self.departed.catch_up(&request, &association);
         self.insert_state(request, association, clock);
         CHANGED
     }
@@ -209,7 +210,8 @@ impl Database {
 
     pub(super) fn delete_state(&mut self, payload: &[u8]) -> Outcome {
         let id = SaId::read(&mut Reader::new(payload))?;
-        self.states.by_id.remove(&id).ok_or(Errno(libc::ESRCH))?;
+        let gone = self.states.by_id.remove(&id).ok_or(Errno(libc::ESRCH))?;
+        self.departed.remember(&gone);
         CHANGED
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O or reads a clock; the data path gets a [`View`] after each change.
 
+mod departed;
 pub mod expiry;
 pub mod handler;
 mod handler_policy;
@@ -35,6 +36,7 @@ pub struct Database {
     pub states: States,
     pub policies: Policies,
     acquire_sequence: u32,
+    departed: departed::DepartedStates,
 }
 
 /// What a request led to.

@@ -26,7 +26,10 @@ pub struct PolicyView {
 #[derive(Default)]
 pub struct InterfaceView {
     pub outbound: Vec<PolicyView>,
+    /// For what is for this host.
     pub inbound: Vec<PolicyView>,
+    /// For what came by a tunnel and goes on.
+    pub forward: Vec<PolicyView>,
 }
 
 /// The whole picture.
@@ -45,8 +48,9 @@ impl InterfaceView {
     }
 
     /// Whether a packet that came by an SA is what a policy wants from that SA.
-    pub fn admits(&self, flow: &Flow, state: &SaView) -> Option<&PolicyView> {
-        let policy = self.inbound.iter().find(|policy| policy.selector.matches(flow))?;
+    pub fn admits(&self, flow: &Flow, state: &SaView, is_local: bool) -> Option<&PolicyView> {
+        let policies = if is_local { &self.inbound } else { &self.forward };
+        let policy = policies.iter().find(|policy| policy.selector.matches(flow))?;
         let template = policy.template.as_ref().filter(|_| !policy.blocks)?;
         let same = |a: IpAddr, b: IpAddr| a.is_unspecified() || a == b;
         let fits = (template.reqid == 0 || template.reqid == state.reqid)
@@ -106,9 +110,8 @@ impl Database {
             };
             match info.direction {
                 XFRM_POLICY_OUT => interface.outbound.push(policy_view),
-                // Forward policies have the inbound ones' selectors; what is checked is the same.
                 XFRM_POLICY_IN => interface.inbound.push(policy_view),
-                _ => {}
+                _ => interface.forward.push(policy_view),
             }
         }
         view.interfaces = interfaces.into_iter().map(|(id, i)| (id, Arc::new(i))).collect();

@@ -12,8 +12,8 @@ use crate::xfrm::lifetime::{Limits, Usage};
 use crate::xfrm::selector::Selector;
 use crate::xfrm::state::SaId;
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Which limits were reported already.
 const SOFT_REPORTED: u8 = 1;
@@ -31,8 +31,8 @@ pub enum LimitReached {
 /// What stays the same while an SA lives.
 pub struct Association {
     pub transform: Transform,
-    pub sequence: SequenceCounter,
-    pub replay: Mutex<ReplayWindow>,
+    pub sequence: Arc<SequenceCounter>,
+    pub replay: Arc<Mutex<ReplayWindow>>,
     pub counters: SaCounters,
     /// Unix seconds; 0 for never.
     pub first_use: AtomicU64,
@@ -55,9 +55,9 @@ impl Association {
     ) -> Self {
         let key = KeyLimits::of(transform.algorithm(), transform.extended_sequence());
         let this = Self {
-            sequence: SequenceCounter::new(last_sequence, key.hard_packets),
+            sequence: Arc::new(SequenceCounter::new(last_sequence, key.hard_packets)),
             transform,
-            replay: Mutex::new(replay),
+            replay: Arc::new(Mutex::new(replay)),
             counters: SaCounters {
                 bytes: carried.bytes.into(),
                 packets: carried.packets.into(),
@@ -158,7 +158,7 @@ pub struct SaView {
     pub if_id: u32,
     pub selector: Selector,
     pub outer: Outer,
-    pub association: std::sync::Arc<Association>,
+    pub association: Arc<Association>,
 }
 
 impl SaView {

@@ -4,6 +4,7 @@ use super::association::SaView;
 use super::counters::add;
 use super::interface::Writer;
 use super::isolation::isolated;
+use super::local_addresses::LocalAddresses;
 use super::notice::Notice;
 use super::shared::{Cached, Shared};
 use super::{Moved, TURN_LEN};
@@ -37,6 +38,8 @@ pub struct Opener {
     pub coalescer: Coalescer,
     /// Unix seconds.
     pub now: u64,
+    /// Tells packets for this host from those to be forwarded.
+    pub local: Arc<LocalAddresses>,
 }
 
 /// What an outer socket delivers.
@@ -56,13 +59,14 @@ impl Inbound {
             shared,
             worker,
             receiver: Receiver::new()?,
-            opener: Opener { coalescer: Coalescer::new(false), now: 0 },
+            opener: Opener { coalescer: Coalescer::new(false), now: 0, local: Arc::default() },
         })
     }
 
     /// Brings the worker's copy of the picture up to date.
     pub fn refresh(&mut self, cached: &mut Cached) {
-        if self.shared.refresh(cached) {
+        if self.shared.refresh(self.worker, cached) {
+            self.opener.local = cached.picture.local.clone();
             let mut queues = cached.picture.interfaces.values().flat_map(|i| &i.queues);
             self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
         }
@@ -197,7 +201,11 @@ impl Opener {
             return add(&counters.malformed, 1);
         };
         let admitted = state.selector.matches(&packet.flow)
-            && match view.interfaces.get(&state.if_id).and_then(|i| i.admits(&packet.flow, state)) {
+            && match view
+                .interfaces
+                .get(&state.if_id)
+                .and_then(|i| i.admits(&packet.flow, state, self.local.receive(&packet.flow)))
+            {
                 Some(policy) => {
                     policy.usage.last_use.store(self.now, Ordering::Relaxed);
                     add(&policy.usage.packets, 1);

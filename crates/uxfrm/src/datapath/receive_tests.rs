@@ -55,15 +55,18 @@ impl Gateway {
     fn new(requests: &[Vec<u8>]) -> Self {
         let (notifier, notices) = notice::channel().unwrap();
         let shared = Shared::new(Vec::new(), notifier, 4500).unwrap();
-        let opener = Opener { coalescer: Coalescer::new(true), now: 1 };
+        // 10.1.0.1 is the gateway's own; what is for 10.1.0.2 goes on.
+        let local = Arc::new(LocalAddresses(["10.1.0.1".parse().unwrap()].into()));
+        let opener = Opener { coalescer: Coalescer::new(true), now: 1, local };
         let mut this = Self { database: Database::default(), view: View::default(), shared, notices, opener };
         requests.iter().for_each(|bytes| this.ask(bytes));
         this
     }
 
-    /// With one inbound SA and a policy for everything.
+    /// With one inbound SA and policies for everything.
     fn with_tunnel() -> Self {
-        Self::new(&[new_sa(&info(SPI)), policy(NEWPOLICY, XFRM_POLICY_IN, false, 10, 7)])
+        let policies = [XFRM_POLICY_IN, XFRM_POLICY_FWD].map(|d| policy(NEWPOLICY, d, false, 10, 7));
+        Self::new(&[&[new_sa(&info(SPI))], &policies[..]].concat())
     }
 
     fn ask(&mut self, bytes: &[u8]) {
@@ -114,6 +117,38 @@ fn inner() -> Vec<u8> {
     packet.resize(40, 7);
     set_ipv4_checksum(&mut packet);
     packet
+}
+
+/// The same for another host.
+fn inner_for(destination: [u8; 4]) -> Vec<u8> {
+    let mut packet = inner();
+    packet[16..20].copy_from_slice(&destination);
+    set_ipv4_checksum(&mut packet);
+    packet
+}
+
+#[test]
+fn what_is_forwarded_needs_a_policy_of_its_own() {
+    let mut gateway = Gateway::with_tunnel();
+    let (mine, multicast) = (inner_for([10, 1, 0, 1]), inner_for([224, 0, 0, 5]));
+    for (packet, sequence) in [&mine, &multicast, &inner()].into_iter().zip(1..) {
+        assert_eq!(gateway.receive(seal(SPI, sequence, packet)), [packet.clone()]);
+    }
+    // A blocking one holds for what is forwarded alone.
+    gateway.ask(&policy(UPDPOLICY, XFRM_POLICY_FWD, true, 10, 0));
+    assert!(gateway.receive(seal(SPI, 4, &inner())).is_empty());
+    assert_eq!(gateway.receive(seal(SPI, 5, &mine)), [mine.clone()]);
+    assert_eq!(gateway.counters(&info(SPI).id).policy_mismatch, 1);
+    // The other way round.
+    gateway.ask(&policy(UPDPOLICY, XFRM_POLICY_FWD, false, 10, 7));
+    gateway.ask(&policy(UPDPOLICY, XFRM_POLICY_IN, true, 10, 0));
+    assert_eq!(gateway.receive(seal(SPI, 6, &inner())), [inner()]);
+    assert!(gateway.receive(seal(SPI, 7, &mine)).is_empty());
+    assert!(gateway.receive(seal(SPI, 8, &multicast)).is_empty());
+    // And without any policy to forward by.
+    let mut gateway = Gateway::new(&[new_sa(&info(SPI)), policy(NEWPOLICY, XFRM_POLICY_IN, false, 10, 7)]);
+    assert!(gateway.receive(seal(SPI, 1, &inner())).is_empty());
+    assert_eq!(gateway.receive(seal(SPI, 2, &mine)), [mine]);
 }
 
 #[test]
@@ -179,7 +214,7 @@ fn only_an_admitted_packet_tells_of_a_new_address() {
     gateway.receive_at(&[seal(SPI, 1, &inner())], "192.0.2.2:5555", "192.0.2.1", 0);
     assert_eq!(gateway.counters(&info(SPI).id).policy_mismatch, 1);
     assert_eq!(gateway.notices.drain().count(), 0);
-    gateway.ask(&policy(NEWPOLICY, XFRM_POLICY_IN, false, 10, 7));
+    gateway.ask(&policy(NEWPOLICY, XFRM_POLICY_FWD, false, 10, 7));
     gateway.receive_at(&[seal(SPI, 2, &inner())], "192.0.2.2:5555", "192.0.2.1", 0);
     let told: Vec<_> = gateway.notices.drain().collect();
     assert!(matches!(told[..], [Notice::Mapping { port: 5555, .. }]), "{told:?}");

@@ -111,6 +111,7 @@ impl Worker {
                 }
                 dirty = true;
             }
+            shared.rest(self.index);
         }
     }
 
