@@ -9,9 +9,9 @@ use crate::database::{Answer, Clock, Database};
 use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
-use crate::sys;
 use crate::sys::epoll::Epoll;
-use crate::xfrm::constants::{DELPOLICY, NEWPOLICY, NEWSA, UPDPOLICY, UPDSA, XFRMA_IF_ID};
+use crate::sys::{self, addresses};
+use crate::xfrm::constants::{ALLOCSPI, DELPOLICY, NEWPOLICY, NEWSA, UPDPOLICY, UPDSA, XFRMA_IF_ID};
 use crate::xfrm::event::Event;
 use crate::xfrm::policy::{PolicyId, PolicyRequest};
 use crate::xfrm::state::SaRequest;
@@ -29,6 +29,10 @@ const LINK: u64 = 0;
 const NOTICES: u64 = 1;
 const STATS: u64 = 2;
 const EVENTS: u64 = 3;
+const ADDRESSES: u64 = 4;
+/// How long a request may wait for workers that are in the middle of a batch: they take some tenths of a millisecond, unless they do
+/// not get a CPU.
+const SETTLE_LIMIT: Duration = Duration::from_millis(100);
 /// Programs that may follow events at a time.
 const MAX_WATCHERS: usize = 16;
 
@@ -39,6 +43,8 @@ pub struct Control {
     database: Database,
     shared: Arc<Shared>,
     notices: Notices,
+    /// Readable when this host's addresses change.
+    addresses: OwnedFd,
     interfaces: HashSet<u32>,
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
@@ -84,12 +90,15 @@ impl Control {
         let stats = config.stats.as_ref().map(|path| report::listen(path)).transpose()?;
         let events =
             config.stats.as_ref().map(|path| report::listen(&report::events_path(path))).transpose()?;
+        let addresses = addresses::changes()?;
+        shared.set_local_addresses(addresses::all()?);
         let mut this = Self {
             link,
             config,
             database: Database::for_workers(workers as u32),
             shared,
             notices,
+            addresses,
             interfaces: HashSet::new(),
             kept,
             stats,
@@ -121,6 +130,7 @@ impl Control {
         let epoll = Epoll::new()?;
         epoll.add(self.link.as_fd(), LINK)?;
         epoll.add(self.notices.as_fd(), NOTICES)?;
+        epoll.add(self.addresses.as_fd(), ADDRESSES)?;
         if let Some(stats) = &self.stats {
             epoll.add(stats.as_fd(), STATS)?;
         }
@@ -141,11 +151,15 @@ impl Control {
                     },
                     NOTICES => self.serve_notices()?,
                     EVENTS => self.serve_watcher(),
+                    ADDRESSES => self.serve_addresses(),
                     _ => self.serve_stats(),
                 }
             }
             let (events, next, changed) = self.database.run_timers(clock());
             self.publish(changed);
+            if changed {
+                self.shared.settle(SETTLE_LIMIT);
+            }
             self.send_events(events)?;
             deadline = next;
         }
@@ -164,11 +178,17 @@ impl Control {
                         Ok(()) => self.database.handle_datagram(message.body, clock()),
                         Err(refusal) => Answer { messages: vec![refusal], changed: false },
                     };
+                    // What only adds takes nothing away from packets under way.
+                    let adds =
+                        wire::messages(message.body).all(|m| matches!(m.header.kind, NEWSA | ALLOCSPI));
                     drop(message);
                     // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
                     unpublished |= answer.changed;
                     if number != 0 {
                         self.publish(std::mem::take(&mut unpublished));
+                        if answer.changed && !adds {
+                            self.shared.settle(SETTLE_LIMIT);
+                        }
                     }
                     for mut reply in answer.messages {
                         link::send(self.link.as_fd(), Kind::Reply, number, &reply, None, true)?;
@@ -308,6 +328,14 @@ impl Control {
         }
         self.publish(changed);
         self.send_events(events)
+    }
+
+    fn serve_addresses(&self) {
+        addresses::clear(self.addresses.as_fd());
+        match addresses::all() {
+            Ok(all) => self.shared.set_local_addresses(all),
+            Err(error) => eprintln!("{}: addresses: {error}", super::ENGINE_NAME),
+        }
     }
 
     fn serve_watcher(&mut self) {
