@@ -14,7 +14,7 @@ use causeway_ops::{Lack, Settings};
 use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
 use clap::ValueEnum;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -87,6 +87,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     raise_descriptors();
+    write_no_core();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))
 }
 
@@ -103,6 +104,14 @@ fn raise_descriptors() {
     }
 }
 
+/// Lets neither the service nor its gateways' daemons leave their memory, and the keys in it, in a file when they
+/// crash.
+fn write_no_core() {
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+        tracing::warn!(%error, "a crash may leave the memory in a file");
+    }
+}
+
 /// The dialects that the service speaks: a further one is one more line.
 pub fn dialects() -> Vec<Arc<dyn Dialect>> {
     vec![Arc::new(causeway_dialect_tencent::Tencent), Arc::new(causeway_dialect_alibaba::Alibaba)]
@@ -115,12 +124,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         node::require_root()?;
     }
     let config = Config::read(arguments.config.as_deref())?;
-    let mut settings = config.settings(&dialects())?;
-    if arguments.engine == EngineChoice::Linux {
-        // No daemon of its gateways speaks it yet: it is refused as by gateways that lack it, and not promised.
-        settings.lack_everywhere(Lack::Bgp);
-    }
-    let settings = Arc::new(settings);
+    let settings = Arc::new(settings(&config, arguments.engine)?);
     let store = SqliteStore::open(&arguments.data_dir).context("opening the store")?;
     let key = development_key(&store, arguments.dev_key.clone())?;
     let mut keyring = config.keyring()?;
@@ -178,6 +182,16 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         engine.cleanup_all().await.context("cleaning up")?;
     }
     ended
+}
+
+/// What the configuration says, without what the engine lacks.
+fn settings(config: &Config, engine: EngineChoice) -> anyhow::Result<Settings> {
+    let mut settings = config.settings(&dialects())?;
+    if engine == EngineChoice::Linux {
+        // No daemon of its gateways speaks it yet: it is refused as by gateways that lack it, and not promised.
+        settings.lack_everywhere(Lack::Bgp);
+    }
+    Ok(settings)
 }
 
 /// Waits until the service is told to stop, or can't go on.
