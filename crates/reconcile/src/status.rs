@@ -53,11 +53,23 @@ pub(crate) fn gateway(newest: &View, gateway: &Gateway, seen: &GatewaySeen<'_>) 
         // Whatever was seen once: its data plane is not there now.
         new.status.observed_generation = 0;
     }
-    new.status.trouble = seen.trouble.first().map(|(_, why)| why.clone()).unwrap_or_default();
+    new.status.trouble = trouble(seen);
     if new != *gateway {
         writes.push(Write::Put(new.into()));
     }
     writes
+}
+
+/// What keeps a gateway from being as it should: the first step that failed, or why an instance does not work.
+fn trouble(seen: &GatewaySeen<'_>) -> String {
+    let failed = seen.trouble.first().map(|(_, why)| why.clone());
+    let sick = || {
+        seen.observed.instances.iter().find_map(|(key, health)| match health {
+            InstanceHealth::Failed(why) => Some(format!("{}: {why}", ObjectKey::Instance(key.clone()))),
+            InstanceHealth::Starting | InstanceHealth::Active => None,
+        })
+    };
+    failed.or_else(sick).unwrap_or_default()
 }
 
 /// Whether an instance is still to be made, or made again.

@@ -12,7 +12,7 @@ use causeway_model::{
     GatewayId, GatewayState, NetworkId, Record, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel,
     View, Write,
 };
-use causeway_plan::{ObjectKey, Observed, Scope, Step};
+use causeway_plan::{InstanceHealth, ObjectKey, Observed, Scope, Step};
 use causeway_store::{MemoryStore, Store, transact};
 use futures_util::future::BoxFuture;
 use tokio::sync::broadcast::Receiver;
@@ -217,12 +217,13 @@ async fn an_algorithm_that_is_not_carried_is_told_and_keeps_nothing_else_down() 
     controller.abort();
 }
 
-/// An engine that may refuse every tunnel, or hold instances back, and counts how often networks are looked at.
+/// An engine that may refuse every tunnel, hold instances back or say that none works, and counts how often networks are looked at.
 #[derive(Default)]
 struct Watched {
     engine: MemoryEngine,
     refuses_tunnels: bool,
     holds_instances: AtomicBool,
+    fails_instances: AtomicBool,
     network_looks: AtomicU32,
 }
 
@@ -235,7 +236,14 @@ impl Engine for Watched {
         if matches!(scope, Scope::Network(_)) {
             self.network_looks.fetch_add(1, Ordering::Relaxed);
         }
-        self.engine.observe(scope)
+        Box::pin(async {
+            let mut observed = self.engine.observe(scope).await?;
+            if self.fails_instances.load(Ordering::Relaxed) {
+                let failed = InstanceHealth::Failed("charon ended: status 1".to_owned());
+                observed.instances.values_mut().for_each(|health| *health = failed.clone());
+            }
+            Ok(observed)
+        })
     }
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<(), EngineError>> {
@@ -287,6 +295,28 @@ async fn a_refused_tunnel_is_told_and_keeps_the_gateway_open_for_its_removal() {
         is_active(view, 1) && told
     })
     .await;
+    controller.abort();
+}
+
+/// Where charon can't start, nothing fails that was asked for; the reason is told all the same, and the gateway can be
+/// deleted.
+#[tokio::test]
+async fn an_instance_that_does_not_work_is_told_and_can_be_removed() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine = Arc::new(Watched::default());
+    engine.fails_instances.store(true, Ordering::Relaxed);
+    let run = causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine) as Arc<dyn Engine>);
+    let controller = tokio::spawn(run);
+    write(&store, ground().into_iter().chain([Write::Put(gateway(1).into())])).await;
+    eventually(&store, "told", |view| {
+        let told = |it: &Arc<Gateway>| it.status.trouble.contains("charon ended") && !is_active(view, 1);
+        view.gateway(GatewayId(1)).is_some_and(told)
+    })
+    .await;
+    let mut deleting = (**store.view().gateway(GatewayId(1)).unwrap()).clone();
+    deleting.meta.deleting = true;
+    write(&store, [Write::Put(deleting.into())]).await;
+    eventually(&store, "gone", |view| view.gateway(GatewayId(1)).is_none()).await;
     controller.abort();
 }
 

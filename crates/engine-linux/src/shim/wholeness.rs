@@ -23,7 +23,7 @@ use crate::{firewall, selectors, shaping};
 
 /// The routing rules of each family that an instance has at least (`routes::separate_directions`), and the priorities
 /// of the kernel's own.
-const RULES_MIN: usize = 6;
+const RULES_MIN: usize = 8;
 const KERNEL_RULES: [u32; 3] = [0, MAIN_RULE, 32_767];
 
 /// Changes come in bursts: one look at the end is enough.
