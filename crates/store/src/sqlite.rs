@@ -4,8 +4,8 @@
 //! Table `secrets` holds the service's own sealed texts by name; `counters` the numbers that never go back; `nonces`
 //! those of requests that were carried out.
 
-use std::fs::File;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -75,6 +75,7 @@ impl SqliteStore {
         let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
         // Records name customers and addresses: they are the owner's alone, as the sealed secrets are.
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        nobody_else_writes(dir)?;
         let lock =
             File::options().append(true).create(true).mode(0o600).open(dir.join("lock")).map_err(failed)?;
         lock.try_lock().map_err(|_| StoreError::InUse(dir.display().to_string()))?;
@@ -87,9 +88,17 @@ impl SqliteStore {
         let vault = Arc::new(Vault::open(&key).map_err(failed)?);
         // SQLite gives its journals the permissions of the file that it finds.
         File::options().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
-        let connection = connect(&path)?;
-        let view = load(&connection, &vault)?;
-        let beside = Mutex::new(connect(&path)?);
+        for file in [&key, &path] {
+            // Brought back from a backup, perhaps, with those of other files.
+            std::fs::set_permissions(file, Permissions::from_mode(0o600)).map_err(failed)?;
+        }
+        let of_file = |error: StoreError| match error {
+            StoreError::Failed(what) => StoreError::Failed(format!("{}: {what}", path.display())),
+            other => other,
+        };
+        let connection = connect(&path).map_err(of_file)?;
+        let view = load(&connection, &vault).map_err(of_file)?;
+        let beside = Mutex::new(connect(&path).map_err(of_file)?);
         let committer = Committer { connection, vault: Arc::clone(&vault), nonces: Nonces::default() };
         let writer = Writer::start(view, committer)?;
         Ok(Self { writer, vault, beside, _lock: lock })
@@ -153,6 +162,20 @@ impl Store for SqliteStore {
     }
 }
 
+/// Refuses a directory in which others could put files of theirs in place of the store's.
+fn nobody_else_writes(dir: &Path) -> Result<(), StoreError> {
+    let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
+    let mode = std::fs::metadata(dir).map_err(failed)?.permissions().mode() & 0o7777;
+    // Its group may: on many systems everybody has one of their own, and directories are made for it.
+    if mode & 0o002 == 0 {
+        return Ok(());
+    }
+    let dir = dir.display();
+    let text =
+        format!("everybody may write to {dir} (mode {mode:o}): choose another directory, or chmod o-w {dir}");
+    Err(StoreError::Failed(text))
+}
+
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
@@ -163,7 +186,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     if version == 1 {
         connection.execute_batch(&format!("BEGIN IMMEDIATE; {FROM_1} COMMIT;"))?;
     } else if version != 0 && version != SCHEMA_VERSION {
-        let text = format!("{} has layout {version}, not {SCHEMA_VERSION}", path.display());
+        let text = format!("it has layout {version}, and this program knows {SCHEMA_VERSION} and older ones");
         return Err(StoreError::Failed(text));
     }
     connection.execute_batch(SCHEMA)?;

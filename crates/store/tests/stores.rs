@@ -163,6 +163,25 @@ async fn what_a_store_makes_is_for_its_owner_only() {
 }
 
 #[test]
+fn permissions_that_a_backup_lost_are_set_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    drop(SqliteStore::open(&dir).unwrap());
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let files = [dir.join("key"), dir.join("store.sqlite")];
+    files.iter().for_each(|file| set(file, 0o644));
+    drop(SqliteStore::open(&dir).unwrap());
+    for file in files {
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    set(&dir, 0o777);
+    let refused = SqliteStore::open(&dir).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("everybody may write to") && refused.contains("777"), "{refused}");
+}
+
+#[test]
 fn a_store_without_its_key_gets_no_new_one() {
     let dir = tempfile::tempdir().unwrap();
     drop(SqliteStore::open(dir.path()).unwrap());

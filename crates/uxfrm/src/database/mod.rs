@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O or reads a clock; the data path gets a [`View`] after each change.
 
+mod departed;
 pub mod expiry;
 pub mod handler;
 mod handler_policy;
@@ -11,7 +12,7 @@ pub mod states;
 pub mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use policies::Policies;
 use states::States;
@@ -23,7 +24,7 @@ pub const MAX_POLICIES: usize = 65_536;
 /// The time of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock {
-    /// Unix seconds, for display only.
+    /// Unix seconds: for display, and for limits since the first use, which the daemon gives and sees in them.
     pub wall: u64,
     /// Milliseconds of a clock that nobody sets, for lifetimes.
     pub monotonic: u64,
@@ -38,6 +39,7 @@ pub struct Database {
     workers: u32,
     next_worker: u32,
     acquire_sequence: u32,
+    departed: departed::DepartedStates,
 }
 
 impl Database {

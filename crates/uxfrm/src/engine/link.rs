@@ -11,11 +11,12 @@ const HEADER_LEN: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// Broker to engine: a netlink message; `number` names the request.
+    /// Broker to engine: a netlink message; `number` names the request. 0 is one that nobody waits for: it gets no [`Kind::Done`].
     Request = 1,
     /// Engine to broker: one netlink message of the answer; more follow.
     Reply = 2,
-    /// Engine to broker: the answer is complete.
+    /// Engine to broker: the answer is complete. The body is the request in words that the broker's journal understands, or
+    /// empty where it does.
     Done = 3,
     /// Engine to broker: `number` is the group, the body a netlink message.
     Event = 4,
@@ -32,12 +33,15 @@ pub enum Kind {
     /// Broker to engine: the interface of `if_id` `number` is not needed any more. Engine to broker: it is let go (body not
     /// empty), or still in use.
     Remove = 9,
+    /// Broker to engine: which SAs are there? Engine to broker: SPIs, four bytes each; `number` is 0 for the last of these
+    /// messages.
+    Spis = 10,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove]
+        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove, Spis]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }
@@ -85,10 +89,15 @@ pub fn send(
     descriptor: Option<BorrowedFd<'_>>,
     wait: bool,
 ) -> io::Result<()> {
+    message::send(fd, &[&header(kind, number), body], descriptor, wait)
+}
+
+/// What goes before a message's body.
+pub fn header(kind: Kind, number: u32) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
     header[0] = kind as u8;
     header[1..].copy_from_slice(&number.to_ne_bytes());
-    message::send(fd, &[&header, body], descriptor, wait)
+    header
 }
 
 /// Receives a message. `Ok(None)` where none waits.

@@ -22,6 +22,7 @@ pub fn child_entry() {
     if arguments.next().as_deref() != Some(ENGINE_NAME) {
         return;
     }
+    crate::datapath::isolation::quieten_panics();
     let result = start(arguments);
     if let Err(error) = &result {
         eprintln!("{ENGINE_NAME}: {error}");
@@ -39,6 +40,7 @@ fn start(mut arguments: impl Iterator<Item = String>) -> std::io::Result<()> {
     // Keys are in this process's memory: no core dumps, no debugger but root's.
     // SAFETY: no pointers.
     crate::sys::check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) })?;
+    crate::sys::raise_descriptor_limit()?;
     // SAFETY: the broker left this descriptor open for us alone and said its number; nothing else in this process, which
     // has just started, knows it.
     let link = unsafe { OwnedFd::from_raw_fd(fd) };
