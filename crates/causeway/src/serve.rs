@@ -124,7 +124,12 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         node::require_root()?;
     }
     let config = Config::read(arguments.config.as_deref())?;
-    let settings = Arc::new(settings(&config, arguments.engine)?);
+    let mut settings = config.settings(&dialects())?;
+    if arguments.engine == EngineChoice::Linux {
+        // No daemon of its gateways speaks it yet: it is refused as by gateways that lack it, and not promised.
+        settings.lack_everywhere(Lack::Bgp);
+    }
+    let settings = Arc::new(settings);
     let store = SqliteStore::open(&arguments.data_dir).context("opening the store")?;
     let key = development_key(&store, arguments.dev_key.clone())?;
     let mut keyring = config.keyring()?;
@@ -145,10 +150,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
 
     let (stop, stopped) = watch::channel(false);
-    let sold = Arc::clone(&settings);
-    let locks: causeway_reconcile::Locks = Arc::new(move |gateway| sold.locks(gateway));
-    let reconciling =
-        causeway_reconcile::run_until(Arc::clone(&store), Arc::clone(&engine), locks, stopped.clone());
+    let (of_store, of_engine) = (Arc::clone(&store), Arc::clone(&engine));
+    let reconciling = causeway_reconcile::run_until(of_store, of_engine, locks(&settings), stopped.clone());
     let mut reconciler = tokio::spawn(reconciling);
     let mut fronts = tokio::task::JoinSet::new();
     fronts.spawn(http::serve(Arc::clone(&service), listener, None, stopped.clone()));
@@ -165,10 +168,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         data_dir: arguments.data_dir.clone(),
     };
     fronts.spawn(control::serve(control, stopped));
-    // Whoever started the service and closed its output has gone: it ends in order.
     let ended = match announce(address, tls_address, info.name, &key) {
         Ok(()) => run_until_stop(&mut signals, &mut reconciler).await,
-        Err(error) => Err(error.context("telling that it is ready")),
+        Err(error) => Err(error),
     };
     let _ = stop.send(true);
     while fronts.join_next().await.is_some() {}
@@ -184,14 +186,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     ended
 }
 
-/// What the configuration says, without what the engine lacks.
-fn settings(config: &Config, engine: EngineChoice) -> anyhow::Result<Settings> {
-    let mut settings = config.settings(&dialects())?;
-    if engine == EngineChoice::Linux {
-        // No daemon of its gateways speaks it yet: it is refused as by gateways that lack it, and not promised.
-        settings.lack_everywhere(Lack::Bgp);
-    }
-    Ok(settings)
+/// Which gateways are locked for lack of funds.
+fn locks(settings: &Arc<Settings>) -> causeway_reconcile::Locks {
+    let settings = Arc::clone(settings);
+    Arc::new(move |gateway| settings.locks(gateway))
 }
 
 /// Waits until the service is told to stop, or can't go on.
@@ -233,7 +231,8 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
 }
 
-/// The ready line: one line with the address, the engine and the development key.
+/// The ready line: one line with the address, the engine and the development key. Whoever started the service and
+/// closed its output has gone, and the service ends in order.
 fn announce(
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
@@ -242,14 +241,9 @@ fn announce(
 ) -> anyhow::Result<()> {
     let tls = tls_address.map(|address| format!(" https://{address}")).unwrap_or_default();
     let mut out = std::io::stdout().lock();
-    writeln!(
-        out,
-        "causeway is ready: http://{address}{tls} engine={engine} key={}:{}",
-        key.id,
-        key.secret.expose()
-    )?;
-    out.flush()?;
-    Ok(())
+    let key = format!("{}:{}", key.id, key.secret.expose());
+    let told = writeln!(out, "causeway is ready: http://{address}{tls} engine={engine} key={key}");
+    told.and_then(|()| out.flush()).context("telling that the service is ready")
 }
 
 /// The signals that end the service. From the moment they are listened to they end nothing by themselves.
