@@ -6,6 +6,7 @@
 pub mod association;
 pub mod busy_poll;
 pub mod counters;
+pub mod heartbeat;
 pub mod interface;
 pub mod moderation;
 pub mod notice;

@@ -1,6 +1,7 @@
 //! What the control thread gives to the workers.
 
 use super::counters::PathCounters;
+use super::heartbeat::Heartbeat;
 use super::interface::Interface;
 use super::notice::Notifier;
 use crate::database::View;
@@ -24,6 +25,7 @@ pub struct Shared {
     generation: AtomicU64,
     /// Wakes each worker when interfaces came or went.
     wakes: Vec<OwnedFd>,
+    pub heartbeats: Vec<Heartbeat>,
     pub counters: PathCounters,
     pub ivs: IvCounter,
     pub notifier: Notifier,
@@ -61,6 +63,7 @@ impl Shared {
             picture: Mutex::default(),
             generation: AtomicU64::new(1),
             wakes: sockets.iter().map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
+            heartbeats: sockets.iter().map(|_| Heartbeat::default()).collect(),
             counters: PathCounters::default(),
             ivs: IvCounter::start()?,
             notifier,
