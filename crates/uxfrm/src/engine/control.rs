@@ -6,6 +6,7 @@ use super::report;
 use super::sockets::Kept;
 use crate::database::policies::Policy;
 use crate::database::{Answer, Clock, Database};
+use crate::datapath::heartbeat::Watch;
 use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
@@ -51,6 +52,7 @@ pub struct Control {
     stats: Option<UnixListener>,
     events: Option<UnixListener>,
     watchers: Vec<UnixStream>,
+    watch: Watch,
 }
 
 fn clock() -> Clock {
@@ -104,6 +106,7 @@ impl Control {
             stats,
             events,
             watchers: Vec::new(),
+            watch: Watch::default(),
         };
         for if_id in interfaces {
             this.ensure_interface(if_id)?;
@@ -198,7 +201,14 @@ impl Control {
                         link::send(self.link.as_fd(), Kind::Done, number, &meaning, None, true)?;
                     }
                 }
-                Kind::Ping => link::send(link, Kind::Ping, message.number, &[], None, true)?,
+                Kind::Ping => {
+                    let found = self.watch.look(self.shared.heartbeats.iter(), sys::monotonic_ms());
+                    if let Some(worker) = found.stuck {
+                        // The broker starts another engine.
+                        return Err(io::Error::other(format!("worker-{worker} hangs")));
+                    }
+                    link::send(link, Kind::Ping, found.active.into(), &[], None, true)?;
+                }
                 Kind::Interface => {
                     let if_id = message.number;
                     drop(message);
