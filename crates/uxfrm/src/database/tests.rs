@@ -8,13 +8,13 @@ use crate::xfrm::selector::Selector;
 use crate::xfrm::state::{SaId, SaInfo, SaRequest};
 use crate::xfrm::wire::{Header, Reader, Writer, messages};
 
-const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 50_000 };
+pub(super) const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 50_000 };
 
-fn selector() -> Selector {
+pub(super) fn selector() -> Selector {
     Selector { family: AF_INET, ..Selector::default() }
 }
 
-fn info(spi: u32) -> SaInfo {
+pub(super) fn info(spi: u32) -> SaInfo {
     SaInfo {
         selector: selector(),
         id: SaId { destination: "192.0.2.1".parse().unwrap(), spi, protocol: 50 },
@@ -30,7 +30,7 @@ fn info(spi: u32) -> SaInfo {
     }
 }
 
-fn request(kind: u16, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
+pub(super) fn request(kind: u16, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 5, port: 9 });
     fill(&mut writer);
     writer.finish()
@@ -43,17 +43,21 @@ fn algorithm(writer: &mut Writer, kind: u16, name: &str, key: &[u8], icv_bits: u
 }
 
 fn sa(kind: u16, info: &SaInfo) -> Vec<u8> {
+    sa_on(kind, info, 42)
+}
+
+pub(super) fn sa_on(kind: u16, info: &SaInfo, if_id: u32) -> Vec<u8> {
     request(kind, |w| {
         info.write(w);
         algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &[1; 20], 128);
         w.attribute(XFRMA_IF_ID, |w| {
-            w.u32(42);
+            w.u32(if_id);
         });
     })
 }
 
 /// The errno of a lone answer; 0 is the acknowledgement.
-fn errno(answer: &Answer) -> i32 {
+pub(super) fn errno(answer: &Answer) -> i32 {
     let last = answer.messages.last().expect("an answer");
     let message = messages(last).next().unwrap();
     assert_eq!((message.header.kind, message.header.sequence), (NLMSG_ERROR, 5));
@@ -140,7 +144,7 @@ fn allocated_spis_are_in_range_and_expire() {
     assert_eq!(next, Some(NOW.monotonic + 100_000));
     let later = Clock { monotonic: NOW.monotonic + states::LARVAL_LIFETIME_MS, ..NOW };
     let (events, _, changed) = database.run_timers(later);
-    assert_eq!((events.len(), changed), (2, true), "a soft limit and a larval SA");
+    assert_eq!((events.len(), changed), (2, false), "a soft limit and a larval SA, which no packet uses");
     assert_eq!(database.states.by_id.len(), 1);
 }
 
@@ -246,10 +250,27 @@ fn a_peers_new_address_is_told_once_a_second() {
 }
 
 fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid: u32) -> Vec<u8> {
+    let reqid = (!block).then_some(reqid);
+    policy_with(kind, direction, &selector(), priority, reqid, 42)
+}
+
+/// Without a reqid one that blocks.
+pub(super) fn policy_with(
+    kind: u16,
+    direction: u8,
+    selector: &Selector,
+    priority: u32,
+    reqid: Option<u32>,
+    if_id: u32,
+) -> Vec<u8> {
     request(kind, |w| {
-        selector().write(w);
-        w.zeros(96).u32(priority).u32(0).u8(direction).u8(u8::from(block)).zeros(6);
-        if !block {
+        selector.write(w);
+        if kind == DELPOLICY {
+            w.u32(0).u8(direction).zeros(3);
+        } else {
+            w.zeros(96).u32(priority).u32(0).u8(direction).u8(u8::from(reqid.is_none())).zeros(6);
+        }
+        if let Some(reqid) = reqid.filter(|_| kind != DELPOLICY) {
             let (from, to) = match direction {
                 XFRM_POLICY_OUT => ("192.0.2.1", "192.0.2.2"),
                 _ => ("192.0.2.2", "192.0.2.1"),
@@ -260,7 +281,7 @@ fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid: u32) -> V
             });
         }
         w.attribute(XFRMA_IF_ID, |w| {
-            w.u32(42);
+            w.u32(if_id);
         });
     })
 }
@@ -281,10 +302,10 @@ fn the_view_drops_what_no_sa_and_no_policy_covers() {
     handle(policy(NEWPOLICY, XFRM_POLICY_OUT, false, 10, 7));
     handle(policy(NEWPOLICY, XFRM_POLICY_IN, false, 10, 7));
     let view = database.view();
-    let interface = &view.interfaces[&42];
+    let interface = view.interfaces.get(&42).unwrap();
     // The only SA is inbound: the outbound policy has none, and asks for one.
     assert!(interface.outbound_policy(&flow).unwrap().state.is_none());
-    let inbound = view.inbound[&0x10][0].clone();
+    let inbound = view.inbound.get(&0x10).unwrap()[0].clone();
     assert!(interface.admits(&flow, &inbound).is_some());
     // Another SA's packets do not come in by this policy, nor do our own that are sent back to us.
     let mut other = (*inbound).clone();
@@ -300,7 +321,7 @@ fn the_view_drops_what_no_sa_and_no_policy_covers() {
     database.handle_datagram(&policy(UPDPOLICY, XFRM_POLICY_OUT, true, 5, 0), NOW);
     database.handle_datagram(&policy(UPDPOLICY, XFRM_POLICY_IN, true, 5, 0), NOW);
     let view = database.view();
-    let interface = &view.interfaces[&42];
+    let interface = view.interfaces.get(&42).unwrap();
     assert!(interface.outbound_policy(&flow).unwrap().blocks);
     assert!(interface.admits(&flow, &inbound).is_none());
 }

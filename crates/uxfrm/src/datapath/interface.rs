@@ -1,11 +1,11 @@
 //! A tunnel interface: one TUN per `if_id`, one queue per worker.
 
 use super::counters::{PathCounters, add};
+use crate::database::snapshot_map::SnapshotMap;
 use crate::inner::coalesce::Sink;
 use crate::inner::virtio::VirtioHeader;
 use crate::sys::check_len;
 use crate::sys::tun::Queue;
-use std::collections::HashMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -61,7 +61,7 @@ impl Queue {
 /// Writes to one worker's queues.
 pub struct Writer<'a> {
     pub worker: usize,
-    pub interfaces: &'a HashMap<u32, Arc<Interface>>,
+    pub interfaces: &'a SnapshotMap<u32, Arc<Interface>>,
     pub counters: &'a PathCounters,
 }
 

@@ -62,8 +62,7 @@ impl Inbound {
     /// Brings the worker's copy of the picture up to date.
     pub fn refresh(&mut self, cached: &mut Cached) {
         if self.shared.refresh(cached) {
-            let mut queues = cached.picture.interfaces.values().flat_map(|i| &i.queues);
-            self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
+            self.opener.coalescer.udp = cached.picture.udp_segmentation;
         }
     }
 

@@ -4,9 +4,9 @@ use super::counters::PathCounters;
 use super::interface::Interface;
 use super::notice::Notifier;
 use crate::database::View;
+use crate::database::snapshot_map::SnapshotMap;
 use crate::esp::iv::IvCounter;
 use crate::sys;
-use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Default)]
 pub struct Picture {
     pub view: Arc<View>,
-    pub interfaces: HashMap<u32, Arc<Interface>>,
+    pub interfaces: SnapshotMap<u32, Arc<Interface>>,
+    /// All interfaces take UDP super-packets.
+    pub udp_segmentation: bool,
 }
 
 /// Shared by all threads of an engine.
@@ -69,10 +71,18 @@ impl Shared {
         })
     }
 
-    /// Replaces the picture.
-    pub fn publish(&self, view: Arc<View>) {
-        self.picture.lock().unwrap_or_else(PoisonError::into_inner).view = view;
+    /// Replaces the view, and returns the one before, which workers may still use: whoever lets it go last frees it.
+    pub fn publish(&self, view: Arc<View>) -> Arc<View> {
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut picture.view, view);
+        drop(picture);
         self.generation.fetch_add(1, Ordering::Release);
+        before
+    }
+
+    /// Wakes the workers, so that those that sleep use the picture as it is now.
+    pub fn wake_all(&self) {
+        self.wakes.iter().for_each(sys::signal);
     }
 
     /// Adds or replaces an interface and wakes the workers, which watch its queues from then on.
@@ -85,10 +95,16 @@ impl Shared {
         self.change_interfaces(|interfaces| drop(interfaces.remove(&if_id)));
     }
 
-    fn change_interfaces(&self, change: impl FnOnce(&mut HashMap<u32, Arc<Interface>>)) {
-        change(&mut self.picture.lock().unwrap_or_else(PoisonError::into_inner).interfaces);
+    fn change_interfaces(&self, change: impl FnOnce(&mut SnapshotMap<u32, Arc<Interface>>)) {
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut picture.interfaces);
+        let takes_udp =
+            |interface: &Arc<Interface>| interface.queues.iter().all(|queue| queue.udp_segmentation);
+        let all_take_udp = picture.interfaces.values().all(takes_udp);
+        picture.udp_segmentation = all_take_udp;
+        drop(picture);
         self.generation.fetch_add(1, Ordering::Release);
-        self.wakes.iter().for_each(sys::signal);
+        self.wake_all();
     }
 
     /// The picture now.

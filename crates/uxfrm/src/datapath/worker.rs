@@ -186,7 +186,7 @@ impl Worker {
             }
             stays
         });
-        for (if_id, interface) in current {
+        for (if_id, interface) in current.iter() {
             if !self.watched.contains_key(if_id) {
                 waiter.add(interface.queues[self.index].fd.as_fd(), u64::from(*if_id))?;
                 self.watched.insert(*if_id, interface.clone());

@@ -3,6 +3,7 @@
 use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
 use super::report;
+use super::retired::Retired;
 use super::sockets::Kept;
 use crate::database::{Clock, Database};
 use crate::datapath::notice::{self, Notice, Notices};
@@ -40,6 +41,7 @@ pub struct Control {
     stats: Option<UnixListener>,
     events: Option<UnixListener>,
     watchers: Vec<UnixStream>,
+    retired: Retired,
 }
 
 fn clock() -> Clock {
@@ -88,6 +90,7 @@ impl Control {
             stats,
             events,
             watchers: Vec::new(),
+            retired: Retired::default(),
         };
         for if_id in interfaces {
             this.ensure_interface(if_id)?;
@@ -140,7 +143,8 @@ impl Control {
             let (events, next, changed) = self.database.run_timers(clock());
             self.publish(changed);
             self.send_events(events)?;
-            deadline = next;
+            let wake = self.retired.free(sys::monotonic_ms(), &self.shared);
+            deadline = next.into_iter().chain(wake).min();
         }
     }
 
@@ -188,7 +192,7 @@ impl Control {
 
     /// Lets an interface go that no policy and no SA names. It disappears when the last worker has closed its queue.
     fn remove_interface(&mut self, if_id: u32) -> bool {
-        if self.database.if_ids().contains(&if_id) {
+        if self.database.names_interface(if_id) {
             return false;
         }
         self.shared.remove_interface(if_id);
@@ -213,12 +217,12 @@ impl Control {
         if !changed {
             return;
         }
-        for if_id in self.database.if_ids() {
+        for if_id in self.database.take_named_interfaces() {
             if let Err(error) = self.ensure_interface(if_id) {
                 eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
             }
         }
-        self.shared.publish(Arc::new(self.database.view()));
+        self.retired.push(self.shared.publish(Arc::new(self.database.view())));
     }
 
     fn serve_notices(&mut self) -> io::Result<()> {
