@@ -19,7 +19,6 @@ const MAX_IOVECS: usize = 160;
 pub struct Interface {
     pub if_id: u32,
     pub name: String,
-    pub mtu: u16,
     pub queues: Vec<Queue>,
 }
 

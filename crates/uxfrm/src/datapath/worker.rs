@@ -169,8 +169,12 @@ impl Worker {
                 moved.packets
             }
             Err(_) => {
-                // The interface was deleted: its queue is dead, and would be reported as ready for ever.
-                self.waiter.remove(interface.queues[self.index].fd.as_fd());
+                // One packet could not be had; or the interface was deleted: its queue is dead then, and would be
+                // reported as ready for ever.
+                let queue = &interface.queues[self.index];
+                if !queue.is_attached() {
+                    self.waiter.remove(queue.fd.as_fd());
+                }
                 0
             }
         }

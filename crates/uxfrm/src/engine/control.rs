@@ -11,8 +11,9 @@ use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys;
 use crate::sys::epoll::Epoll;
+use crate::sys::tun::Queue;
 use crate::xfrm::event::Event;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -35,7 +36,6 @@ pub struct Control {
     database: Database,
     shared: Arc<Shared>,
     notices: Notices,
-    interfaces: HashSet<u32>,
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
     stats: Option<UnixListener>,
@@ -85,7 +85,6 @@ impl Control {
             database: Database::for_workers(workers as u32),
             shared,
             notices,
-            interfaces: HashSet::new(),
             kept,
             stats,
             events,
@@ -93,7 +92,10 @@ impl Control {
             retired: Retired::default(),
         };
         for if_id in interfaces {
-            this.ensure_interface(if_id)?;
+            // The other tunnels must not wait for one whose interface cannot be had again.
+            if let Err(error) = this.ensure_interface(if_id) {
+                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+            }
         }
         this.start_workers(workers)?;
         Ok(this)
@@ -196,20 +198,22 @@ impl Control {
             return false;
         }
         self.shared.remove_interface(if_id);
-        self.interfaces.remove(&if_id);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
     }
 
     fn ensure_interface(&mut self, if_id: u32) -> io::Result<()> {
-        if self.interfaces.contains(&if_id) {
-            return Ok(());
+        if let Some(interface) = self.shared.picture().interfaces.get(&if_id) {
+            if interface.queues.iter().all(Queue::is_attached) {
+                return Ok(());
+            }
+            // Somebody has deleted it: another one takes its place.
+            self.shared.remove_interface(if_id);
         }
         let mut kept = Kept { descriptors: std::mem::take(&mut self.kept), link: self.link.as_fd() };
         let interface = kept.interface(if_id, &self.config);
         self.kept = kept.descriptors;
         self.shared.add_interface(interface?);
-        self.interfaces.insert(if_id);
         Ok(())
     }
 
