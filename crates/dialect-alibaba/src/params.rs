@@ -1,6 +1,7 @@
 //! Typed reads of parameters, with the API's words for those that are missing or malformed.
 
 use causeway_dialect::params::scalar_text;
+use causeway_dialect::tree::read_object;
 use causeway_dialect::{Failure, Params};
 use causeway_model::ExternalId;
 use serde_json::{Map, Value};
@@ -180,10 +181,7 @@ impl<'a> Fields<'a> {
             None => return Ok(None),
             Some(Value::Object(members)) => members.clone(),
             Some(Value::String(text)) if text.is_empty() => return Ok(None),
-            Some(Value::String(text)) => match serde_json::from_str(text) {
-                Ok(Value::Object(members)) => members,
-                _ => return Err(illegal(name)),
-            },
+            Some(Value::String(text)) => read_object(text.as_bytes()).map_err(|_| illegal(name))?,
             Some(_) => return Err(illegal(name)),
         };
         let is_flat = members.values().all(|member| !member.is_array() && !member.is_object());
@@ -276,6 +274,9 @@ mod tests {
         assert_eq!(fields.json("C").unwrap_err().code, "IllegalParam.C");
         assert!(fields.json("D").unwrap().is_none());
         assert_eq!(fields.json("E").unwrap_err().code, "IllegalParam.E");
+        let wide: Map<String, Value> = (0..5_000).map(|n| (n.to_string(), json!(0))).collect();
+        let wide = map(json!({"A": Value::Object(wide).to_string()}));
+        assert_eq!(Fields::of_members(&wide).json("A").unwrap_err().code, "IllegalParam.A");
     }
 
     #[test]

@@ -6,6 +6,8 @@ tencentcloudstack/tencentcloud, read 2026-11-21), and compared with the configur
 where the configuration has none are compared only where it has one.
 """
 
+import os
+
 import pytest
 
 from harness.alibaba_world import World as AlibabaWorld
@@ -13,6 +15,8 @@ from harness.alibaba_world import peer_ip
 
 PAYMENT_TYPES = {"Prepay": "Subscription", "PostpayByFlow": "PayAsYouGo"}
 CHARGE_TYPES = {"PayAsYouGo": "POSTPAY", "Subscription": "PREPAY"}
+# The gateways of the linux engine have neither BGP nor SSL servers.
+needs_all = pytest.mark.skipif(os.environ.get("CAUSEWAY_TEST_ENGINE") == "linux", reason="not offered by this engine")
 
 
 def differs(config: dict, state: dict) -> dict:
@@ -33,6 +37,7 @@ def alicloud_gateway(seen: dict) -> dict:
     }
 
 
+@needs_all
 @pytest.mark.parametrize("payment_type", ["PayAsYouGo", "Subscription"])
 @pytest.mark.parametrize("dual", [False, True])
 def test_alicloud_gateways(alibaba_clients, alibaba, payment_type, dual):
@@ -89,6 +94,7 @@ def alicloud_connection(seen: dict) -> dict:
     }
 
 
+@needs_all
 @pytest.mark.parametrize("on", [True, False])
 def test_alicloud_connections_with_one_tunnel(ali_world, alibaba, on):
     gateway, customer = ali_world.gateway(*ali_world.site()), ali_world.customer_gateway(Asn="65530")
@@ -147,6 +153,7 @@ SOME = [{"LocalCidrBlock": "10.0.0.0/16", "RemoteCidrBlock": ["192.168.1.0/24"]}
 LINK = {"TunnelCidr": "169.254.128.0/30", "LocalBgpIp": "169.254.128.1", "RemoteBgpIp": "169.254.128.2"}
 
 
+@needs_all
 @pytest.mark.parametrize(
     "route_type, policies",
     [("STATIC", None), ("STATIC", SOME), ("Policy", SOME), ("Bgp", None), ("Bgp", EVERYTHING), ("StaticRoute", None)],

@@ -195,8 +195,20 @@ fn the_answer_holds_what_terraform_reads_without_a_check() {
     let found = testing::call(&mut view, "vpc", "DescribeVpnConnections", json!({})).unwrap();
     assert_eq!(found["VpnConnectionSet"][0]["State"], "DELETING");
     let task = crate::task::deletion_id(it["VpnConnectionId"].as_str().unwrap(), 1);
-    let task = testing::call(&mut view, "vpc", "DescribeVpcTaskResult", json!({"TaskId": task})).unwrap();
-    assert_eq!(task["Status"], "RUNNING");
+    let task = json!({"TaskId": task});
+    let status = |view: &mut View| {
+        testing::call(view, "vpc", "DescribeVpcTaskResult", task.clone()).unwrap()["Status"].clone()
+    };
+    assert_eq!(status(&mut view), "RUNNING");
+    // Another account's is as one that is gone.
+    let id = it["VpnConnectionId"].as_str().unwrap().into();
+    let Some(Record::Connection(known)) = view.by_external(&"tencent".into(), Kind::Connection, &id) else {
+        panic!("it is there")
+    };
+    let mut foreign = (**known).clone();
+    foreign.meta.owner = "somebody".into();
+    view.apply(&[Write::Put(foreign.into())]);
+    assert_eq!(status(&mut view), "SUCCESS");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub mod view;
 #[cfg(test)]
 mod publish_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use policies::Policies;
 use states::States;

@@ -8,13 +8,13 @@ use crate::xfrm::selector::Selector;
 use crate::xfrm::state::{SaId, SaInfo, SaRequest};
 use crate::xfrm::wire::{Header, Reader, Writer, messages};
 
-pub(super) const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 50_000 };
+pub(crate) const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 50_000 };
 
-pub(super) fn selector() -> Selector {
+pub(crate) fn selector() -> Selector {
     Selector { family: AF_INET, ..Selector::default() }
 }
 
-pub(super) fn info(spi: u32) -> SaInfo {
+pub(crate) fn info(spi: u32) -> SaInfo {
     SaInfo {
         selector: selector(),
         id: SaId { destination: "192.0.2.1".parse().unwrap(), spi, protocol: 50 },
@@ -30,23 +30,23 @@ pub(super) fn info(spi: u32) -> SaInfo {
     }
 }
 
-pub(super) fn request(kind: u16, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
+pub(crate) fn request(kind: u16, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 5, port: 9 });
     fill(&mut writer);
     writer.finish()
 }
 
-fn algorithm(writer: &mut Writer, kind: u16, name: &str, key: &[u8], icv_bits: u32) {
+pub(crate) fn algorithm(writer: &mut Writer, kind: u16, name: &str, key: &[u8], icv_bits: u32) {
     writer.attribute(kind, |w| {
         w.bytes(name.as_bytes()).zeros(64 - name.len()).u32(key.len() as u32 * 8).u32(icv_bits).bytes(key);
     });
 }
 
-fn sa(kind: u16, info: &SaInfo) -> Vec<u8> {
+pub(crate) fn sa(kind: u16, info: &SaInfo) -> Vec<u8> {
     sa_on(kind, info, 42)
 }
 
-pub(super) fn sa_on(kind: u16, info: &SaInfo, if_id: u32) -> Vec<u8> {
+pub(crate) fn sa_on(kind: u16, info: &SaInfo, if_id: u32) -> Vec<u8> {
     request(kind, |w| {
         info.write(w);
         algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &[1; 20], 128);
@@ -57,7 +57,7 @@ pub(super) fn sa_on(kind: u16, info: &SaInfo, if_id: u32) -> Vec<u8> {
 }
 
 /// The errno of a lone answer; 0 is the acknowledgement.
-pub(super) fn errno(answer: &Answer) -> i32 {
+pub(crate) fn errno(answer: &Answer) -> i32 {
     let last = answer.messages.last().expect("an answer");
     let message = messages(last).next().unwrap();
     assert_eq!((message.header.kind, message.header.sequence), (NLMSG_ERROR, 5));
@@ -249,13 +249,13 @@ fn a_peers_new_address_is_told_once_a_second() {
     assert!(told(home, 5001, later));
 }
 
-fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid: u32) -> Vec<u8> {
+pub(crate) fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid: u32) -> Vec<u8> {
     let reqid = (!block).then_some(reqid);
     policy_with(kind, direction, &selector(), priority, reqid, 42)
 }
 
 /// Without a reqid one that blocks.
-pub(super) fn policy_with(
+pub(crate) fn policy_with(
     kind: u16,
     direction: u8,
     selector: &Selector,

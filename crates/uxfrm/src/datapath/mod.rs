@@ -7,6 +7,7 @@ pub mod association;
 pub mod busy_poll;
 pub mod counters;
 pub mod interface;
+pub mod isolation;
 pub mod moderation;
 pub mod notice;
 pub mod path_mtu;

@@ -3,6 +3,7 @@
 use super::association::SaView;
 use super::counters::add;
 use super::interface::Writer;
+use super::isolation::isolated;
 use super::notice::Notice;
 use super::shared::{Cached, Shared};
 use super::{Moved, TURN_LEN};
@@ -102,9 +103,12 @@ impl Inbound {
             let (region, view) = (&mut self.receiver.region[..], &cached.picture.view);
             for datagram in &self.receiver.received {
                 bytes += datagram.len;
-                self.opener.datagram(&self.shared, view, region, datagram, kind, &mut writer);
+                self.opener.isolated_datagram(&self.shared, view, region, datagram, kind, &mut writer);
             }
-            self.opener.coalescer.flush(region, &mut writer);
+            let coalescer = &mut self.opener.coalescer;
+            if !isolated(counters, || coalescer.flush(region, &mut writer)) {
+                self.opener.coalescer.discard();
+            }
             packets += self.receiver.received.len();
             if one || !more {
                 return Moved { packets, more: false };
@@ -115,6 +119,21 @@ impl Inbound {
 }
 
 impl Opener {
+    /// As [`Opener::datagram`]; a panic costs this datagram and those it would have been joined with.
+    pub fn isolated_datagram(
+        &mut self,
+        shared: &Shared,
+        view: &crate::database::View,
+        region: &mut [u8],
+        datagram: &Received,
+        kind: Kind,
+        sink: &mut impl Sink,
+    ) {
+        if !isolated(&shared.counters, || self.datagram(shared, view, region, datagram, kind, sink)) {
+            self.coalescer.discard();
+        }
+    }
+
     /// Opens every ESP packet of a datagram that lies in `region`.
     pub fn datagram(
         &mut self,
@@ -273,6 +292,10 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "receive_tests.rs"]
+mod tests;
 
 /// The SA of a packet. Where several SAs share an SPI (on different local addresses), the peer's address decides.
 fn find(view: &crate::database::View, spi: u32, datagram: &Received, kind: Kind) -> Option<Arc<SaView>> {

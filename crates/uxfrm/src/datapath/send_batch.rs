@@ -122,6 +122,11 @@ impl SendBatch {
         pieces.filter(|piece| socket::send(socket.as_fd(), &to, &mut control, piece).is_err()).count() as u64
     }
 
+    /// Forgets what waits, unsent: after a panic in the middle of it.
+    pub fn discard(&mut self) {
+        (self.state, self.len, self.count, self.payload, self.last_was_short) = (None, 0, 0, 0, false);
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.count == 0

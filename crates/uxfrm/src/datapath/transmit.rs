@@ -3,6 +3,7 @@
 use super::association::SaView;
 use super::counters::add;
 use super::interface::Interface;
+use super::isolation::isolated;
 use super::notice::Notice;
 use super::send_batch::SendBatch;
 use super::shared::Shared;
@@ -59,12 +60,15 @@ impl Outbound {
         self.now = sys::unix_seconds();
         let policies = view.interfaces.get(&interface.if_id).cloned().unwrap_or_default();
         let (mut reads, mut bytes) = (0, 0);
+        let shared = self.shared.clone();
         while reads < BUDGET && bytes < TURN_LEN {
             let room = BUFFER_LEN - MAX_TAIL;
             let Some(len) = interface.queues[self.worker].read(&mut self.buffer[..room])? else { break };
             reads += 1;
             bytes += len;
-            self.packet(interface, &policies, len);
+            if !isolated(&shared.counters, || self.packet(interface, &policies, len)) {
+                self.batch.discard();
+            }
             if one {
                 break;
             }

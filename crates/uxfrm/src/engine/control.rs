@@ -151,6 +151,8 @@ impl Control {
     }
 
     fn serve_link(&mut self, buffer: &mut Buffer) -> io::Result<()> {
+        // What came before this engine (the broker's journal) is shown to the data path all at once.
+        let mut unpublished = false;
         while let Some(message) = link::receive(self.link.as_fd(), buffer, false)? {
             let link = self.link.as_fd();
             match message.kind {
@@ -159,12 +161,17 @@ impl Control {
                     let answer = self.database.handle_datagram(message.body, clock());
                     drop(message);
                     // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
-                    self.publish(answer.changed);
+                    unpublished |= answer.changed;
+                    if number != 0 {
+                        self.publish(std::mem::take(&mut unpublished));
+                    }
                     for mut reply in answer.messages {
                         link::send(self.link.as_fd(), Kind::Reply, number, &reply, None, true)?;
                         reply.zeroize();
                     }
-                    link::send(self.link.as_fd(), Kind::Done, number, &[], None, true)?;
+                    if number != 0 {
+                        link::send(self.link.as_fd(), Kind::Done, number, &[], None, true)?;
+                    }
                 }
                 Kind::Ping => link::send(link, Kind::Ping, message.number, &[], None, true)?,
                 Kind::Interface => {
@@ -189,6 +196,7 @@ impl Control {
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
+        self.publish(unpublished);
         Ok(())
     }
 

@@ -10,9 +10,12 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// What the names of all kept queues begin with.
+pub const TUN_PREFIX: &str = "tun-";
+
 /// What the names of an interface's kept queues begin with.
 pub fn kept_prefix(if_id: u32) -> String {
-    format!("tun-{if_id}-")
+    format!("{TUN_PREFIX}{if_id}-")
 }
 
 /// Descriptors that the broker kept, by name.
@@ -115,6 +118,6 @@ impl Kept<'_> {
     /// The `if_id`s whose interfaces were kept.
     pub fn kept_interfaces(&self) -> std::collections::BTreeSet<u32> {
         let names = self.descriptors.keys();
-        names.filter_map(|name| name.strip_prefix("tun-")?.split('-').next()?.parse().ok()).collect()
+        names.filter_map(|name| name.strip_prefix(TUN_PREFIX)?.split('-').next()?.parse().ok()).collect()
     }
 }

@@ -13,6 +13,10 @@ const MAX_PIECES: usize = 128;
 /// Longest super-packet, in bytes: what an IPv4 header can say.
 const MAX_LEN: usize = 65_535;
 
+/// Shortest header of TCP (RFC 9293 section 3.1), and that of UDP, in bytes.
+const TCP_HEADER_LEN: usize = 20;
+const UDP_HEADER_LEN: usize = 8;
+
 const TCP_ACK: u8 = 0x10;
 const TCP_PSH: u8 = 8;
 
@@ -64,22 +68,27 @@ impl Coalescer {
         }
         let transport = &bytes[network_len..packet.len];
         let (transport_len, sequence, push) = match packet.flow.protocol {
-            TCP if transport.len() > 20 && transport[13] & !TCP_PSH == TCP_ACK => {
+            TCP if transport.len() > TCP_HEADER_LEN && transport[13] & !TCP_PSH == TCP_ACK => {
                 let sequence = [transport[4], transport[5], transport[6], transport[7]];
                 let push = transport[13] & TCP_PSH != 0;
-                (usize::from(transport[12] >> 4) * 4, u32::from_be_bytes(sequence), push)
+                // The sender's word: less than a header, or more than the packet, is joined with nothing.
+                let header_len = usize::from(transport[12] >> 4) * 4;
+                if header_len < TCP_HEADER_LEN {
+                    return None;
+                }
+                (header_len, u32::from_be_bytes(sequence), push)
             }
             // A zero checksum means there is none (RFC 768), which a super-packet could not say.
-            UDP if self.udp && transport.len() > 8 && transport[6..8] != [0, 0] => {
+            UDP if self.udp && transport.len() > UDP_HEADER_LEN && transport[6..8] != [0, 0] => {
                 let len = u16::from_be_bytes([transport[4], transport[5]]);
                 if usize::from(len) != transport.len() {
                     return None;
                 }
-                (8, 0, false)
+                (UDP_HEADER_LEN, 0, false)
             }
             _ => return None,
         };
-        if transport_len < 8 || transport_len >= transport.len() {
+        if transport_len >= transport.len() {
             return None;
         }
         // The super-packet gets a new checksum, so this one must be right now.
@@ -142,6 +151,11 @@ impl Coalescer {
             self.finish(flow, region, sink);
         }
         self.open = open;
+    }
+
+    /// Forgets what is open, unwritten: after a panic in the middle of it.
+    pub fn discard(&mut self) {
+        self.open.clear();
     }
 
     fn finish(&mut self, mut flow: Flow, region: &mut [u8], sink: &mut impl Sink) {

@@ -28,6 +28,7 @@ fn finish(mut packet: Vec<u8>, at: usize) -> Vec<u8> {
         set_ipv4_checksum(&mut packet);
     }
     let read = Packet::read(&packet).unwrap();
+    packet[read.transport + at..read.transport + at + 2].fill(0);
     let sum = !fold(sum(read.pseudo_header(read.len - read.transport), &packet[read.transport..]));
     packet[read.transport + at..read.transport + at + 2].copy_from_slice(&sum.to_be_bytes());
     packet
@@ -100,6 +101,37 @@ fn a_wrong_checksum_is_never_hidden() {
         [tcp(false, 0, 1000, 5, 0x10, &[0; 1000]), bad, tcp(false, 2, 1000, 2005, 0x10, &[2; 1000])];
     let out = run(&packets);
     assert_eq!((out.writes, &out.packets[..]), (3, &packets[..]));
+}
+
+/// Headers whose length fields lie come out as they went in, and are joined with nothing.
+#[test]
+fn impossible_header_lengths_are_passed_as_they_are() {
+    for v6 in [false, true] {
+        for offset in 0..16u8 {
+            let one = |id: u16, sequence| {
+                let mut packet = tcp(v6, id, 1000, sequence, 0x10, &[7; 40]);
+                let at = Packet::read(&packet).unwrap().transport;
+                packet[at + 12] = offset << 4;
+                finish(packet, 16)
+            };
+            // The payload as the offset has it: 40 bytes with one of 5, none with one of 15.
+            let payload = 60u32.saturating_sub(u32::from(offset) * 4);
+            let packets = [one(0, 5), one(1, 5 + payload)];
+            let out = run(&packets);
+            assert_eq!(out.packets, packets, "offset {offset}");
+            assert_eq!(out.writes, if (5..15).contains(&offset) { 1 } else { 2 }, "offset {offset}");
+        }
+        for len in [0, 7, 8, 27, 29, 0xffff] {
+            let one = |id: u16| {
+                let mut packet = udp(v6, id, 1000, &[7; 20]);
+                let at = Packet::read(&packet).unwrap().transport;
+                packet[at + 4..at + 6].copy_from_slice(&u16::to_be_bytes(len));
+                finish(packet, 6)
+            };
+            let packets = [one(0), one(1)];
+            assert_eq!((run(&packets).writes, run(&packets).packets), (2, packets.to_vec()), "length {len}");
+        }
+    }
 }
 
 proptest! {

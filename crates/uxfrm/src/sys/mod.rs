@@ -2,6 +2,9 @@
 
 pub mod epoll;
 pub mod message;
+pub mod netlink_pair;
+pub mod netns;
+pub mod outbox;
 pub mod random;
 pub mod receive;
 pub mod region;
@@ -34,6 +37,12 @@ pub(crate) fn owned(result: libc::c_int) -> io::Result<OwnedFd> {
 pub fn event_fd() -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
     owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+}
+
+/// A descriptor of a process, readable once it has ended.
+pub fn process_fd(process: u32) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_open, process as i32, 0) as i32 })
 }
 
 /// Wakes whoever waits for an [`event_fd`].

@@ -5,7 +5,7 @@ use super::region::Region;
 use super::socket::RawAddress;
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Most datagrams per call.
@@ -16,7 +16,8 @@ const COALESCED_BATCH: usize = 8;
 const SMALL_BATCH_LEN: usize = 64 * 1024;
 /// Room for each, in bytes: the largest a coalesced datagram can be.
 pub const SLOT_LEN: usize = 65_536;
-const CONTROL_LEN: usize = 96;
+/// Three messages: 24 bytes of UDP_GRO, 24 of TOS, at most 40 of the destination.
+const CONTROL_LEN: usize = 128;
 
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ pub struct Received {
     /// Length of each piece of a coalesced datagram, the last may be shorter; else `len`.
     pub segment: usize,
     pub source: Option<SocketAddr>,
+    /// The address of ours that it was sent to, from the outer header.
+    pub local: Option<IpAddr>,
     /// TOS or traffic class of the outer packet.
     pub tos: u8,
 }
@@ -91,10 +94,10 @@ impl Receiver {
             // SAFETY: `n` is at most `room`, and so many are initialised.
             let header = unsafe { header.assume_init_ref() };
             let len = header.msg_len as usize;
-            let (segment, tos) = read_control(&header.msg_hdr);
+            let (segment, local, tos) = read_control(&header.msg_hdr);
             let segment = segment.filter(|s| *s > 0).unwrap_or(len);
             let source = self.names[i].address();
-            self.received.push(Received { start: i * SLOT_LEN, len, segment, source, tos });
+            self.received.push(Received { start: i * SLOT_LEN, len, segment, source, local, tos });
             bytes += len;
         }
         if !one {
@@ -104,11 +107,11 @@ impl Receiver {
     }
 }
 
-/// Segment length of a coalesced datagram, and TOS.
-fn read_control(header: &libc::msghdr) -> (Option<usize>, u8) {
-    let (mut segment, mut tos) = (None, 0);
+/// Segment length of a coalesced datagram, destination, and TOS.
+fn read_control(header: &libc::msghdr) -> (Option<usize>, Option<IpAddr>, u8) {
+    let (mut segment, mut local, mut tos) = (None, None, 0);
     // SAFETY: the kernel filled `msg_controllen` bytes of the control buffer with well-formed messages; each value is
-    // read with the size the kernel writes (int; IP_TOS is one byte).
+    // read with the size the kernel writes (int; IP_TOS is one byte; the two structures of destinations).
     unsafe {
         let mut control = libc::CMSG_FIRSTHDR(header);
         while !control.is_null() {
@@ -119,10 +122,18 @@ fn read_control(header: &libc::msghdr) -> (Option<usize>, u8) {
                 }
                 (libc::IPPROTO_IP, libc::IP_TOS) => tos = data.read(),
                 (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => tos = data.cast::<i32>().read_unaligned() as u8,
+                (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                    let info = data.cast::<libc::in_pktinfo>().read_unaligned();
+                    local = Some(Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()).into());
+                }
+                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                    let info = data.cast::<libc::in6_pktinfo>().read_unaligned();
+                    local = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into());
+                }
                 _ => {}
             }
             control = libc::CMSG_NXTHDR(header, control);
         }
     }
-    (segment, tos)
+    (segment, local, tos)
 }

@@ -79,9 +79,11 @@ fn common_options(fd: RawFd, v6: bool) -> io::Result<()> {
     // WANT: DF is set on what fits the known path MTU, and what does not fit is fragmented here.
     if v6 {
         set(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
+        set(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
         set(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_WANT)
     } else {
         set(fd, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
+        set(fd, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
         set(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_WANT)
     }
 }

@@ -13,6 +13,7 @@ const TUN_F_USO6: libc::c_ulong = 0x40;
 const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
 const TUNSETOFFLOAD: libc::c_ulong = 0x4004_54d0;
 const TUNGETIFF: libc::c_ulong = 0x8004_54d2;
+const TUNSETPERSIST: libc::c_ulong = 0x4004_54cb;
 
 /// Length of `struct virtio_net_hdr` before each packet.
 pub const VNET_HEADER_LEN: usize = 10;
@@ -37,12 +38,7 @@ fn request(name: &str) -> io::Result<libc::ifreq> {
     Ok(request)
 }
 
-/// Opens one more queue of the interface `name` in this thread's namespace, creating the interface if need be. `shared`
-/// says that there will be several: the kernel then makes 256 transmit queues, with megabytes of queueing disciplines.
-///
-/// # Errors
-/// `/dev/net/tun` missing or not permitted, a bad name, or an interface of another kind with that name.
-pub fn open_queue(name: &str, shared: bool) -> io::Result<Queue> {
+fn attach(name: &str, shared: bool) -> io::Result<OwnedFd> {
     let path = c"/dev/net/tun";
     let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC;
     // SAFETY: a C string.
@@ -53,6 +49,25 @@ pub fn open_queue(name: &str, shared: bool) -> io::Result<Queue> {
     request.ifr_ifru.ifru_flags = (flags | several) as i16;
     // SAFETY: TUNSETIFF takes an ifreq, which lives over the call.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETIFF, &mut request) })?;
+    Ok(fd)
+}
+
+/// Opens one more queue of the interface `name` in this thread's namespace, creating the interface if need be. `shared`
+/// says that there will be several: the kernel then makes 256 transmit queues, with megabytes of queueing disciplines.
+///
+/// # Errors
+/// `/dev/net/tun` missing or not permitted, a bad name, or an interface of another kind with that name.
+pub fn open_queue(name: &str, shared: bool) -> io::Result<Queue> {
+    let fd = match attach(name, shared) {
+        // One that outlived its broker, made for another number of workers.
+        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
+            let left = attach(name, !shared)?;
+            set_persistent(left.as_fd(), false)?;
+            drop(left);
+            attach(name, shared)?
+        }
+        other => other?,
+    };
     Queue::of(fd)
 }
 
@@ -90,6 +105,15 @@ fn is_attached(fd: BorrowedFd<'_>) -> bool {
         let mut request: libc::ifreq = std::mem::zeroed();
         libc::ioctl(fd.as_raw_fd(), TUNGETIFF, &mut request) >= 0
     }
+}
+
+/// Whether the interface of a queue stays when its last queue is closed: without a carrier, and losing every packet.
+///
+/// # Errors
+/// Of the ioctl.
+pub fn set_persistent(queue: BorrowedFd<'_>, stays: bool) -> io::Result<()> {
+    // SAFETY: TUNSETPERSIST takes its argument by value.
+    check(unsafe { libc::ioctl(queue.as_raw_fd(), TUNSETPERSIST, libc::c_ulong::from(stays)) }).map(|_| ())
 }
 
 /// Packets that may wait in each queue, so that a burst survives a moment in which the worker has no CPU: 10 ms at 100,000

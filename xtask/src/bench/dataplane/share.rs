@@ -75,3 +75,38 @@ fn workers(pid: u32) -> Vec<u32> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     threads.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(named).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+
+    #[test]
+    fn a_worker_gets_its_share_and_its_group_goes() {
+        if let Err(missing) = check() {
+            eprintln!("not tested: {missing:#}");
+            return;
+        }
+        let (stop, stopped) = mpsc::channel::<()>();
+        let worker = thread::Builder::new().name(format!("{WORKER}0")).spawn(move || stopped.recv()).unwrap();
+        let shares = Shares::bound(&[std::process::id()], 5).unwrap();
+        let [group] = &shares.0[..] else { panic!("one worker, not {}", shares.0.len()) };
+        let group = group.clone();
+        let number =
+            |file: &str| fs::read_to_string(group.join(file)).unwrap().trim().parse::<u32>().unwrap();
+        assert_eq!(number("cpu.cfs_quota_us") * 100 / number("cpu.cfs_period_us"), 5);
+        assert_eq!(workers(std::process::id()), [number("tasks")]);
+        drop(stop);
+        let _ = worker.join();
+        drop(shares);
+        assert!(!group.exists());
+    }
+
+    #[test]
+    fn without_workers_nothing_is_bounded() {
+        // The kernel's thread daemon.
+        assert!(Shares::bound(&[2], 5).is_err());
+        assert!(Shares::bound(&[std::process::id()], 0).is_err());
+    }
+}

@@ -125,3 +125,20 @@ pub fn connect(lab: &Lab, streams: u16) -> anyhow::Result<()> {
 pub fn swanctl(lab: &Lab, side: Side, arguments: &str) -> anyhow::Result<String> {
     shell(&format!("swanctl {arguments} --uri unix://{} 2>&1", lab.path(side, "vici").display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stream_has_an_sa_by_the_clients_port() {
+        let swan = Swan { libipsec: false, esp: "aes128gcm16", child: "", streams: 2 };
+        let (near, far) = (swanctl_conf(Side::A, &swan), swanctl_conf(Side::B, &swan));
+        assert!(
+            near.contains("s1 { local_ts = 0.0.0.0/0[tcp/6002]\n remote_ts = 0.0.0.0/0[tcp]\n"),
+            "{near}"
+        );
+        assert!(far.contains("s1 { local_ts = 0.0.0.0/0[tcp]\n remote_ts = 0.0.0.0/0[tcp/6002]\n"), "{far}");
+        assert!(near.contains("c { local_ts = 0.0.0.0/0\n") && !near.contains("s2 {"));
+    }
+}
