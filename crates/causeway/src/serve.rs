@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, DEVELOPMENT_ACCOUNT};
@@ -105,16 +106,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
 
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr()?;
-    let tls = match arguments.tls_listen {
-        None => None,
-        Some(at) => {
-            let given = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
-            let given = given.map(|(certificate, key)| tls::Given { certificate, key });
-            let acceptor =
-                tls::acceptor(&store, &arguments.data_dir, given.as_ref(), at.ip(), &arguments.tls_names)?;
-            Some((listen(at).await?, acceptor))
-        }
-    };
+    let tls = listen_tls(&arguments, &store).await?;
     let tls_address = tls.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
 
     let store: Arc<dyn Store> = Arc::new(store);
@@ -182,6 +174,18 @@ async fn engine(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Ar
             Ok(Arc::new(engine))
         }
     }
+}
+
+/// The socket for TLS with what answers there, where TLS is asked for.
+async fn listen_tls(
+    arguments: &Arguments,
+    store: &SqliteStore,
+) -> anyhow::Result<Option<(TcpListener, TlsAcceptor)>> {
+    let Some(at) = arguments.tls_listen else { return Ok(None) };
+    let given = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
+    let given = given.map(|(certificate, key)| tls::Given { certificate, key });
+    let acceptor = tls::acceptor(store, &arguments.data_dir, given.as_ref(), at.ip(), &arguments.tls_names)?;
+    Ok(Some((listen(at).await?, acceptor)))
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

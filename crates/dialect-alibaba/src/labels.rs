@@ -2,6 +2,7 @@
 
 use causeway_dialect::Failure;
 use causeway_ops::operation::Label;
+use serde_json::Value;
 
 use crate::params::Fields;
 use crate::tags::{self, Codes};
@@ -16,8 +17,10 @@ fn is_link(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 
+/// Whether a text can be a name or description: not too long, no link, nothing that can't be seen. (The pages say
+/// nothing of control characters; XML has no way to write them.)
 fn fits(text: &str, most: usize) -> bool {
-    text.chars().count() <= most && !is_link(text)
+    text.chars().count() <= most && !is_link(text) && !text.contains(char::is_control)
 }
 
 /// Whether a text can name a gateway: 2 to 100 characters, first a letter, then letters, digits, `_`, `-`, `.`.
@@ -67,6 +70,15 @@ pub fn description(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
     }
 }
 
+/// The new description of a VPN resource: an empty one takes the old one away.
+///
+/// # Errors
+/// `InvalidDescription`.
+pub fn changed_description(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    let is_emptied = fields.value("Description").and_then(Value::as_str) == Some("");
+    if is_emptied { Ok(Some(String::new())) } else { description(fields) }
+}
+
 /// The name of a VPC resource: 1 to 128 characters, no link.
 ///
 /// # Errors
@@ -108,6 +120,14 @@ pub fn label(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_unseen_is_in_a_name() {
+        for text in ["a\u{0}", "a\nb", "\u{1b}[31m"] {
+            assert!(!fits(text, 100), "{text:?}");
+        }
+        assert!(fits("网关 – \"1\"", 100));
+    }
 
     #[test]
     fn gateway_names() {

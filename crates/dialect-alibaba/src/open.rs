@@ -4,7 +4,6 @@
 use causeway_dialect::encoding::form_pairs;
 use causeway_dialect::time::parse_iso_utc;
 use causeway_dialect::{Envelope, Failure, Gate, Manner, Params, Request, Signing};
-use serde_json::Value;
 
 use crate::params::{invalid, mandatory};
 use crate::recognise::form_text;
@@ -256,11 +255,9 @@ fn params(request: &Request, pairs: &Pairs, body_is_signed: bool) -> Result<Para
     let refuse = |error: &dyn std::fmt::Display| Failure::new(400, "InvalidParameter", error.to_string());
     let mut params = Params::from_pairs(own).map_err(|error| refuse(&error))?;
     if body_is_signed && request.media_type() == "application/json" && !request.body.is_empty() {
-        let body: Value = serde_json::from_slice(&request.body).map_err(|error| refuse(&error))?;
-        if let Value::Object(members) = body {
-            for (name, value) in members {
-                params.0.entry(name).or_insert(value);
-            }
+        let body = Params::from_json(&request.body).map_err(|error| refuse(&error))?;
+        for (name, value) in body.0 {
+            params.0.entry(name).or_insert(value);
         }
     }
     Ok(params)

@@ -117,6 +117,21 @@ fn a_body_is_looked_at_after_the_signature() {
 }
 
 #[test]
+fn a_body_with_too_many_or_too_deep_values_is_refused() {
+    let wide = format!("{{\"VpcIds\":[{}0]}}", "0,".repeat(2_000));
+    let deep = format!("{{\"VpcIds\":{}0{}}}", "[".repeat(20), "]".repeat(20));
+    for (body, message) in
+        [(wide, "more than 2000 parameters"), (deep, "VpcIds is nested more than 10 levels deep")]
+    {
+        let json = acs3_with("application/json", body);
+        let refused = read_whole(&json).unwrap_err();
+        assert_eq!((refused.code.as_str(), refused.message.as_str()), ("InvalidParameter", message));
+    }
+    let json = acs3_with("application/json", "{\"VpcIds\":[\"vpc-1\"]}".into());
+    assert_eq!(read_whole(&json).unwrap().params.get("VpcIds"), Some(&serde_json::json!(["vpc-1"])));
+}
+
+#[test]
 fn forms_of_the_older_scheme_have_a_limit() {
     let query: Vec<String> = v1_query().iter().map(|(name, value)| format!("{name}={value}")).collect();
     let form = |octets: usize| Request {

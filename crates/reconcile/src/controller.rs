@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use causeway_engine::Engine;
-use causeway_model::{Key, Kind, Millis, NetworkId, Record, TokenId, View, Write, limits};
+use causeway_model::{Key, Kind, Millis, NetworkId, Record, Token, TokenId, View, Write, limits};
 use causeway_plan::Scope;
 use causeway_store::{Store, transact};
 use tokio::sync::broadcast::error::RecvError;
@@ -116,16 +116,17 @@ impl Controller {
         }
     }
 
-    /// Removes client tokens that are past their life, so that the store does not grow with every creation.
+    /// Removes client tokens that speak of nothing any more, so that the store does not grow with every creation.
     async fn forget_tokens(&self) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-        let forget = move |view: &View| (over_tokens(view, now), ());
-        if over_tokens(&self.known, now).is_empty() {
-            return;
-        }
-        if let Err(error) = transact(&*self.reconciler.store, forget).await {
-            tracing::warn!(%error, "old client tokens were not removed");
+        // Part by part: others write in between.
+        while !over_tokens(&self.reconciler.store.view(), now).is_empty() {
+            let forget = move |view: &View| (over_tokens(view, now), ());
+            if let Err(error) = transact(&*self.reconciler.store, forget).await {
+                tracing::warn!(%error, "old client tokens were not removed");
+                return;
+            }
         }
     }
 
@@ -204,14 +205,17 @@ impl Controller {
     }
 }
 
-/// The removal of client tokens that are past their life. One behind which another stands (see [`Token::id`]) stays
+/// The removal of client tokens that are past their life, or whose subject is gone. One behind which another stands (see [`Token::id`]) stays
 /// until that is gone: a look-up ends at the first number that is free.
 ///
 /// [`Token::id`]: causeway_model::Token::id
 fn over_tokens(view: &View, now: Millis) -> Vec<Write> {
     let stands_before_another = |id: TokenId| view.token(TokenId(id.0.wrapping_add(1))).is_some();
+    let is_over = |token: &Token| {
+        now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS || view.record(token.subject).is_none()
+    };
     let tokens = view.records().filter_map(|record| match record {
-        Record::Token(token) if now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS => Some(token.id),
+        Record::Token(token) if is_over(token) => Some(token.id),
         _ => None,
     });
     let last = tokens.filter(|id| !stands_before_another(*id));
@@ -280,8 +284,20 @@ mod tests {
     }
 
     fn token(id: u64, used: Millis) -> Write {
-        let subject = Key { kind: Kind::Gateway, id: 1 };
-        Write::Put(Token { id: TokenId(id), scope: id.to_string(), fingerprint: 0, subject, used }.into())
+        // What it made is there: the token itself.
+        let subject = TokenId(id).key();
+        let fingerprint = causeway_model::Secret::new("0");
+        Write::Put(Token { id: TokenId(id), scope: id.to_string(), fingerprint, subject, used }.into())
+    }
+
+    #[test]
+    fn a_token_goes_with_what_it_made() {
+        let now = Millis(1);
+        let Write::Put(Record::Token(made)) = token(5, now) else { panic!("it is a token") };
+        let gone = Token { subject: Key { kind: Kind::Gateway, id: 1 }, ..(*made).clone() };
+        let mut view = View::default();
+        view.apply(&[Write::Put(gone.into()), token(9, now)]);
+        assert_eq!(over_tokens(&view, now), [Write::Delete(TokenId(5).key())]);
     }
 
     /// A look-up walks from number to number: a hole would hide what stands behind it.

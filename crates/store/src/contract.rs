@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use causeway_model::{Key, Kind, Millis, Token, TokenId, View, Write};
+use causeway_model::{Key, Kind, Millis, Secret, Token, TokenId, View, Write};
 
 use crate::store::{Store, transact};
 
@@ -10,7 +10,7 @@ fn counter(n: u64) -> Write {
     let token = Token {
         id: TokenId(1),
         scope: "counter".to_owned(),
-        fingerprint: n,
+        fingerprint: Secret::new(n.to_string()),
         subject: Key { kind: Kind::Token, id: 1 },
         used: Millis(0),
     };
@@ -18,7 +18,7 @@ fn counter(n: u64) -> Write {
 }
 
 fn count(view: &View) -> u64 {
-    view.token(TokenId(1)).map_or(0, |token| token.fingerprint)
+    view.token(TokenId(1)).map_or(0, |token| token.fingerprint.expose().parse().expect("a number"))
 }
 
 /// Runs every check. Panics where one fails.

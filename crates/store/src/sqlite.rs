@@ -3,8 +3,8 @@
 //! Table `records` holds number, kind, id, revision and JSON of every record; secrets inside the JSON are sealed.
 //! Table `secrets` holds the service's own sealed texts by name.
 
-use std::fs::File;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -68,6 +68,7 @@ impl SqliteStore {
         let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
         // Records name customers and addresses: they are the owner's alone, as the sealed secrets are.
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        nobody_else_writes(dir)?;
         let lock =
             File::options().append(true).create(true).mode(0o600).open(dir.join("lock")).map_err(failed)?;
         lock.try_lock().map_err(|_| StoreError::InUse(dir.display().to_string()))?;
@@ -80,6 +81,10 @@ impl SqliteStore {
         let vault = Arc::new(Vault::open(&key).map_err(failed)?);
         // SQLite gives its journals the permissions of the file that it finds.
         File::options().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+        for file in [&key, &path] {
+            // Brought back from a backup, perhaps, with those of other files.
+            std::fs::set_permissions(file, Permissions::from_mode(0o600)).map_err(failed)?;
+        }
         let connection = connect(&path)?;
         let view = load(&connection, &vault)?;
         let secrets = Mutex::new(connect(&path)?);
@@ -127,6 +132,20 @@ impl Store for SqliteStore {
     fn watch(&self) -> broadcast::Receiver<Arc<[Key]>> {
         self.writer.watch()
     }
+}
+
+/// Refuses a directory in which others could put files of theirs in place of the store's.
+fn nobody_else_writes(dir: &Path) -> Result<(), StoreError> {
+    let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
+    let mode = std::fs::metadata(dir).map_err(failed)?.permissions().mode() & 0o7777;
+    // Its group may: on many systems everybody has one of their own, and directories are made for it.
+    if mode & 0o002 == 0 {
+        return Ok(());
+    }
+    let dir = dir.display();
+    let text =
+        format!("everybody may write to {dir} (mode {mode:o}): choose another directory, or chmod o-w {dir}");
+    Err(StoreError::Failed(text))
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {

@@ -77,7 +77,7 @@ async fn a_store_of_the_first_layout_is_taken_over() {
     let token = causeway_model::Token {
         id: causeway_model::TokenId(9),
         scope: "scope".into(),
-        fingerprint: 1,
+        fingerprint: Secret::new("1"),
         subject: GatewayId(2).key(),
         used: causeway_model::Millis(0),
     };
@@ -142,6 +142,25 @@ async fn what_a_store_makes_is_for_its_owner_only() {
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
+}
+
+#[test]
+fn permissions_that_a_backup_lost_are_set_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    drop(SqliteStore::open(&dir).unwrap());
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let files = [dir.join("key"), dir.join("store.sqlite")];
+    files.iter().for_each(|file| set(file, 0o644));
+    drop(SqliteStore::open(&dir).unwrap());
+    for file in files {
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    set(&dir, 0o777);
+    let refused = SqliteStore::open(&dir).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("everybody may write to") && refused.contains("777"), "{refused}");
 }
 
 #[test]

@@ -2,14 +2,16 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 use uxfrm::broker::{self, Broker, BrokerConfig};
 use uxfrm::engine::EngineConfig;
+use uxfrm::sys::{self, wait::Waiter};
 
 #[derive(Parser)]
 #[command(version, about = "IPsec in user space under an unmodified IKE daemon")]
@@ -24,8 +26,10 @@ enum Action {
     Run(Run),
     /// Run a command whose XFRM sockets are served by a running `uxfrm run`: `uxfrm join -- ip xfrm state`.
     Join {
+        /// The socket of `uxfrm run --control`.
         #[arg(long, default_value = "/run/uxfrm.sock")]
         control: PathBuf,
+        /// The command with its arguments.
         #[arg(required = true, trailing_var_arg = true)]
         command: Vec<String>,
     },
@@ -33,6 +37,7 @@ enum Action {
     Probe,
     /// Print the counters of a running engine.
     Stats {
+        /// The socket of `uxfrm run --stats`.
         #[arg(long, default_value = "/run/uxfrm.stats")]
         stats: PathBuf,
         /// In Prometheus' text format; else JSON.
@@ -127,6 +132,7 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
         },
         vici: Some(run.vici),
         control: Some(run.control),
+        persistent_interfaces: true,
         ..BrokerConfig::default()
     })?;
     for if_id in run.interface {
@@ -136,12 +142,49 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
     let mut command = Command::new(program);
     command.args(arguments);
     broker.intercept(&mut command)?;
+    end_with_this_process(&mut command);
     let mut child = command.spawn().map_err(|e| format!("cannot start {program}: {e} (try: uxfrm probe)"))?;
     drop(command);
     DAEMON.store(child.id() as i32, Ordering::Relaxed);
+    if !outlives(&broker, &child)? {
+        eprintln!("uxfrm: the broker has ended, and the daemon must");
+        child.kill()?;
+    }
     let status = child.wait()?;
     DAEMON.store(0, Ordering::Relaxed);
     Ok(exit_code(status))
+}
+
+/// A daemon whose broker is killed has no IPsec any more, and would ask its dead sockets for ever.
+fn end_with_this_process(command: &mut Command) {
+    let this = std::process::id();
+    let prepare = move || {
+        // SAFETY: system calls without pointers.
+        unsafe {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+            // It died before that.
+            if libc::getppid() as u32 != this { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+        }
+    };
+    // SAFETY: `prepare` makes system calls only.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// Waits until the daemon or the broker has ended. Whether the broker still serves.
+fn outlives(broker: &Broker, daemon: &Child) -> std::io::Result<bool> {
+    const DAEMON_ENDED: u64 = 0;
+    const BROKER_ENDED: u64 = 1;
+    let ended = sys::process_fd(daemon.id())?;
+    let mut waiter = Waiter::new();
+    waiter.add(ended.as_fd(), DAEMON_ENDED)?;
+    waiter.add(broker.ended(), BROKER_ENDED)?;
+    let mut ready = Vec::new();
+    while ready.is_empty() {
+        waiter.wait(None, &mut ready)?;
+    }
+    Ok(!ready.contains(&BROKER_ENDED))
 }
 
 fn exit_code(status: ExitStatus) -> ExitCode {

@@ -1,6 +1,7 @@
 //! Answers to the daemon's intercepted system calls.
 
 use super::connection::Connection;
+use crate::sys::netlink_pair::PairMaker;
 use crate::sys::seccomp::{self, Notification};
 use crate::sys::socket;
 use std::io;
@@ -37,10 +38,11 @@ pub fn answer<'c>(
     listener: BorrowedFd<'_>,
     call: &Notification,
     port: u16,
+    maker: &PairMaker,
     find: impl Fn(u64) -> Option<&'c mut Connection>,
 ) -> io::Result<Outcome> {
     match call.number {
-        libc::SYS_socket => return open(listener, call),
+        libc::SYS_socket => return open(listener, call, maker),
         libc::SYS_bind => {
             let inode = inode_of(call.thread, call.arguments[0]);
             match inode.and_then(find) {
@@ -66,9 +68,9 @@ pub fn answer<'c>(
 }
 
 /// `socket(AF_NETLINK, …, NETLINK_XFRM)`: one of our sockets in its place.
-fn open(listener: BorrowedFd<'_>, call: &Notification) -> io::Result<Outcome> {
+fn open(listener: BorrowedFd<'_>, call: &Notification, maker: &PairMaker) -> io::Result<Outcome> {
     let kind = call.arguments[1] as i32;
-    let made = Connection::new(call.thread, kind & libc::SOCK_NONBLOCK != 0);
+    let made = Connection::new(maker, call.thread, kind & libc::SOCK_NONBLOCK != 0);
     let (connection, client) = match made {
         Ok(pair) => pair,
         Err(error) => {

@@ -18,7 +18,7 @@ use crate::engine::EngineConfig;
 use crate::sys::message;
 use crate::sys::seccomp::Filter;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -43,6 +43,9 @@ pub struct BrokerConfig {
     pub ping_interval: Duration,
     /// A Unix socket by which other programs (`uxfrm join -- ip xfrm state`) have their XFRM sockets served too.
     pub control: Option<PathBuf>,
+    /// Interfaces outlive a broker that is killed, without a way out, so that what is routed into them is lost rather than
+    /// sent in clear by another route; the next broker takes them over. They go with one that is dropped.
+    pub persistent_interfaces: bool,
     /// How long to wait for the first engine to bind its sockets.
     pub start_timeout: Duration,
 }
@@ -57,6 +60,7 @@ impl Default for BrokerConfig {
             hang_timeout: Duration::from_millis(1500),
             ping_interval: Duration::from_secs(5),
             control: None,
+            persistent_interfaces: false,
             start_timeout: Duration::from_secs(5),
         }
     }
@@ -92,6 +96,7 @@ enum Ask {
 pub struct Broker {
     asks: Mutex<Sender<Ask>>,
     wake: OwnedFd,
+    ended: OwnedFd,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -104,6 +109,7 @@ impl Broker {
         let (sender, receiver): (Sender<Ask>, Receiver<Ask>) = channel();
         let wake = crate::sys::event_fd().map_err(BrokerError::Setup)?;
         let (ready, is_ready) = sync_channel(1);
+        let (ended, ending) = message::pair().map_err(BrokerError::Setup)?;
         let start_timeout = config.start_timeout;
         let relay = relay::Relay::new(config, receiver, wake.try_clone().map_err(BrokerError::Setup)?, ready)
             .map_err(BrokerError::Setup)?;
@@ -111,12 +117,13 @@ impl Broker {
             .name("uxfrm-broker".into())
             .stack_size(256 * 1024)
             .spawn(move || {
+                let _ending = ending;
                 if let Err(error) = relay.run() {
                     tracing::error!(%error, "broker ended");
                 }
             })
             .map_err(BrokerError::Setup)?;
-        let this = Self { asks: Mutex::new(sender), wake, thread: Some(thread) };
+        let this = Self { asks: Mutex::new(sender), wake, ended, thread: Some(thread) };
         match is_ready.recv_timeout(start_timeout) {
             Ok(()) => Ok(this),
             Err(_) => Err(BrokerError::EngineStart),
@@ -182,6 +189,12 @@ impl Broker {
         self.ask(Ask::Flush)
     }
 
+    /// Readable once the broker's thread has ended, for whatever reason: the daemon has no IPsec any more then, and should
+    /// be ended too.
+    pub fn ended(&self) -> BorrowedFd<'_> {
+        self.ended.as_fd()
+    }
+
     /// The engine's process id, while one runs.
     pub fn engine_pid(&self) -> Option<u32> {
         let (sender, receiver) = sync_channel(1);
@@ -208,25 +221,4 @@ pub fn join(control: &std::path::Path) -> io::Result<()> {
     let stream = message::connect(control)?;
     let listener = Filter::new().install()?;
     message::send(stream.as_fd(), &[&[0]], Some(listener.as_fd()), true)
-}
-
-/// The namespace of the calling thread, for [`BrokerConfig::netns`].
-///
-/// # Errors
-/// Of opening `/proc/thread-self/ns/net`.
-pub fn current_netns() -> io::Result<OwnedFd> {
-    Ok(std::fs::File::open("/proc/thread-self/ns/net")?.into())
-}
-
-/// Whether two descriptors are of the same namespace.
-///
-/// # Errors
-/// Of `fstat`.
-pub fn same_netns(a: &OwnedFd, b: &OwnedFd) -> io::Result<bool> {
-    let id = |fd: &OwnedFd| -> io::Result<(u64, u64)> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = std::fs::File::from(fd.as_fd().try_clone_to_owned()?).metadata()?;
-        Ok((metadata.dev(), metadata.ino()))
-    };
-    Ok(id(a)? == id(b)?)
 }

@@ -3,17 +3,25 @@
 use super::BrokerConfig;
 use crate::engine::ENGINE_NAME;
 use crate::engine::link::{self, Kind};
+use crate::sys::outbox::Outbox;
 use crate::sys::{check, message};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+/// Bytes that may wait for the engine: a full journal several times over.
+const MAX_WAITING: usize = 64 << 20;
 
 /// A running engine. Dropping it kills the process.
 pub struct Engine {
     child: Child,
-    pub link: OwnedFd,
+    link: OwnedFd,
+    outbox: Outbox,
+    /// Whether epoll was told to say when there is room in the link.
+    pub wants_room: bool,
     /// It has bound its sockets and serves requests.
     pub ready: bool,
 }
@@ -24,7 +32,7 @@ impl Engine {
     ///
     /// # Errors
     /// Of fork, exec and of the link.
-    pub fn start(config: &BrokerConfig, kept: &BTreeMap<String, OwnedFd>) -> io::Result<Self> {
+    pub fn start(config: &BrokerConfig, kept: &BTreeMap<String, Arc<OwnedFd>>) -> io::Result<Self> {
         let (link, theirs) = message::pair()?;
         let netns = config.netns.as_ref().map(|fd| fd.try_clone()).transpose()?;
         let fd = theirs.as_raw_fd();
@@ -46,13 +54,44 @@ impl Engine {
         };
         // SAFETY: `prepare` makes system calls only.
         unsafe { command.pre_exec(prepare) };
-        let this = Self { child: command.spawn()?, link, ready: false };
+        let outbox = Outbox::new(MAX_WAITING);
+        let mut this = Self { child: command.spawn()?, link, outbox, wants_room: false, ready: false };
         drop(theirs);
         for (name, descriptor) in kept {
-            link::send(this.link.as_fd(), Kind::Keep, 0, name.as_bytes(), Some(descriptor.as_fd()), true)?;
+            this.outbox.send(
+                this.link.as_fd(),
+                &[&link::header(Kind::Keep, 0), name.as_bytes()],
+                Some(descriptor),
+            )?;
         }
-        link::send(this.link.as_fd(), Kind::Ready, 0, &[], None, true)?;
+        this.send(Kind::Ready, 0, &[])?;
         Ok(this)
+    }
+
+    /// Sends a message, now or when the engine has read what came before: this never blocks, as an engine that waits for
+    /// its own answers to be read reads nothing meanwhile.
+    ///
+    /// # Errors
+    /// `WouldBlock` where too much waits, or the engine is gone.
+    pub fn send(&mut self, kind: Kind, number: u32, body: &[u8]) -> io::Result<()> {
+        self.outbox.send(self.link.as_fd(), &[&link::header(kind, number), body], None)
+    }
+
+    /// Sends what waits, as far as there is room.
+    pub fn flush(&mut self) {
+        if let Err(error) = self.outbox.flush(self.link.as_fd()) {
+            tracing::warn!(%error, "the engine does not take a message");
+        }
+    }
+
+    /// Something waits for room in the link.
+    pub fn is_waiting(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// The broker's end of the link.
+    pub fn link(&self) -> BorrowedFd<'_> {
+        self.link.as_fd()
     }
 
     /// Its process id.

@@ -8,14 +8,16 @@ use super::journal::{self, Journal};
 use super::process::Engine;
 use super::{Ask, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
-use crate::engine::sockets::kept_prefix;
+use crate::engine::sockets::{TUN_PREFIX, kept_prefix};
 use crate::sys::epoll::{Epoll, Ready};
-use crate::sys::{self, message, seccomp};
+use crate::sys::netlink_pair::PairMaker;
+use crate::sys::{self, message, seccomp, tun};
 use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
 use crate::xfrm::wire::{self, Header, Writer};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -75,6 +77,8 @@ struct Pending {
     /// A copy of a request about policies, for the journal.
     journal: Option<Vec<u8>>,
     failed: bool,
+    /// There was no room for all of the answer.
+    cut: bool,
 }
 
 pub(super) struct Relay {
@@ -91,9 +95,10 @@ pub(super) struct Relay {
     restart_at: Option<Instant>,
     last_ping: Instant,
     ping_pending: Option<Instant>,
-    kept: BTreeMap<String, OwnedFd>,
+    kept: BTreeMap<String, Arc<OwnedFd>>,
     journal: Journal,
     connections: HashMap<u32, Connection>,
+    maker: PairMaker,
     sources: HashMap<u32, OwnedFd>,
     listeners: HashMap<u32, OwnedFd>,
     pending: HashMap<u32, Pending>,
@@ -134,6 +139,7 @@ impl Relay {
             kept: BTreeMap::new(),
             journal: Journal::default(),
             connections: HashMap::new(),
+            maker: PairMaker::new()?,
             sources: HashMap::new(),
             listeners: HashMap::new(),
             pending: HashMap::new(),
@@ -149,51 +155,100 @@ impl Relay {
         self.next_id
     }
 
-    /// Serves until it is told to stop, or the first engine cannot be started.
+    /// Serves until it is told to stop, or the first engine cannot be started. What goes wrong with one socket, process or
+    /// call ends that alone: the daemon and the engine depend on this thread.
     pub fn run(mut self) -> io::Result<()> {
         let mut buffer = Buffer::new();
         while !self.stop {
-            self.run_timers()?;
+            self.run_timers();
             if self.engine.is_none() && self.ready.is_some() && self.engine_starts > 0 {
                 return Err(io::Error::other("the first engine did not start"));
             }
             let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
             for event in self.epoll.wait(timeout)? {
-                self.event(event, &mut buffer)?;
+                self.event(event, &mut buffer);
             }
+            self.watch_for_room();
         }
+        self.let_go(TUN_PREFIX);
         Ok(())
     }
 
-    fn event(&mut self, event: Ready, buffer: &mut Buffer) -> io::Result<()> {
+    /// Keeps a descriptor of the engine's for the next one.
+    fn keep(&mut self, name: String, descriptor: OwnedFd) {
+        if self.config.persistent_interfaces && name.starts_with(TUN_PREFIX) {
+            if let Err(error) = tun::set_persistent(descriptor.as_fd(), true) {
+                tracing::warn!(%error, "the interface will not outlive the broker");
+            }
+        }
+        self.kept.insert(name, Arc::new(descriptor));
+    }
+
+    /// Lets interfaces go, by what the names of their kept queues begin with.
+    fn let_go(&mut self, prefix: &str) {
+        for (_, queue) in self.kept.extract_if(.., |name, _| name.starts_with(prefix)) {
+            if self.config.persistent_interfaces {
+                // One that was deleted by somebody else is gone already.
+                let _ = tun::set_persistent(queue.as_fd(), false);
+            }
+        }
+    }
+
+    /// Has epoll say when there is room for what waits.
+    fn watch_for_room(&mut self) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.is_waiting() != engine.wants_room) {
+            engine.wants_room = engine.is_waiting();
+            let watched = self.epoll.modify(engine.link(), Token::Engine.encode(), true, engine.wants_room);
+            if let Err(error) = watched {
+                tracing::error!(%error, "cannot watch the engine");
+                self.engine_gone();
+            }
+        }
+        let epoll = &self.epoll;
+        self.connections.retain(|id, c| c.watch(epoll, Token::Connection(*id).encode()).is_ok());
+    }
+
+    fn event(&mut self, event: Ready, buffer: &mut Buffer) {
         match Token::decode(event.token) {
             Token::Wake => self.serve_asks(),
-            Token::Engine => self.serve_engine(buffer),
+            Token::Engine => {
+                if let Some(engine) = self.engine.as_mut().filter(|_| event.writable) {
+                    engine.flush();
+                }
+                self.serve_engine(buffer)
+            }
             Token::Control => self.serve_control(),
             Token::Source(id) => self.serve_source(id),
             Token::Listener(id) => self.serve_listener(id, event),
-            Token::Connection(id) => self.serve_connection(id),
+            Token::Connection(id) => {
+                if let Some(connection) = self.connections.get_mut(&id).filter(|_| event.writable) {
+                    connection.flush();
+                }
+                if event.readable || event.hung_up {
+                    self.serve_connection(id);
+                }
+            }
         }
     }
 
-    fn serve_control(&mut self) -> io::Result<()> {
+    fn serve_control(&mut self) {
         // A client that went away meanwhile is no error.
         if let Some(Ok(source)) = self.control.as_ref().map(|control| message::accept(control.as_fd())) {
-            self.add_source(source)?;
+            self.add_source(source);
         }
-        Ok(())
     }
 
-    fn add_source(&mut self, source: OwnedFd) -> io::Result<()> {
+    fn add_source(&mut self, source: OwnedFd) {
         let id = self.id();
-        self.epoll.add(source.as_fd(), Token::Source(id).encode())?;
-        self.sources.insert(id, source);
-        Ok(())
+        match self.epoll.add(source.as_fd(), Token::Source(id).encode()) {
+            Ok(()) => drop(self.sources.insert(id, source)),
+            Err(error) => tracing::error!(%error, "cannot serve a process"),
+        }
     }
 
     /// Empties the engine's databases.
     fn flush(&mut self) {
-        let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) else { return };
+        let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready) else { return };
         for kind in [FLUSHPOLICY, FLUSHSA] {
             let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST, sequence: 0, port: 0 });
             // Protocol 0: all SAs.
@@ -203,11 +258,11 @@ impl Relay {
             };
             self.journal.accepted(&request);
             // A dead engine has nothing to flush.
-            let _ = link::send(engine.link.as_fd(), Kind::Request, 0, &request, None, true);
+            let _ = engine.send(Kind::Request, 0, &request);
         }
     }
 
-    fn serve_asks(&mut self) -> io::Result<()> {
+    fn serve_asks(&mut self) {
         sys::clear(&self.wake);
         while let Ok(ask) = self.asks.try_recv() {
             match ask {
@@ -215,45 +270,49 @@ impl Relay {
                 Ask::EnginePid(reply) => {
                     let _ = reply.try_send(self.engine.as_ref().map(Engine::pid));
                 }
-                Ask::Listener(source) => self.add_source(source)?,
+                Ask::Listener(source) => self.add_source(source),
                 Ask::Flush => self.flush(),
                 Ask::Interface(if_id, reply) => self.ask_interface(Kind::Interface, if_id, reply),
                 Ask::Remove(if_id, reply) => self.ask_interface(Kind::Remove, if_id, reply),
             }
         }
-        Ok(())
     }
 
     fn ask_interface(&mut self, kind: Kind, if_id: u32, reply: SyncSender<Option<String>>) {
         self.interface_asks.push((kind, if_id, reply));
-        if let Some(engine) = self.engine.as_ref().filter(|engine| engine.ready) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready) {
             // Where the engine is dead, the next one is asked again.
-            let _ = link::send(engine.link.as_fd(), kind, if_id, &[], None, false);
+            let _ = engine.send(kind, if_id, &[]);
         }
     }
 
     /// A process that was prepared by `intercept` sends its listener; the end of the source means no more will come.
-    fn serve_source(&mut self, id: u32) -> io::Result<()> {
-        let Some(source) = self.sources.get(&id) else { return Ok(()) };
+    fn serve_source(&mut self, id: u32) {
+        let Some(source) = self.sources.get(&id) else { return };
         let mut byte = [0];
         match message::receive(source.as_fd(), &mut byte, false) {
             Ok(Some((1, Some(listener)))) => {
                 let id = self.id();
-                self.epoll.add(listener.as_fd(), Token::Listener(id).encode())?;
-                self.listeners.insert(id, listener);
+                match self.epoll.add(listener.as_fd(), Token::Listener(id).encode()) {
+                    Ok(()) => drop(self.listeners.insert(id, listener)),
+                    Err(error) => tracing::error!(%error, "cannot serve a process"),
+                }
             }
             Ok(None) => {}
             _ => drop(self.sources.remove(&id)),
         }
-        Ok(())
     }
 
-    fn serve_listener(&mut self, id: u32, event: Ready) -> io::Result<()> {
+    fn serve_listener(&mut self, id: u32, event: Ready) {
         if !event.readable {
             // Hung up: all processes under the filter have ended.
             self.listeners.remove(&id);
-            return Ok(());
+        } else if let Err(error) = self.serve_call(id) {
+            tracing::error!(%error, "cannot answer a process");
         }
+    }
+
+    fn serve_call(&mut self, id: u32) -> io::Result<()> {
         let Some(listener) = self.listeners.get(&id) else { return Ok(()) };
         let Some(call) = seccomp::receive(listener.as_fd())? else { return Ok(()) };
         let connections = std::cell::RefCell::new(self.connections.values_mut().collect::<Vec<_>>());
@@ -262,7 +321,7 @@ impl Relay {
             let position = all.iter().position(|c| c.inode == inode)?;
             Some(all.swap_remove(position))
         };
-        let outcome = intercept::answer(listener.as_fd(), &call, self.config.engine.port, find)?;
+        let outcome = intercept::answer(listener.as_fd(), &call, self.config.engine.port, &self.maker, find)?;
         drop(connections);
         if let Outcome::Opened(connection) = outcome {
             let id = self.id();
@@ -272,44 +331,43 @@ impl Relay {
         Ok(())
     }
 
-    fn serve_connection(&mut self, id: u32) -> io::Result<()> {
-        let Some(connection) = self.connections.get(&id) else { return Ok(()) };
+    fn serve_connection(&mut self, id: u32) {
+        let Some(connection) = self.connections.get(&id) else { return };
         let mut request = Zeroizing::new(vec![0; MAX_REQUEST_LEN]);
         match message::receive(connection.server(), &mut request, false) {
-            Ok(None) => return Ok(()),
+            Ok(None) => return,
             Ok(Some((len, _))) if len > 0 => request.truncate(len),
             _ => {
                 self.connections.remove(&id);
-                self.pending.retain(|_, pending| pending.connection != id);
-                return Ok(());
+                // What it asked last may still be done, and the journal must know.
+                return;
             }
         }
-        let Some(header) = wire::messages(&request).next().map(|m| m.header) else { return Ok(()) };
+        let Some(header) = wire::messages(&request).next().map(|m| m.header) else { return };
         let number = self.id();
         let journal = journal::concerns_policies(&request).then(|| request.to_vec());
-        let pending = Pending { connection: id, header, since: Instant::now(), journal, failed: false };
+        let pending =
+            Pending { connection: id, header, since: Instant::now(), journal, failed: false, cut: false };
         self.pending.insert(number, pending);
-        match self.engine.as_ref().filter(|engine| engine.ready) {
+        match self.engine.as_mut().filter(|engine| engine.ready) {
             Some(engine) => {
-                // A full link means a hung engine: the timer answers.
-                let _ = link::send(engine.link.as_fd(), Kind::Request, number, &request, None, false);
+                // Too much that waits means a hung engine: the timer answers.
+                let _ = engine.send(Kind::Request, number, &request);
             }
             None if self.queued.len() < MAX_QUEUED => self.queued.push_back((number, request)),
             None => {}
         }
-        Ok(())
     }
 
-    fn serve_engine(&mut self, buffer: &mut Buffer) -> io::Result<()> {
+    fn serve_engine(&mut self, buffer: &mut Buffer) {
         while let Some(engine) = &self.engine {
-            let link = engine.link.try_clone()?;
-            let mut message = match link::receive(link.as_fd(), buffer, false) {
+            let mut message = match link::receive(engine.link(), buffer, false) {
                 Ok(Some(message)) => message,
-                Ok(None) => return Ok(()),
+                Ok(None) => return,
                 Err(error) => {
                     tracing::warn!(%error, "the engine is gone");
                     self.engine_gone();
-                    return Ok(());
+                    return;
                 }
             };
             match message.kind {
@@ -317,12 +375,13 @@ impl Relay {
                 Kind::Done => self.done(message.number),
                 Kind::Event => {
                     let (group, body) = (message.number, &*message.body);
-                    self.connections.values().for_each(|c| c.deliver_event(group, body));
+                    self.connections.values_mut().for_each(|c| c.deliver_event(group, body));
                 }
                 Kind::Ping => self.ping_pending = None,
                 Kind::Keep => {
                     if let Some(descriptor) = message.descriptor.take() {
-                        self.kept.insert(String::from_utf8_lossy(message.body).into_owned(), descriptor);
+                        let name = String::from_utf8_lossy(message.body).into_owned();
+                        self.keep(name, descriptor);
                     }
                 }
                 Kind::Interface | Kind::Remove => {
@@ -330,8 +389,7 @@ impl Relay {
                     let name = String::from_utf8_lossy(message.body).into_owned();
                     let name = (!name.is_empty()).then_some(name);
                     if kind == Kind::Remove && name.is_some() {
-                        let prefix = kept_prefix(if_id);
-                        self.kept.retain(|kept, _| !kept.starts_with(&prefix));
+                        self.let_go(&kept_prefix(if_id));
                     }
                     let asked = |(k, id, _): &mut (Kind, u32, _)| *k == kind && *id == if_id;
                     for (_, _, reply) in self.interface_asks.extract_if(.., asked) {
@@ -345,7 +403,6 @@ impl Relay {
                 Kind::Request => tracing::warn!("the engine sent a request"),
             }
         }
-        Ok(())
     }
 
     fn reply(&mut self, number: u32, body: &mut [u8]) {
@@ -353,13 +410,20 @@ impl Relay {
         let error = wire::messages(body)
             .any(|m| m.header.kind == NLMSG_ERROR && m.payload.first_chunk() != Some(&0i32.to_ne_bytes()));
         pending.failed |= error;
-        if let Some(connection) = self.connections.get(&pending.connection) {
-            connection.deliver(body);
+        // A long answer is under way.
+        pending.since = Instant::now();
+        if let Some(connection) = self.connections.get_mut(&pending.connection) {
+            pending.cut |= !connection.deliver(body);
         }
     }
 
     fn done(&mut self, number: u32) {
         let Some(pending) = self.pending.remove(&number) else { return };
+        if pending.cut
+            && let Some(connection) = self.connections.get_mut(&pending.connection)
+        {
+            connection.deliver_error(pending.header, libc::ENOBUFS);
+        }
         if let (Some(request), false) = (pending.journal, pending.failed) {
             self.journal.accepted(&request);
         }

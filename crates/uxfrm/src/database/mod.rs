@@ -1,16 +1,22 @@
 //! The SA and policy databases, and the handler that answers the daemon's requests from them.
 //!
-//! Nothing here does I/O or reads a clock; the data path gets a [`View`] after each change.
+//! Nothing here does I/O or reads a clock; the data path gets a [`View`] after each change. No change costs more in a large
+//! database than in a small one.
 
+mod classifier;
 mod departed;
 pub mod expiry;
 pub mod handler;
 mod handler_policy;
 mod handler_state;
 pub mod policies;
+mod publish;
+pub mod snapshot_map;
 pub mod states;
 pub mod view;
 
+#[cfg(test)]
+mod publish_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -35,8 +41,20 @@ pub struct Clock {
 pub struct Database {
     pub states: States,
     pub policies: Policies,
+    /// Among how many workers received packets are spread by the remainder of their SPI; 0 for one.
+    workers: u32,
+    next_worker: u32,
     acquire_sequence: u32,
     departed: departed::DepartedStates,
+    view: View,
+    interfaces: publish::Interfaces,
+}
+
+impl Database {
+    /// Empty; received packets are spread over so many workers by SPI.
+    pub fn for_workers(workers: u32) -> Self {
+        Self { workers, ..Self::default() }
+    }
 }
 
 /// What a request led to.

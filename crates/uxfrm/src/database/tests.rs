@@ -12,19 +12,7 @@ use crate::xfrm::wire::{Header, Reader, Writer, messages};
 pub(crate) const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 50_000 };
 
 pub(crate) fn selector() -> Selector {
-    let zero = [0; 16];
-    Selector {
-        destination: zero,
-        source: zero,
-        destination_port: (0, 0),
-        source_port: (0, 0),
-        family: AF_INET,
-        destination_prefix: 0,
-        source_prefix: 0,
-        protocol: 0,
-        interface_index: 0,
-        user: 0,
-    }
+    Selector { family: AF_INET, ..Selector::default() }
 }
 
 pub(crate) fn info(spi: u32) -> SaInfo {
@@ -56,11 +44,15 @@ pub(crate) fn algorithm(writer: &mut Writer, kind: u16, name: &str, key: &[u8], 
 }
 
 pub(crate) fn sa(kind: u16, info: &SaInfo) -> Vec<u8> {
+    sa_on(kind, info, 42)
+}
+
+pub(crate) fn sa_on(kind: u16, info: &SaInfo, if_id: u32) -> Vec<u8> {
     request(kind, |w| {
         info.write(w);
         algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &[1; 20], 128);
         w.attribute(XFRMA_IF_ID, |w| {
-            w.u32(42);
+            w.u32(if_id);
         });
     })
 }
@@ -108,6 +100,30 @@ fn life_of_an_sa() {
 }
 
 #[test]
+fn spis_are_dealt_out_to_the_workers() {
+    const WORKERS: usize = 3;
+    let mut database = Database::for_workers(WORKERS as u32);
+    let allocate = request(ALLOCSPI, |w| {
+        info(0).write(w);
+        w.u32(0xc000_0000).u32(0xcfff_ffff);
+    });
+    let mut spis = Vec::new();
+    let mut per_worker = [0; WORKERS];
+    for _ in 0..WORKERS * 10 {
+        let answer = database.handle_datagram(&allocate, NOW);
+        let reply = messages(&answer.messages[0]).next().unwrap();
+        let spi = SaInfo::read(&mut Reader::new(reply.payload)).unwrap().id.spi;
+        assert!((0xc000_0000..=0xcfff_ffff).contains(&spi));
+        per_worker[spi as usize % WORKERS] += 1;
+        spis.push(spi);
+    }
+    assert_eq!(per_worker, [10; WORKERS]);
+    spis.sort_unstable();
+    spis.dedup();
+    assert!(spis.len() == WORKERS * 10 && spis[WORKERS * 10 - 1] - spis[0] > 1000, "they are random still");
+}
+
+#[test]
 fn allocated_spis_are_in_range_and_expire() {
     let mut database = Database::default();
     let allocate = request(ALLOCSPI, |w| {
@@ -129,7 +145,7 @@ fn allocated_spis_are_in_range_and_expire() {
     assert_eq!(next, Some(NOW.monotonic + 100_000));
     let later = Clock { monotonic: NOW.monotonic + states::LARVAL_LIFETIME_MS, ..NOW };
     let (events, _, changed) = database.run_timers(later);
-    assert_eq!((events.len(), changed), (2, true), "a soft limit and a larval SA");
+    assert_eq!((events.len(), changed), (2, false), "a soft limit and a larval SA, which no packet uses");
     assert_eq!(database.states.by_id.len(), 1);
 }
 
@@ -291,7 +307,7 @@ fn what_passes_during_an_address_update_counts() {
         |database: &mut Database, bytes: &[u8]| assert_eq!(errno(&database.handle_datagram(bytes, NOW)), 0);
     handle(&mut database, &sa(NEWSA, &info(9)));
     let before = association(&database);
-    (0..3).for_each(|_| drop(before.sequence.next()));
+    (1..=3).for_each(|number| assert_eq!(before.sequence.next(), Ok(number)));
     before.replay.lock().unwrap().commit(700).unwrap();
     let asked = database.states.get(&info(9).id).unwrap().replay_state();
     assert_eq!((asked.outbound, asked.inbound), (3, 700));
@@ -322,10 +338,27 @@ fn what_passes_during_an_address_update_counts() {
 }
 
 pub(crate) fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid: u32) -> Vec<u8> {
+    let reqid = (!block).then_some(reqid);
+    policy_with(kind, direction, &selector(), priority, reqid, 42)
+}
+
+/// Without a reqid one that blocks.
+pub(crate) fn policy_with(
+    kind: u16,
+    direction: u8,
+    selector: &Selector,
+    priority: u32,
+    reqid: Option<u32>,
+    if_id: u32,
+) -> Vec<u8> {
     request(kind, |w| {
-        selector().write(w);
-        w.zeros(96).u32(priority).u32(0).u8(direction).u8(u8::from(block)).zeros(6);
-        if !block {
+        selector.write(w);
+        if kind == DELPOLICY {
+            w.u32(0).u8(direction).zeros(3);
+        } else {
+            w.zeros(96).u32(priority).u32(0).u8(direction).u8(u8::from(reqid.is_none())).zeros(6);
+        }
+        if let Some(reqid) = reqid.filter(|_| kind != DELPOLICY) {
             let (from, to) = match direction {
                 XFRM_POLICY_OUT => ("192.0.2.1", "192.0.2.2"),
                 _ => ("192.0.2.2", "192.0.2.1"),
@@ -336,7 +369,7 @@ pub(crate) fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid
             });
         }
         w.attribute(XFRMA_IF_ID, |w| {
-            w.u32(42);
+            w.u32(if_id);
         });
     })
 }
@@ -357,10 +390,10 @@ fn the_view_drops_what_no_sa_and_no_policy_covers() {
     handle(policy(NEWPOLICY, XFRM_POLICY_OUT, false, 10, 7));
     handle(policy(NEWPOLICY, XFRM_POLICY_IN, false, 10, 7));
     let view = database.view();
-    let interface = &view.interfaces[&42];
+    let interface = view.interfaces.get(&42).unwrap();
     // The only SA is inbound: the outbound policy has none, and asks for one.
     assert!(interface.outbound_policy(&flow).unwrap().state.is_none());
-    let inbound = view.inbound[&(info(0x10).id.destination, 0x10)].clone();
+    let inbound = view.inbound.get(&(info(0x10).id.destination, 0x10)).unwrap().clone();
     assert!(interface.admits(&flow, &inbound, true).is_some());
     assert!(interface.admits(&flow, &inbound, false).is_none(), "no policy to forward it");
     // Another SA's packets do not come in by this policy, nor do our own that are sent back to us.
@@ -377,7 +410,7 @@ fn the_view_drops_what_no_sa_and_no_policy_covers() {
     database.handle_datagram(&policy(UPDPOLICY, XFRM_POLICY_OUT, true, 5, 0), NOW);
     database.handle_datagram(&policy(UPDPOLICY, XFRM_POLICY_IN, true, 5, 0), NOW);
     let view = database.view();
-    let interface = &view.interfaces[&42];
+    let interface = view.interfaces.get(&42).unwrap();
     assert!(interface.outbound_policy(&flow).unwrap().blocks);
     assert!(interface.admits(&flow, &inbound, true).is_none());
 }

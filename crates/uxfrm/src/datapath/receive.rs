@@ -67,8 +67,7 @@ impl Inbound {
     pub fn refresh(&mut self, cached: &mut Cached) {
         if self.shared.refresh(self.worker, cached) {
             self.opener.local = cached.picture.local.clone();
-            let mut queues = cached.picture.interfaces.values().flat_map(|i| &i.queues);
-            self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
+            self.opener.coalescer.udp = cached.picture.udp_segmentation;
         }
     }
 
@@ -80,14 +79,20 @@ impl Inbound {
         self.receiver.region.release()
     }
 
-    /// Takes what waits on a socket. Errors that ICMP messages left on it are taken off and mean nothing
-    /// here.
-    pub fn drain(&mut self, cached: &mut Cached, socket: &std::os::fd::OwnedFd, kind: Kind) -> Moved {
+    /// Takes what waits on a socket; with `one` a single datagram, without looking for more. Errors that ICMP messages left
+    /// on it are taken off and mean nothing here.
+    pub fn drain(
+        &mut self,
+        cached: &mut Cached,
+        socket: &std::os::fd::OwnedFd,
+        kind: Kind,
+        one: bool,
+    ) -> Moved {
         let (mut batches, mut bytes, mut packets) = (0, 0, 0);
         while batches < BUDGET && bytes < TURN_LEN {
             batches += 1;
-            let (received, count, more) = match self.receiver.receive(socket.as_fd()) {
-                Ok(batch) => batch,
+            let more = match self.receiver.receive(socket.as_fd(), one) {
+                Ok(more) => more,
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                     return Moved { packets, more: false };
                 }
@@ -100,7 +105,7 @@ impl Inbound {
             let mut writer = Writer { worker: self.worker, interfaces, counters };
             add(&counters.receive_calls, 1);
             let (region, view) = (&mut self.receiver.region[..], &cached.picture.view);
-            for datagram in &received[..count] {
+            for datagram in &self.receiver.received {
                 bytes += datagram.len;
                 self.opener.isolated_datagram(&self.shared, view, region, datagram, kind, &mut writer);
             }
@@ -108,8 +113,8 @@ impl Inbound {
             if !isolated(counters, || coalescer.flush(region, &mut writer)) {
                 self.opener.coalescer.discard();
             }
-            packets += count;
-            if !more {
+            packets += self.receiver.received.len();
+            if one || !more {
                 return Moved { packets, more: false };
             }
         }

@@ -90,17 +90,18 @@ impl SendBatch {
         let Some(state) = self.state.take().filter(|_| self.count > 0) else { return };
         add(&shared.counters.sent, self.count as u64);
         let now = sys::unix_seconds();
-        let failed = self.send(&state, shared, &shared.sockets[worker], now);
+        let failed = self.send(&state, shared, &shared.sockets[worker]);
         if failed > 0 {
             add(&state.association.counters.send_failed, failed);
         }
         let limit = state.association.charge(self.count as u64, self.payload, now);
         state.tell_limit(&shared.notifier, limit);
+        state.association.path_mtu.renew(&state.outer, now);
         (self.len, self.count, self.payload, self.last_was_short) = (0, 0, 0, false);
     }
 
     /// Returns the number of packets that could not be sent.
-    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets, now: u64) -> u64 {
+    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets) -> u64 {
         let (source, destination) = (state.outer.source, state.outer.destination);
         let v6 = destination.is_ipv6();
         let raw = &shared.sockets[0];
@@ -113,7 +114,7 @@ impl SendBatch {
         let Some(socket) = socket else { return self.count as u64 };
         let to = RawAddress::new(SocketAddr::new(destination, port));
         add(&shared.counters.send_calls, 1);
-        let send = || self.send_to(state, source, socket.as_fd(), &to, now);
+        let send = || self.send_to(state, source, socket.as_fd(), &to);
         match fragmentation {
             Some(socket_state) => socket_state.sending(socket.as_fd(), self.header.dont_fragment, send),
             None => send(),
@@ -121,17 +122,10 @@ impl SendBatch {
     }
 
     /// Sends by one call if that can be. Returns the number of packets that could not be sent.
-    fn send_to(
-        &self,
-        state: &SaView,
-        source: IpAddr,
-        socket: BorrowedFd<'_>,
-        to: &RawAddress,
-        now: u64,
-    ) -> u64 {
+    fn send_to(&self, state: &SaView, source: IpAddr, socket: BorrowedFd<'_>, to: &RawAddress) -> u64 {
         let data = &self.region[..self.len];
         // What does not fit the path is sent one by one, and the kernel fragments it.
-        let fits = self.segment <= state.association.path_mtu.esp_len(&state.outer, now);
+        let fits = self.segment <= state.association.path_mtu.esp_len(&state.outer);
         if state.outer.ports.is_some() && self.count > 1 && fits {
             let mut control = SendControl::new(source, self.header.tos, Some(self.segment as u16));
             if socket::send(socket, to, &mut control, data).is_ok() {

@@ -52,11 +52,11 @@ impl Outbound {
         })
     }
 
-    /// Sends what waits on an interface.
+    /// Sends what waits on an interface; with `one` a single packet, without looking for more to send with it.
     ///
     /// # Errors
     /// Of reading: the interface is gone.
-    pub fn drain(&mut self, view: &View, interface: &Interface) -> std::io::Result<Moved> {
+    pub fn drain(&mut self, view: &View, interface: &Interface, one: bool) -> std::io::Result<Moved> {
         self.now = sys::unix_seconds();
         let policies = view.interfaces.get(&interface.if_id).cloned().unwrap_or_default();
         let (mut reads, mut bytes) = (0, 0);
@@ -68,6 +68,9 @@ impl Outbound {
             bytes += len;
             if !isolated(&shared.counters, || self.packet(interface, &policies, len)) {
                 self.batch.discard();
+            }
+            if one {
+                break;
             }
         }
         add(&self.shared.counters.interface_reads, reads as u64);
@@ -127,7 +130,7 @@ impl Outbound {
             return add(&self.shared.counters.malformed, 1);
         };
         let association = &state.association;
-        let largest = association.path_mtu.esp_len(&state.outer, self.now);
+        let largest = association.path_mtu.esp_len(&state.outer);
         let capacity = association.transform.payload_capacity(largest);
         // IPv6 senders do not go below 1280 (RFC 8201 section 4): the kernel fragments outside then.
         let mtu = if packet.v6 { capacity.max(1280) } else { capacity };
@@ -193,7 +196,7 @@ impl Outbound {
     fn too_big(&mut self, interface: &Interface, state: &SaView, packet: Packet, mtu: usize) {
         add(&state.association.counters.too_big, 1);
         let bytes = &self.buffer[VNET_HEADER_LEN..VNET_HEADER_LEN + packet.len];
-        let Some(message) = icmp::too_big(&packet, bytes, mtu.min(usize::from(interface.mtu)) as u16) else {
+        let Some(message) = icmp::too_big(&packet, bytes, u16::try_from(mtu).unwrap_or(u16::MAX)) else {
             return;
         };
         let whole = 0..message.len();

@@ -3,17 +3,19 @@
 use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
 use super::report;
+use super::retired::Retired;
 use super::sockets::Kept;
 use crate::database::{Clock, Database};
 use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys::epoll::Epoll;
+use crate::sys::tun::Queue;
 use crate::sys::{self, addresses};
 use crate::xfrm::constants::{ALLOCSPI, NEWSA};
 use crate::xfrm::event::Event;
 use crate::xfrm::wire;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -42,12 +44,12 @@ pub struct Control {
     notices: Notices,
     /// Readable when this host's addresses change.
     addresses: OwnedFd,
-    interfaces: HashSet<u32>,
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
     stats: Option<UnixListener>,
     events: Option<UnixListener>,
     watchers: Vec<UnixStream>,
+    retired: Retired,
 }
 
 fn clock() -> Clock {
@@ -90,18 +92,21 @@ impl Control {
         let mut this = Self {
             link,
             config,
-            database: Database::default(),
+            database: Database::for_workers(workers as u32),
             shared,
             notices,
             addresses,
-            interfaces: HashSet::new(),
             kept,
             stats,
             events,
             watchers: Vec::new(),
+            retired: Retired::default(),
         };
         for if_id in interfaces {
-            this.ensure_interface(if_id)?;
+            // The other tunnels must not wait for one whose interface cannot be had again.
+            if let Err(error) = this.ensure_interface(if_id) {
+                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+            }
         }
         this.start_workers(workers)?;
         Ok(this)
@@ -156,11 +161,14 @@ impl Control {
                 self.shared.settle(SETTLE_LIMIT);
             }
             self.send_events(events)?;
-            deadline = next;
+            let wake = self.retired.free(sys::monotonic_ms(), &self.shared);
+            deadline = next.into_iter().chain(wake).min();
         }
     }
 
     fn serve_link(&mut self, buffer: &mut Buffer) -> io::Result<()> {
+        // What came before this engine (the broker's journal) is shown to the data path all at once.
+        let (mut unpublished, mut unsettled) = (false, false);
         while let Some(message) = link::receive(self.link.as_fd(), buffer, false)? {
             let link = self.link.as_fd();
             match message.kind {
@@ -172,15 +180,21 @@ impl Control {
                         wire::messages(message.body).all(|m| matches!(m.header.kind, NEWSA | ALLOCSPI));
                     drop(message);
                     // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
-                    self.publish(answer.changed);
-                    if answer.changed && !adds {
-                        self.shared.settle(SETTLE_LIMIT);
+                    unpublished |= answer.changed;
+                    unsettled |= answer.changed && !adds;
+                    if number != 0 {
+                        self.publish(std::mem::take(&mut unpublished));
+                        if std::mem::take(&mut unsettled) {
+                            self.shared.settle(SETTLE_LIMIT);
+                        }
                     }
                     for mut reply in answer.messages {
                         link::send(self.link.as_fd(), Kind::Reply, number, &reply, None, true)?;
                         reply.zeroize();
                     }
-                    link::send(self.link.as_fd(), Kind::Done, number, &[], None, true)?;
+                    if number != 0 {
+                        link::send(self.link.as_fd(), Kind::Done, number, &[], None, true)?;
+                    }
                 }
                 Kind::Ping => link::send(link, Kind::Ping, message.number, &[], None, true)?,
                 Kind::Interface => {
@@ -205,29 +219,32 @@ impl Control {
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
+        self.publish(unpublished);
         Ok(())
     }
 
     /// Lets an interface go that no policy and no SA names. It disappears when the last worker has closed its queue.
     fn remove_interface(&mut self, if_id: u32) -> bool {
-        if self.database.if_ids().contains(&if_id) {
+        if self.database.names_interface(if_id) {
             return false;
         }
         self.shared.remove_interface(if_id);
-        self.interfaces.remove(&if_id);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
     }
 
     fn ensure_interface(&mut self, if_id: u32) -> io::Result<()> {
-        if self.interfaces.contains(&if_id) {
-            return Ok(());
+        if let Some(interface) = self.shared.picture().interfaces.get(&if_id) {
+            if interface.queues.iter().all(Queue::is_attached) {
+                return Ok(());
+            }
+            // Somebody has deleted it: another one takes its place.
+            self.shared.remove_interface(if_id);
         }
         let mut kept = Kept { descriptors: std::mem::take(&mut self.kept), link: self.link.as_fd() };
         let interface = kept.interface(if_id, &self.config);
         self.kept = kept.descriptors;
         self.shared.add_interface(interface?);
-        self.interfaces.insert(if_id);
         Ok(())
     }
 
@@ -235,12 +252,12 @@ impl Control {
         if !changed {
             return;
         }
-        for if_id in self.database.if_ids() {
+        for if_id in self.database.take_named_interfaces() {
             if let Err(error) = self.ensure_interface(if_id) {
                 eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
             }
         }
-        self.shared.publish(Arc::new(self.database.view()));
+        self.retired.push(self.shared.publish(Arc::new(self.database.view())));
     }
 
     fn serve_notices(&mut self) -> io::Result<()> {

@@ -11,7 +11,7 @@ const HEADER_LEN: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// Broker to engine: a netlink message; `number` names the request.
+    /// Broker to engine: a netlink message; `number` names the request. 0 is one that nobody waits for: it gets no [`Kind::Done`].
     Request = 1,
     /// Engine to broker: one netlink message of the answer; more follow.
     Reply = 2,
@@ -85,10 +85,15 @@ pub fn send(
     descriptor: Option<BorrowedFd<'_>>,
     wait: bool,
 ) -> io::Result<()> {
+    message::send(fd, &[&header(kind, number), body], descriptor, wait)
+}
+
+/// What goes before a message's body.
+pub fn header(kind: Kind, number: u32) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
     header[0] = kind as u8;
     header[1..].copy_from_slice(&number.to_ne_bytes());
-    message::send(fd, &[&header, body], descriptor, wait)
+    header
 }
 
 /// Receives a message. `Ok(None)` where none waits.

@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 pub mod link;
 pub mod report;
+mod retired;
 pub(crate) mod sockets;
 
 pub use config::EngineConfig;

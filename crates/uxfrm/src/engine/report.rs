@@ -113,7 +113,7 @@ impl Report {
         Self {
             states: states.collect(),
             path: shared.counters.read().fields(),
-            policies: database.policies.by_index.len(),
+            policies: database.policies.len(),
         }
     }
 

@@ -10,9 +10,12 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// What the names of all kept queues begin with.
+pub const TUN_PREFIX: &str = "tun-";
+
 /// What the names of an interface's kept queues begin with.
 pub fn kept_prefix(if_id: u32) -> String {
-    format!("tun-{if_id}-")
+    format!("{TUN_PREFIX}{if_id}-")
 }
 
 /// Descriptors that the broker kept, by name.
@@ -91,23 +94,32 @@ impl Kept<'_> {
     /// TUN not permitted, a bad name, or the name is taken.
     pub fn interface(&mut self, if_id: u32, config: &EngineConfig) -> io::Result<Interface> {
         let (name, workers) = (config.name_of(if_id), config.worker_count());
-        let mut queues = Vec::new();
-        let mut udp_segmentation = true;
+        let (mut queues, mut is_new) = (Vec::new(), true);
         for index in 0..workers {
-            let fd = self.take_or(&format!("{}{index}", kept_prefix(if_id)), || {
-                let queue = tun::open_queue(&name, workers > 1)?;
-                udp_segmentation = queue.udp_segmentation;
-                Ok(queue.fd)
-            })?;
-            queues.push(Queue { fd, udp_segmentation });
+            let kept_name = format!("{}{index}", kept_prefix(if_id));
+            // What the kernel can do is not kept; and of an interface that was deleted meanwhile the queues are useless.
+            let kept = self.descriptors.remove(&kept_name).and_then(|kept| Queue::of(kept).ok());
+            is_new &= kept.is_none();
+            queues.push(match kept {
+                Some(queue) => queue,
+                None => {
+                    let queue = tun::open_queue(&name, workers > 1)?;
+                    let (link, fd) = (self.link, queue.fd.as_fd());
+                    link::send(link, Kind::Keep, 0, kept_name.as_bytes(), Some(fd), true)?;
+                    queue
+                }
+            });
         }
-        tun::configure(&name, config.mtu)?;
-        Ok(Interface { if_id, name, mtu: config.mtu, queues })
+        // One that was kept is as the operator left it: another MTU, or down.
+        if is_new {
+            tun::configure(&name, config.mtu)?;
+        }
+        Ok(Interface { if_id, name, queues })
     }
 
     /// The `if_id`s whose interfaces were kept.
     pub fn kept_interfaces(&self) -> std::collections::BTreeSet<u32> {
         let names = self.descriptors.keys();
-        names.filter_map(|name| name.strip_prefix("tun-")?.split('-').next()?.parse().ok()).collect()
+        names.filter_map(|name| name.strip_prefix(TUN_PREFIX)?.split('-').next()?.parse().ok()).collect()
     }
 }

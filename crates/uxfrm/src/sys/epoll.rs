@@ -15,6 +15,8 @@ pub struct Epoll {
 pub struct Ready {
     pub token: u64,
     pub readable: bool,
+    /// There is room to send: reported only where it was asked for.
+    pub writable: bool,
     /// The other side is gone.
     pub hung_up: bool,
 }
@@ -34,6 +36,16 @@ impl Epoll {
         let (epoll, fd) = (self.fd.as_raw_fd(), fd.as_raw_fd());
         // SAFETY: `event` lives over the call.
         check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &mut event) }).map(|_| ())
+    }
+
+    /// Watches for input, for room to send, or both, from now on.
+    pub fn modify(&self, fd: BorrowedFd<'_>, token: u64, input: bool, room: bool) -> io::Result<()> {
+        let wanted = |yes: bool, event: libc::c_int| if yes { event as u32 } else { 0 };
+        let events = wanted(input, libc::EPOLLIN) | wanted(room, libc::EPOLLOUT);
+        let mut event = libc::epoll_event { events, u64: token };
+        let (epoll, fd) = (self.fd.as_raw_fd(), fd.as_raw_fd());
+        // SAFETY: `event` lives over the call.
+        check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_MOD, fd, &mut event) }).map(|_| ())
     }
 
     /// Stops watching.
@@ -57,6 +69,7 @@ impl Epoll {
         Ok(events.into_iter().take(n).map(|event| Ready {
             token: event.u64,
             readable: event.events & libc::EPOLLIN as u32 != 0,
+            writable: event.events & libc::EPOLLOUT as u32 != 0,
             hung_up: event.events & (libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0,
         }))
     }

@@ -23,42 +23,6 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((owned(fds[0])?, owned(fds[1])?))
 }
 
-/// A connected pair in which messages that `client` receives come from an address of exactly 12 bytes that are zero
-/// after the family: what looks like a `sockaddr_nl` of the kernel (`nl_pid` 0) to a reader of netlink messages.
-/// Returns (server, client).
-pub fn netlink_like_pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
-    // SAFETY: no pointers.
-    let listener = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
-    // SAFETY: as above.
-    let client = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
-    // SAFETY: all-zero is a valid sockaddr_un.
-    let mut address: libc::sockaddr_un = unsafe { zeroed() };
-    address.sun_family = libc::AF_UNIX as u16;
-    let (pointer, len) = ((&raw const address).cast(), size_of::<libc::sa_family_t>() as u32 + 10);
-    // The name is free again when the listener closes, so another process can only hold it for a moment.
-    for attempt in 0.. {
-        // SAFETY: `len` bytes of the address are initialised.
-        match check(unsafe { libc::bind(listener.as_raw_fd(), pointer, len) }) {
-            Err(e) if e.kind() == io::ErrorKind::AddrInUse && attempt < 200 => {
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            }
-            other => {
-                other?;
-                break;
-            }
-        }
-    }
-    // SAFETY: no pointers but the address, as above. Connecting before accepting is fine within the backlog.
-    let server = unsafe {
-        check(libc::listen(listener.as_raw_fd(), 1))?;
-        check(libc::connect(client.as_raw_fd(), pointer, len))?;
-        let null = std::ptr::null_mut();
-        owned(libc::accept4(listener.as_raw_fd(), null, std::ptr::null_mut(), libc::SOCK_CLOEXEC))?
-    };
-    Ok((server, client))
-}
-
 fn path_address(path: &Path) -> io::Result<(libc::sockaddr_un, u32)> {
     // SAFETY: all-zero is a valid sockaddr_un.
     let mut address: libc::sockaddr_un = unsafe { zeroed() };

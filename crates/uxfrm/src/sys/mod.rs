@@ -3,7 +3,9 @@
 pub mod addresses;
 pub mod epoll;
 pub mod message;
+pub mod netlink_pair;
 pub mod netns;
+pub mod outbox;
 pub mod random;
 pub mod receive;
 pub mod region;
@@ -38,6 +40,12 @@ pub fn event_fd() -> io::Result<OwnedFd> {
     owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
 }
 
+/// A descriptor of a process, readable once it has ended.
+pub fn process_fd(process: u32) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_open, process as i32, 0) as i32 })
+}
+
 /// Wakes whoever waits for an [`event_fd`].
 pub fn signal(fd: &OwnedFd) {
     use std::os::fd::AsRawFd;
@@ -46,12 +54,12 @@ pub fn signal(fd: &OwnedFd) {
     unsafe { libc::write(fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
 }
 
-/// Takes an [`event_fd`] back to zero.
-pub fn clear(fd: &OwnedFd) {
+/// Takes an [`event_fd`] back to zero. Whether it was signalled.
+pub fn clear(fd: &OwnedFd) -> bool {
     use std::os::fd::AsRawFd;
     let mut count = [0u8; 8];
     // SAFETY: eight writable bytes; non-blocking.
-    unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) > 0 }
 }
 
 /// Puts this thread before ordinary ones, as the kernel's own packet processing is. Without the privilege it stays where it is.

@@ -4,7 +4,7 @@ use super::check;
 use super::region::Region;
 use super::socket::RawAddress;
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::{MaybeUninit, size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -38,9 +38,11 @@ pub struct Received {
     pub tos: u8,
 }
 
-/// Buffers for one worker. The region is only touched as far as packets come.
+/// Buffers for one worker. All of it is only touched as far as packets come: after a silence each cache line costs.
 pub struct Receiver {
     pub region: Region,
+    /// What came last.
+    pub received: Vec<Received>,
     names: Box<[RawAddress; BATCH]>,
     controls: Box<[Control; BATCH]>,
     /// Datagrams to ask for next time.
@@ -53,48 +55,55 @@ impl Receiver {
         let name = RawAddress { storage: unsafe { zeroed() }, len: 0 };
         Ok(Self {
             region: Region::new(BATCH * SLOT_LEN)?,
+            received: Vec::with_capacity(BATCH),
             names: Box::new([name; BATCH]),
             controls: Box::new([Control([0; CONTROL_LEN]); BATCH]),
             room: COALESCED_BATCH,
         })
     }
 
-    /// Receives what is there, without waiting. `true` where more may wait.
+    /// Receives what is there, without waiting, into [`Receiver::received`]; with `one` a single datagram, which is
+    /// quicker where no more are expected. `true` where more may wait.
     ///
     /// # Errors
     /// Of `recvmmsg`; `WouldBlock` where nothing is there.
-    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<([Received; BATCH], usize, bool)> {
-        // SAFETY: all-zero is a valid mmsghdr and iovec.
-        let (mut headers, mut iovecs): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { zeroed() };
-        for i in 0..self.room {
+    pub fn receive(&mut self, socket: BorrowedFd<'_>, one: bool) -> io::Result<bool> {
+        let room = if one { 1 } else { self.room };
+        let mut iovecs = [const { MaybeUninit::<libc::iovec>::uninit() }; BATCH];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
+        for i in 0..room {
             let slot = &mut self.region[i * SLOT_LEN..(i + 1) * SLOT_LEN];
-            iovecs[i] = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
-            let header = &mut headers[i].msg_hdr;
-            header.msg_name = (&raw mut self.names[i].storage).cast();
-            header.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
-            header.msg_iov = &mut iovecs[i];
-            header.msg_iovlen = 1;
-            header.msg_control = self.controls[i].0.as_mut_ptr().cast();
-            header.msg_controllen = CONTROL_LEN as _;
+            let iovec = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
+            // SAFETY: all-zero is a valid mmsghdr.
+            let header = headers[i].write(unsafe { zeroed() });
+            header.msg_hdr.msg_name = (&raw mut self.names[i].storage).cast();
+            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
+            header.msg_hdr.msg_iov = iovecs[i].write(iovec);
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = self.controls[i].0.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = CONTROL_LEN as _;
         }
         let (fd, null) = (socket.as_raw_fd(), std::ptr::null_mut());
-        let room = self.room;
-        // SAFETY: at least `room` headers, each pointing to live buffers of the stated lengths that nobody else uses.
+        self.received.clear();
+        // SAFETY: `room` headers are initialised, each pointing to live buffers of the stated lengths that nobody else uses.
         let n = check(unsafe {
-            libc::recvmmsg(fd, headers.as_mut_ptr(), room as u32, libc::MSG_DONTWAIT as _, null)
+            libc::recvmmsg(fd, headers.as_mut_ptr().cast(), room as u32, libc::MSG_DONTWAIT as _, null)
         })? as usize;
-        let empty = Received { start: 0, len: 0, segment: 0, source: None, local: None, tos: 0 };
-        let mut received = [empty; BATCH];
-        for (i, (slot, header)) in received.iter_mut().zip(&headers).enumerate().take(n) {
+        let mut bytes = 0;
+        for (i, header) in headers.iter().enumerate().take(n) {
+            // SAFETY: `n` is at most `room`, and so many are initialised.
+            let header = unsafe { header.assume_init_ref() };
             let len = header.msg_len as usize;
             let (segment, local, tos) = read_control(&header.msg_hdr);
             let segment = segment.filter(|s| *s > 0).unwrap_or(len);
             let source = self.names[i].address();
-            *slot = Received { start: i * SLOT_LEN, len, segment, source, local, tos };
+            self.received.push(Received { start: i * SLOT_LEN, len, segment, source, local, tos });
+            bytes += len;
         }
-        let bytes: usize = received[..n].iter().map(|datagram| datagram.len).sum();
-        self.room = if n == room && bytes < SMALL_BATCH_LEN { BATCH } else { COALESCED_BATCH };
-        Ok((received, n, n == room))
+        if !one {
+            self.room = if n == room && bytes < SMALL_BATCH_LEN { BATCH } else { COALESCED_BATCH };
+        }
+        Ok(n == room)
     }
 }
 

@@ -185,9 +185,8 @@ pub fn write_memory(thread: u32, address: u64, bytes: &[u8]) -> io::Result<usize
 
 /// A duplicate of the caller's descriptor.
 pub fn duplicate_descriptor(process: u32, fd: i32) -> io::Result<OwnedFd> {
+    let pidfd = super::process_fd(process)?;
     // SAFETY: no pointers.
-    let pidfd = owned(unsafe { libc::syscall(libc::SYS_pidfd_open, process as i32, 0) as i32 })?;
-    // SAFETY: as above.
     owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0) as i32 })
 }
 

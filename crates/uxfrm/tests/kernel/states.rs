@@ -10,20 +10,8 @@ use uxfrm::xfrm::state::{SaId, SaInfo};
 use uxfrm::xfrm::wire::Writer;
 
 fn info(spi: u32) -> SaInfo {
-    let selector = Selector {
-        destination: [0; 16],
-        source: [0; 16],
-        destination_port: (0, 0),
-        source_port: (0, 0),
-        family: 0,
-        destination_prefix: 0,
-        source_prefix: 0,
-        protocol: 0,
-        interface_index: 0,
-        user: 0,
-    };
     SaInfo {
-        selector,
+        selector: Selector::default(),
         id: SaId { destination: "192.0.2.1".parse::<IpAddr>().unwrap(), spi, protocol: 50 },
         source: "192.0.2.2".parse().unwrap(),
         limits: Limits { soft_add: 3000, hard_add: 3600, ..Limits::NONE },

@@ -1,8 +1,6 @@
 //! The engine's life: started, brought up to date, watched, replaced.
 
-use super::{Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, link, recovery, wire};
-use std::io;
-use std::os::fd::AsFd;
+use super::{Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery};
 use std::time::Instant;
 
 impl Relay {
@@ -10,17 +8,16 @@ impl Relay {
     pub(super) fn engine_ready(&mut self) {
         let Some(engine) = &mut self.engine else { return };
         engine.ready = true;
-        let link = engine.link.as_fd();
         // Errors mean that it died again, which the link's end will say.
         for request in self.journal.requests() {
-            let _ = link::send(link, Kind::Request, 0, request, None, true);
+            let _ = engine.send(Kind::Request, 0, request);
         }
         for (kind, if_id, _) in &self.interface_asks {
-            let _ = link::send(link, *kind, *if_id, &[], None, true);
+            let _ = engine.send(*kind, *if_id, &[]);
         }
         for (number, request) in self.queued.drain(..) {
             if self.pending.contains_key(&number) {
-                let _ = link::send(link, Kind::Request, number, &request, None, true);
+                let _ = engine.send(Kind::Request, number, &request);
             }
         }
         match self.ready.take() {
@@ -60,8 +57,8 @@ impl Relay {
 
     fn fail(&mut self, number: u32) {
         let Some(pending) = self.pending.remove(&number) else { return };
-        if let Some(connection) = self.connections.get(&pending.connection) {
-            connection.deliver(&mut wire::error_message(pending.header, libc::ETIMEDOUT));
+        if let Some(connection) = self.connections.get_mut(&pending.connection) {
+            connection.deliver_error(pending.header, libc::ETIMEDOUT);
         }
     }
 
@@ -77,7 +74,7 @@ impl Relay {
         [requests, ping, start, self.restart_at].into_iter().flatten().min()
     }
 
-    pub(super) fn run_timers(&mut self) -> io::Result<()> {
+    pub(super) fn run_timers(&mut self) {
         let now = Instant::now();
         if self.restart_at.is_some_and(|at| now >= at) {
             self.start_engine();
@@ -90,13 +87,13 @@ impl Relay {
             .collect();
         let hung = !late.is_empty() && self.ping_pending.is_none();
         late.into_iter().for_each(|number| self.fail(number));
-        let Some(engine) = self.engine.as_ref() else { return Ok(()) };
+        let Some(engine) = self.engine.as_mut() else { return };
         if !engine.ready {
             if now >= self.engine_since + self.config.start_timeout {
                 tracing::error!(pid = engine.pid(), "the engine does not start: it is killed");
                 self.engine_gone();
             }
-            return Ok(());
+            return;
         }
         if self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout) {
             tracing::error!(pid = engine.pid(), "the engine hangs: it is killed");
@@ -104,10 +101,9 @@ impl Relay {
         } else if self.ping_pending.is_none() && (hung || now >= self.last_ping + self.config.ping_interval) {
             self.last_ping = now;
             self.ping_pending = Some(now);
-            // A full link counts as no answer.
-            let _ = link::send(engine.link.as_fd(), Kind::Ping, 0, &[], None, false);
+            // One that cannot be sent counts as no answer.
+            let _ = engine.send(Kind::Ping, 0, &[]);
         }
-        Ok(())
     }
 
     fn start_engine(&mut self) {
@@ -115,7 +111,7 @@ impl Relay {
         self.engine_starts += 1;
         self.engine_since = Instant::now();
         let started = Engine::start(&self.config, &self.kept).and_then(|engine| {
-            self.epoll.add(engine.link.as_fd(), Token::Engine.encode())?;
+            self.epoll.add(engine.link(), Token::Engine.encode())?;
             Ok(engine)
         });
         match started {

@@ -1,0 +1,269 @@
+//! The broker and its engine without a daemon: `uxfrm run -- sleep` in a namespace, asked by `ip xfrm`. Needs root.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use support::{run, try_run, until};
+
+/// One broker. All of it is gone when this is dropped.
+struct Stand {
+    namespace: String,
+    directory: tempfile::TempDir,
+    broker: Child,
+}
+
+impl Stand {
+    /// `prelude` is what the shell does before it starts `uxfrm run` with more `arguments`.
+    fn new(name: &str, prelude: &str, arguments: &str) -> Self {
+        let namespace = format!("uxb{}{name}", std::process::id() % 10_000);
+        run(&format!("ip netns add {namespace}; ip -n {namespace} link set lo up"));
+        Self::start(namespace, prelude, arguments)
+    }
+
+    fn start(namespace: String, prelude: &str, arguments: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("uxfrm-broker-").tempdir().unwrap();
+        let path = |file: &str| directory.path().join(file).display().to_string();
+        let log = std::fs::File::create(path("log")).unwrap();
+        let command = format!(
+            "{prelude} exec ip netns exec {namespace} {} run --stats {} --control {} --vici {} {arguments} -- sleep 300",
+            env!("CARGO_BIN_EXE_uxfrm"),
+            path("stats"),
+            path("control"),
+            path("vici"),
+        );
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &command]).process_group(0).stdin(Stdio::null());
+        let broker = shell.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let this = Self { namespace, directory, broker };
+        until("the broker", Duration::from_secs(10), || this.children().contains("sleep"));
+        this
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.directory.path().join(file)
+    }
+
+    fn children(&self) -> String {
+        String::from_utf8(try_run(&format!("ps -o pid=,args= --ppid {}", self.broker.id())).stdout).unwrap()
+    }
+
+    fn child(&self, name: &str) -> Option<u32> {
+        let list = self.children();
+        list.lines().find(|line| line.contains(name))?.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Runs `ip` with its XFRM sockets served by the broker.
+    fn ip(&self, arguments: &str) -> std::process::Output {
+        let uxfrm = env!("CARGO_BIN_EXE_uxfrm");
+        try_run(&format!("{uxfrm} join --control {} -- ip {arguments}", self.path("control").display()))
+    }
+
+    fn batch(&self, lines: &str) {
+        let file = self.path("batch");
+        std::fs::write(&file, lines).unwrap();
+        let output = self.ip(&format!("-batch {}", file.display()));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn add_policies(&self, count: u32) {
+        let mut lines = String::new();
+        for i in 0..count {
+            let (a, b) = (i / 250, i % 250);
+            writeln!(
+                lines,
+                "xfrm policy add src 10.{a}.{b}.0/24 dst 10.99.0.0/16 dir out if_id 1 \
+                 tmpl src 192.0.2.1 dst 192.0.2.2 proto esp reqid 5 mode tunnel"
+            )
+            .unwrap();
+        }
+        self.batch(&lines);
+    }
+
+    fn add_states(&self, count: u32) {
+        let mut lines = String::new();
+        for i in 1..=count {
+            writeln!(
+                lines,
+                "xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi {:#x} reqid {i} mode tunnel if_id 1 \
+                 aead 'rfc4106(gcm(aes))' 0x{i:040x} 128",
+                0x1000 + i
+            )
+            .unwrap();
+        }
+        self.batch(&lines);
+    }
+
+    /// Policies of the engine, where it answers.
+    fn policies(&self) -> Option<u32> {
+        let output = self.ip("xfrm policy count");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let count = |mark| text.split(mark).nth(1)?.split_whitespace().next()?.parse::<u32>().ok();
+        output.status.success().then(|| Some(count("OUT ")? + count("IN ")?))?
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(self.path("log")).unwrap_or_default());
+        }
+        // SAFETY: the process group that was made for it, not yet waited for.
+        unsafe { libc::kill(-(self.broker.id() as i32), libc::SIGKILL) };
+        let _ = self.broker.wait();
+        if !self.namespace.is_empty() {
+            let _ = try_run(&format!("ip netns del {}", self.namespace));
+        }
+    }
+}
+
+/// The next engine gets all policies and answers at once, however many there are: neither side waits for the other with a
+/// full link.
+#[test]
+fn two_thousand_policies_survive_the_engine() {
+    lab_or_skip!();
+    let stand = Stand::new("rs", "", "");
+    stand.add_policies(2000);
+    assert_eq!(stand.policies(), Some(2000));
+    for _ in 0..3 {
+        let engine = stand.child("uxfrm-engine").unwrap();
+        run(&format!("kill -9 {engine}"));
+        let start = Instant::now();
+        until("an answer", Duration::from_secs(5), || stand.policies().is_some());
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert_eq!(stand.policies(), Some(2000));
+        assert_ne!(stand.child("uxfrm-engine"), Some(engine));
+    }
+}
+
+/// Connects to the abstract name of ten zero bytes, as often as it can for a while; says how often somebody answered.
+fn knock(namespace: &str, limit: Duration) -> u32 {
+    let netns = std::fs::File::open(format!("/run/netns/{namespace}")).unwrap();
+    // SAFETY: all-zero is a valid address, of which 12 bytes are used; the thread's namespace is its own.
+    unsafe {
+        assert_eq!(libc::setns(netns.as_raw_fd(), libc::CLONE_NEWNET), 0);
+        let mut address: libc::sockaddr_un = std::mem::zeroed();
+        address.sun_family = libc::AF_UNIX as u16;
+        let (start, mut answered) = (Instant::now(), 0);
+        while start.elapsed() < limit {
+            let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+            let socket = libc::socket(libc::AF_UNIX, kind, 0);
+            for _ in 0..1000 {
+                if libc::connect(socket, (&raw const address).cast(), 12) == 0 {
+                    answered += 1;
+                    break;
+                }
+            }
+            libc::close(socket);
+        }
+        answered
+    }
+}
+
+/// Another process of the namespace, of whatever user, must not get one of the daemon's sockets, nor keep it from opening
+/// them by holding a name.
+#[test]
+fn nobody_else_gets_an_xfrm_socket() {
+    lab_or_skip!();
+    let stand = Stand::new("nb", "", "");
+    std::thread::scope(|scope| {
+        let attackers: Vec<_> =
+            (0..2).map(|_| scope.spawn(|| knock(&stand.namespace, Duration::from_secs(3)))).collect();
+        while !attackers.iter().all(|attacker| attacker.is_finished()) {
+            assert!(stand.policies().is_some(), "the socket of whom it was made for");
+        }
+        for attacker in attackers {
+            assert_eq!(attacker.join().unwrap(), 0, "connections that somebody answered");
+        }
+    });
+    // The name held, as by `bind`: opening takes no longer.
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let namespace = stand.namespace.clone();
+    let holder = std::thread::spawn(move || {
+        let netns = std::fs::File::open(format!("/run/netns/{namespace}")).unwrap();
+        // SAFETY: as above.
+        unsafe {
+            assert_eq!(libc::setns(netns.as_raw_fd(), libc::CLONE_NEWNET), 0);
+            let mut address: libc::sockaddr_un = std::mem::zeroed();
+            address.sun_family = libc::AF_UNIX as u16;
+            let socket = libc::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0);
+            assert_eq!(libc::bind(socket, (&raw const address).cast(), 12), 0);
+            ready.send(()).unwrap();
+            let _ = is_done.recv();
+            libc::close(socket);
+        }
+    });
+    is_ready.recv().unwrap();
+    assert_eq!(stand.policies(), Some(0));
+    drop(done);
+    holder.join().unwrap();
+}
+
+/// A dump shows everything, also to who reads slowly.
+#[test]
+fn dumps_are_complete() {
+    lab_or_skip!();
+    let stand = Stand::new("du", "", "");
+    stand.add_states(2000);
+    for slow in ["", "| (sleep 2; cat)"] {
+        let output = stand.ip(&format!("xfrm state {slow}"));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(text.lines().filter(|line| line.starts_with("src ")).count(), 2000, "{slow}");
+    }
+    // Who asks and does not read: others are answered meanwhile, and it loses nothing.
+    let (pid_file, out) = (stand.path("pid"), stand.path("out"));
+    let uxfrm = env!("CARGO_BIN_EXE_uxfrm");
+    let control = stand.path("control");
+    let script = format!("echo $$ > {}; exec ip xfrm state", pid_file.display());
+    let mut reader = Command::new(uxfrm)
+        .args(["join", "--control", control.to_str().unwrap(), "--", "sh", "-c", &script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its output fills the pipe: it stands still with most of the answer unread.
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(stand.policies(), Some(0));
+    let copied = std::io::copy(&mut reader.stdout.take().unwrap(), &mut std::fs::File::create(&out).unwrap());
+    assert!(copied.is_ok() && reader.wait().unwrap().success());
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert_eq!(text.lines().filter(|line| line.starts_with("src ")).count(), 2000);
+}
+
+/// A broker that is killed takes its daemon along, and leaves the interfaces: what is routed into them does not go
+/// elsewhere. The next broker takes them over, and an orderly end removes them.
+#[test]
+fn the_end_of_the_broker() {
+    lab_or_skip!();
+    let mut stand = Stand::new("en", "", "--interface 7");
+    let namespace = stand.namespace.clone();
+    let route =
+        || String::from_utf8(try_run(&format!("ip -n {namespace} route get 10.9.0.1")).stdout).unwrap();
+    let gone = |pid: u32| {
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        state.is_empty() || state.contains(") Z ")
+    };
+    for arguments in ["--interface 7", "--interface 7 --workers 2", "--interface 7"] {
+        run(&format!("ip -n {namespace} route replace 10.9.0.0/16 dev ipsec7"));
+        let daemon = stand.child("sleep").unwrap();
+        // The exec chain ends in `uxfrm` itself.
+        run(&format!("kill -9 {}", stand.broker.id()));
+        stand.broker.wait().unwrap();
+        until("the daemon's end", Duration::from_secs(1), || gone(daemon));
+        assert!(route().contains("dev ipsec7"), "{}", route());
+        // Without deleting the namespace.
+        stand.namespace = String::new();
+        let next = Stand::start(namespace.clone(), "", arguments);
+        drop(std::mem::replace(&mut stand, next));
+        assert!(try_run(&format!("ip -n {namespace} link show ipsec7")).status.success());
+    }
+    let engine = stand.child("uxfrm-engine").unwrap();
+    run(&format!("kill {}", stand.broker.id()));
+    stand.broker.wait().unwrap();
+    until("the engine's end", Duration::from_secs(1), || gone(engine));
+    assert!(!try_run(&format!("ip -n {namespace} link show ipsec7")).status.success());
+}
