@@ -145,6 +145,19 @@ fn two_hundred_tunnels() {
     let used =
         stats["sas"].as_array().unwrap().iter().filter(|sa| sa["counters"]["packets"].as_u64() > Some(2));
     assert_eq!(used.count(), 10, "each tunnel uses its own SAs");
+    // The engine dies with all of them, and all of them are made anew.
+    run(&format!("kill -9 {}", lab.child_pid("a", "uxfrm-engine")));
+    until("all SAs", Duration::from_secs(40), || {
+        let (uxfrm, socket) = (env!("CARGO_BIN_EXE_uxfrm"), lab.path("a", "stats"));
+        let text = try_run(&format!("{uxfrm} stats --stats {}", socket.display())).stdout;
+        let stats: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        stats["sas"].as_array().is_some_and(|sas| sas.len() >= 2 * TUNNELS as usize)
+    });
+    for i in [0, 1, 57, 123, TUNNELS - 1] {
+        run(&format!("ip -n {name}ga route replace 10.2.0.0/24 dev ipsec{}", 1000 + i));
+        run(&format!("ip -n {name}gb route replace 10.1.0.0/24 dev ipsec{}", 1000 + i));
+        assert_eq!(lab.ping("ha", "10.2.0.2", 3), 3, "tunnel {i} after the engine");
+    }
 }
 
 /// A flood of small packets neither grows the engine nor ends it; when it is over the memory is given back.

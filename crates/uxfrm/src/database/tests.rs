@@ -307,7 +307,9 @@ fn what_passes_during_an_address_update_counts() {
         |database: &mut Database, bytes: &[u8]| assert_eq!(errno(&database.handle_datagram(bytes, NOW)), 0);
     handle(&mut database, &sa(NEWSA, &info(9)));
     let before = association(&database);
-    (1..=3).for_each(|number| assert_eq!(before.sequence.next(), Ok(number)));
+    for _ in 0..3 {
+        before.sequence.next().unwrap();
+    }
     before.replay.lock().unwrap().commit(700).unwrap();
     let asked = database.states.get(&info(9).id).unwrap().replay_state();
     assert_eq!((asked.outbound, asked.inbound), (3, 700));
