@@ -2,7 +2,8 @@
 
 use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
-use super::report;
+use super::readers::Readers;
+use super::report::{self, Report};
 use super::retired::Retired;
 use super::sockets::Kept;
 use crate::database::{Clock, Database};
@@ -26,6 +27,7 @@ const LINK: u64 = 0;
 const NOTICES: u64 = 1;
 const STATS: u64 = 2;
 const EVENTS: u64 = 3;
+const READERS: u64 = 4;
 /// Programs that may follow events at a time.
 const MAX_WATCHERS: usize = 16;
 
@@ -39,6 +41,7 @@ pub struct Control {
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
     stats: Option<UnixListener>,
+    readers: Readers,
     events: Option<UnixListener>,
     watchers: Vec<UnixStream>,
     retired: Retired,
@@ -87,6 +90,7 @@ impl Control {
             notices,
             kept,
             stats,
+            readers: Readers::new()?,
             events,
             watchers: Vec::new(),
             retired: Retired::default(),
@@ -119,6 +123,7 @@ impl Control {
         let epoll = Epoll::new()?;
         epoll.add(self.link.as_fd(), LINK)?;
         epoll.add(self.notices.as_fd(), NOTICES)?;
+        epoll.add(self.readers.as_fd(), READERS)?;
         if let Some(stats) = &self.stats {
             epoll.add(stats.as_fd(), STATS)?;
         }
@@ -139,6 +144,7 @@ impl Control {
                     },
                     NOTICES => self.serve_notices()?,
                     EVENTS => self.serve_watcher(),
+                    READERS => self.readers.answer(|| Report::take(&self.database, &self.shared)),
                     _ => self.serve_stats(),
                 }
             }
@@ -278,13 +284,7 @@ impl Control {
 
     fn serve_stats(&mut self) {
         let Some((stream, _)) = self.stats.as_ref().and_then(|stats| stats.accept().ok()) else { return };
-        // A client that does not read must not hold up requests.
-        let text = report::Report::take(&self.database, &self.shared);
-        let name = "stats".to_owned();
-        let _ = thread::Builder::new()
-            .name(name)
-            .stack_size(WORKER_STACK_LEN)
-            .spawn(move || report::serve(stream, &text));
+        self.readers.add(stream);
     }
 }
 
