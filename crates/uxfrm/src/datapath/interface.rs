@@ -70,7 +70,22 @@ impl Sink for Writer<'_> {
         let written = queue.is_some_and(|queue| queue.write(header, region, pieces).is_ok());
         add(&self.counters.interface_writes, 1);
         if !written {
-            add(&self.counters.interface_full, 1);
+            // One piece of each packet of a super-packet.
+            add(&self.counters.interface_full, pieces.len() as u64);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_are_counted_that_found_no_room() {
+        let (counters, interfaces) = (PathCounters::default(), SnapshotMap::default());
+        let mut writer = Writer { worker: 0, interfaces: &interfaces, counters: &counters };
+        writer.write(7, VirtioHeader::default(), &[0; 100], &[0..40, 40..60, 60..80]);
+        let values = counters.read();
+        assert_eq!((values.interface_writes, values.interface_full), (1, 3), "one write of three packets");
     }
 }

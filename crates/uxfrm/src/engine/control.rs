@@ -2,7 +2,8 @@
 
 use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
-use super::report;
+use super::readers::Readers;
+use super::report::{self, Report};
 use super::retired::Retired;
 use super::sockets::Kept;
 use crate::database::policies::Policy;
@@ -31,7 +32,8 @@ const LINK: u64 = 0;
 const NOTICES: u64 = 1;
 const STATS: u64 = 2;
 const EVENTS: u64 = 3;
-const ADDRESSES: u64 = 4;
+const READERS: u64 = 4;
+const ADDRESSES: u64 = 5;
 /// How long a request may wait for workers that are in the middle of a batch: they take some tenths of a millisecond, unless they do
 /// not get a CPU.
 const SETTLE_LIMIT: Duration = Duration::from_millis(100);
@@ -50,6 +52,7 @@ pub struct Control {
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
     stats: Option<UnixListener>,
+    readers: Readers,
     events: Option<UnixListener>,
     watchers: Vec<UnixStream>,
     retired: Retired,
@@ -103,6 +106,7 @@ impl Control {
             addresses,
             kept,
             stats,
+            readers: Readers::new()?,
             events,
             watchers: Vec::new(),
             retired: Retired::default(),
@@ -136,6 +140,7 @@ impl Control {
         epoll.add(self.link.as_fd(), LINK)?;
         epoll.add(self.notices.as_fd(), NOTICES)?;
         epoll.add(self.addresses.as_fd(), ADDRESSES)?;
+        epoll.add(self.readers.as_fd(), READERS)?;
         if let Some(stats) = &self.stats {
             epoll.add(stats.as_fd(), STATS)?;
         }
@@ -157,6 +162,7 @@ impl Control {
                     NOTICES => self.serve_notices()?,
                     EVENTS => self.serve_watcher(),
                     ADDRESSES => self.serve_addresses(),
+                    READERS => self.readers.answer(|| Report::take(&self.database, &self.shared)),
                     _ => self.serve_stats(),
                 }
             }
@@ -368,13 +374,7 @@ impl Control {
 
     fn serve_stats(&mut self) {
         let Some((stream, _)) = self.stats.as_ref().and_then(|stats| stats.accept().ok()) else { return };
-        // A client that does not read must not hold up requests.
-        let text = report::Report::take(&self.database, &self.shared);
-        let name = "stats".to_owned();
-        let _ = thread::Builder::new()
-            .name(name)
-            .stack_size(WORKER_STACK_LEN)
-            .spawn(move || report::serve(stream, &text));
+        self.readers.add(stream);
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod config;
 pub mod control;
 pub mod link;
+mod readers;
 pub mod report;
 mod retired;
 pub(crate) mod sockets;
