@@ -216,7 +216,7 @@ fn idle_costs_nothing() {
     std::thread::sleep(Duration::from_secs(6));
     let used = (cpu() - cpu_before) / 1000;
     assert!(used < 12_000, "{used} µs of CPU in 6 s of silence");
-    // A ping of the broker every five seconds, and what IPv6 says on its own.
+    // A ping of the broker every two seconds, and what IPv6 says on its own.
     assert!(switches() - before <= 10, "{} wake-ups in 6 s", switches() - before);
     // Nor does looking for more packets cost much where they are few: each is worth some 50 µs of it at most.
     let cpu_before = cpu();

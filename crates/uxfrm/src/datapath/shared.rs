@@ -2,6 +2,7 @@
 
 use super::counters::PathCounters;
 use super::dont_fragment::DontFragment;
+use super::heartbeat::Heartbeat;
 use super::interface::Interface;
 use super::local_addresses::LocalAddresses;
 use super::notice::Notifier;
@@ -39,6 +40,7 @@ pub struct Shared {
     working: Vec<AtomicU64>,
     /// Wakes each worker when interfaces came or went.
     wakes: Vec<OwnedFd>,
+    pub heartbeats: Vec<Heartbeat>,
     pub counters: PathCounters,
     pub ivs: IvCounter,
     pub notifier: Notifier,
@@ -80,6 +82,7 @@ impl Shared {
             generation: AtomicU64::new(1),
             working: sockets.iter().map(|_| AtomicU64::new(RESTING)).collect(),
             wakes: sockets.iter().map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
+            heartbeats: sockets.iter().map(|_| Heartbeat::default()).collect(),
             counters: PathCounters::default(),
             ivs: IvCounter::start()?,
             notifier,

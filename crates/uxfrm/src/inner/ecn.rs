@@ -78,6 +78,7 @@ mod tests {
         set_tos(&mut header, true, 0x2b);
         assert_eq!(header, [0x62, 0xbf, 0xff, 0xff]);
         let mut packet = [&header[..], &[0; 36]].concat();
+        packet[6] = 59;
         assert_eq!(crate::inner::ip::Packet::read(&packet).unwrap().tos, 0x2b);
         set_tos(&mut packet, true, 0);
         assert_eq!(packet[..4], [0x60, 0x0f, 0xff, 0xff], "the flow label stays");
