@@ -1,6 +1,6 @@
 //! `causeway serve`.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use causeway_ops::{Lack, Settings};
 use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
 use clap::ValueEnum;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -26,6 +27,9 @@ use crate::control;
 use crate::development_key::{KeyPair, development_key};
 use crate::node;
 use crate::tls;
+
+/// Descriptors that the service may have open: its connections, and one for each gateway instance.
+const DESCRIPTORS_MAX: u64 = 65_536;
 
 /// What carries the gateways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -79,8 +83,33 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("CAUSEWAY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,audit=warn,nlink=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // In a file or a journal colours are noise.
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    raise_descriptors();
+    write_no_core();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))
+}
+
+/// Lets the service have as many descriptors as it may, up to [`DESCRIPTORS_MAX`]: the usual 1,024 are fewer than the
+/// connections that it takes and the gateways that it watches.
+fn raise_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(DESCRIPTORS_MAX, |most| most.min(DESCRIPTORS_MAX));
+    if limit.current.is_some_and(|now| now < most) {
+        limit.current = Some(most);
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
+/// Lets neither the service nor its gateways' daemons leave their memory, and the keys in it, in a file when they
+/// crash.
+fn write_no_core() {
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+        tracing::warn!(%error, "a crash may leave the memory in a file");
+    }
 }
 
 /// The dialects that the service speaks: a further one is one more line.
@@ -91,6 +120,9 @@ pub fn dialects() -> Vec<Arc<dyn Dialect>> {
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     // First of all: whoever stops the service while it starts gets an orderly end as well.
     let mut signals = StopSignals::listen()?;
+    if arguments.engine == EngineChoice::Linux {
+        node::require_root()?;
+    }
     let config = Config::read(arguments.config.as_deref())?;
     let mut settings = config.settings(&dialects())?;
     if arguments.engine == EngineChoice::Linux {
@@ -118,7 +150,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
 
     let (stop, stopped) = watch::channel(false);
-    let reconciling = causeway_reconcile::run_until(Arc::clone(&store), Arc::clone(&engine), stopped.clone());
+    let (of_store, of_engine) = (Arc::clone(&store), Arc::clone(&engine));
+    let reconciling = causeway_reconcile::run_until(of_store, of_engine, locks(&settings), stopped.clone());
     let mut reconciler = tokio::spawn(reconciling);
     let mut fronts = tokio::task::JoinSet::new();
     fronts.spawn(http::serve(Arc::clone(&service), listener, None, stopped.clone()));
@@ -135,12 +168,13 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         data_dir: arguments.data_dir.clone(),
     };
     fronts.spawn(control::serve(control, stopped));
-    announce(address, tls_address, info.name, &key)?;
-
-    let ended = run_until_stop(&mut signals, &mut reconciler).await;
+    let ended = match announce(address, tls_address, info.name, &key) {
+        Ok(()) => run_until_stop(&mut signals, &mut reconciler).await,
+        Err(error) => Err(error),
+    };
     let _ = stop.send(true);
     while fronts.join_next().await.is_some() {}
-    if ended.is_ok() {
+    if !reconciler.is_finished() {
         // What it was doing must not go on beside the cleaning up.
         if let Err(error) = reconciler.await {
             tracing::error!(%error, "the reconciler");
@@ -150,6 +184,12 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         engine.cleanup_all().await.context("cleaning up")?;
     }
     ended
+}
+
+/// Which gateways are locked for lack of funds.
+fn locks(settings: &Arc<Settings>) -> causeway_reconcile::Locks {
+    let settings = Arc::clone(settings);
+    Arc::new(move |gateway| settings.locks(gateway))
 }
 
 /// Waits until the service is told to stop, or can't go on.
@@ -169,8 +209,7 @@ async fn engine(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Ar
         }
         EngineChoice::Linux => {
             let config = node::linux_config(&arguments.data_dir, settings.public_pools.clone())?;
-            let engine =
-                LinuxEngine::start(config).await.context("starting the Linux engine (it needs root)")?;
+            let engine = LinuxEngine::start(config).await.context("starting the Linux engine")?;
             Ok(Arc::new(engine))
         }
     }
@@ -192,7 +231,8 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
 }
 
-/// The ready line: one line with the address, the engine and the development key.
+/// The ready line: one line with the address, the engine and the development key. Whoever started the service and
+/// closed its output has gone, and the service ends in order.
 fn announce(
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
@@ -201,14 +241,9 @@ fn announce(
 ) -> anyhow::Result<()> {
     let tls = tls_address.map(|address| format!(" https://{address}")).unwrap_or_default();
     let mut out = std::io::stdout().lock();
-    writeln!(
-        out,
-        "causeway is ready: http://{address}{tls} engine={engine} key={}:{}",
-        key.id,
-        key.secret.expose()
-    )?;
-    out.flush()?;
-    Ok(())
+    let key = format!("{}:{}", key.id, key.secret.expose());
+    let told = writeln!(out, "causeway is ready: http://{address}{tls} engine={engine} key={key}");
+    told.and_then(|()| out.flush()).context("telling that the service is ready")
 }
 
 /// The signals that end the service. From the moment they are listened to they end nothing by themselves.

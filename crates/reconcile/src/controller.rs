@@ -15,7 +15,7 @@ use tokio::time::{Duration, Instant, interval_at, sleep_until, timeout};
 
 use crate::keys::Item;
 use crate::queue::Queue;
-use crate::reconciler::{Reconciler, Settled, Trouble};
+use crate::reconciler::{Locks, Reconciler, Settled, Trouble};
 
 /// Runs side by side at most.
 const RUNS_MAX: usize = 32;
@@ -27,19 +27,25 @@ const TOKENS_FORGOTTEN_MAX: usize = 10_000;
 const SAFETY_NET: Duration = Duration::from_secs(300);
 
 /// Makes the data plane follow the store, and the store's status follow the data plane, until the future is
-/// dropped. Dropping it at any point is safe, but what was under way may go on for a moment.
+/// dropped. Dropping it at any point is safe, but what was under way may go on for a moment. No gateway is locked.
 pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
     let (_never, stop) = watch::channel(false);
-    run_until(store, engine, stop).await;
+    run_until(store, engine, Arc::new(|_| false), stop).await;
 }
 
-/// Like [`run`], until `stop` turns true: then what is under way is broken off, and is over when this returns.
-pub async fn run_until(store: Arc<dyn Store>, engine: Arc<dyn Engine>, mut stop: watch::Receiver<bool>) {
+/// Like [`run`], until `stop` turns true: then what is under way is broken off, and is over when this returns. What
+/// `locks` says of a gateway stays the same meanwhile.
+pub async fn run_until(
+    store: Arc<dyn Store>,
+    engine: Arc<dyn Engine>,
+    locks: Locks,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut store_changes = store.watch();
     let mut engine_changes = engine.watch();
     let mut controller = Controller {
         known: store.view(),
-        reconciler: Reconciler { store, engine },
+        reconciler: Reconciler { store, engine, locks },
         queue: Queue::default(),
         runs: JoinSet::new(),
         items: HashMap::new(),

@@ -85,9 +85,13 @@ impl SqliteStore {
             // Brought back from a backup, perhaps, with those of other files.
             std::fs::set_permissions(file, Permissions::from_mode(0o600)).map_err(failed)?;
         }
-        let connection = connect(&path)?;
-        let view = load(&connection, &vault)?;
-        let secrets = Mutex::new(connect(&path)?);
+        let of_file = |error: StoreError| match error {
+            StoreError::Failed(what) => StoreError::Failed(format!("{}: {what}", path.display())),
+            other => other,
+        };
+        let connection = connect(&path).map_err(of_file)?;
+        let view = load(&connection, &vault).map_err(of_file)?;
+        let secrets = Mutex::new(connect(&path).map_err(of_file)?);
         let writer = Writer::start(view, Committer { connection, vault: Arc::clone(&vault) })?;
         Ok(Self { writer, vault, secrets, _lock: lock })
     }
@@ -158,7 +162,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     if version == 1 {
         connection.execute_batch(&format!("BEGIN IMMEDIATE; {FROM_1} COMMIT;"))?;
     } else if version != 0 && version != SCHEMA_VERSION {
-        let text = format!("{} has layout {version}, not {SCHEMA_VERSION}", path.display());
+        let text = format!("it has layout {version}, and this program knows {SCHEMA_VERSION} and older ones");
         return Err(StoreError::Failed(text));
     }
     connection.execute_batch(SCHEMA)?;

@@ -267,3 +267,75 @@ fn the_end_of_the_broker() {
     until("the engine's end", Duration::from_secs(1), || gone(engine));
     assert!(!try_run(&format!("ip -n {namespace} link show ipsec7")).status.success());
 }
+
+/// More interfaces than the usual limit of descriptors allows; and where nothing more can be had, the policy is refused, the
+/// engine goes on, and its sockets are served.
+#[test]
+fn descriptors_run_out() {
+    lab_or_skip!();
+    let mut lines = String::new();
+    for i in 1..=100 {
+        writeln!(
+            lines,
+            "xfrm policy add src 10.0.0.0/24 dst 10.9.0.0/16 dir out if_id {i} \
+             tmpl src 192.0.2.1 dst 192.0.2.2 proto esp reqid {i} mode tunnel"
+        )
+        .unwrap();
+    }
+    let interfaces = |stand: &Stand| {
+        let list = run(&format!("ip -n {} -o link show type tun", stand.namespace));
+        list.lines().filter(|line| line.contains(": ipsec")).count() as u32
+    };
+    let stand = Stand::new("ns", "ulimit -Sn 64;", "");
+    stand.batch(&lines);
+    assert_eq!((stand.policies(), interfaces(&stand)), (Some(100), 100));
+    // The daemon's own limit is what it was.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", stand.child("sleep").unwrap())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(line.split_whitespace().nth(3), Some("64"), "{line}");
+
+    let stand = Stand::new("nh", "ulimit -n 64;", "");
+    let engine = stand.child("uxfrm-engine").unwrap();
+    let file = stand.path("batch");
+    std::fs::write(&file, &lines).unwrap();
+    let output = stand.ip(&format!("-force -batch {}", file.display()));
+    let refused = String::from_utf8_lossy(&output.stderr).matches("Too many open files").count() as u32;
+    let made = interfaces(&stand);
+    assert!((20..100).contains(&made), "{made} interfaces");
+    // `ip` ends with the first refusal, and the next one is refused too.
+    assert_eq!((stand.policies(), refused), (Some(made), 1));
+    let more = stand.ip(lines.lines().last().unwrap());
+    assert!(String::from_utf8_lossy(&more.stderr).contains("Too many open files"), "{more:?}");
+    assert_eq!(stand.child("uxfrm-engine"), Some(engine));
+    run(&format!("kill -9 {engine}"));
+    until("the next engine", Duration::from_secs(5), || stand.policies().is_some_and(|n| n >= 20));
+}
+
+/// What the engine does after the daemon was told that it took too long, and what is deleted by number, is not forgotten.
+#[test]
+fn the_journal_is_what_the_engine_has() {
+    lab_or_skip!();
+    let stand = Stand::new("jn", "", "");
+    let next_engine = || {
+        let engine = stand.child("uxfrm-engine").unwrap();
+        run(&format!("kill -9 {engine}"));
+        until("an answer", Duration::from_secs(5), || stand.policies().is_some());
+        assert_ne!(stand.child("uxfrm-engine"), Some(engine));
+    };
+    let engine = stand.child("uxfrm-engine").unwrap();
+    run(&format!("kill -STOP {engine}"));
+    let late = stand.ip("xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/24 dir out if_id 1 action block");
+    assert!(String::from_utf8_lossy(&late.stderr).contains("timed out"), "{late:?}");
+    run(&format!("kill -CONT {engine}"));
+    until("the late policy", Duration::from_secs(1), || stand.policies() == Some(1));
+    next_engine();
+    assert_eq!(stand.policies(), Some(1), "the next engine has what this one had");
+
+    let list = String::from_utf8(stand.ip("-s xfrm policy").stdout).unwrap();
+    let index = list.split("index ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let deleted = stand.ip(&format!("xfrm policy delete index {index} dir out if_id 1"));
+    assert!(deleted.status.success(), "{deleted:?}");
+    assert_eq!(stand.policies(), Some(0));
+    next_engine();
+    assert_eq!(stand.policies(), Some(0), "deleted is deleted");
+}

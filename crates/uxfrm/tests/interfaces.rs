@@ -28,6 +28,7 @@ fn main() {
     they_survive_the_engine();
     what_the_operator_has_set_stays();
     deleted_ones_are_made_anew();
+    a_flush_reaches_the_next_engine();
     a_taken_port_is_an_error();
     println!("interfaces: ok");
 }
@@ -96,6 +97,28 @@ fn deleted_ones_are_made_anew() {
     }
     broker.remove_interface(13).unwrap();
     until("the interface to go", Duration::from_secs(2), || !exists("ipsec13"));
+}
+
+fn a_flush_reaches_the_next_engine() {
+    let directory = tempfile::tempdir().unwrap();
+    let control = directory.path().join("control");
+    let config = BrokerConfig { control: Some(control.clone()), ..BrokerConfig::default() };
+    let broker = Broker::start(config).unwrap();
+    let ip = |arguments: &str| {
+        let words = arguments.split_whitespace();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uxfrm"));
+        command.args(["join", "--control", control.to_str().unwrap(), "--", "ip", "xfrm", "policy"]);
+        let output = command.args(words).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    ip("add src 10.1.0.0/24 dst 10.2.0.0/24 dir out if_id 1 action block");
+    let engine = broker.engine_pid().unwrap();
+    // SAFETY: a process that this test's broker has started.
+    unsafe { libc::kill(engine as i32, libc::SIGKILL) };
+    until("the engine's end", Duration::from_secs(2), || broker.engine_pid() != Some(engine));
+    broker.flush().unwrap();
+    assert!(ip("count").contains("OUT 0 "), "{}", ip("count"));
 }
 
 fn a_taken_port_is_an_error() {

@@ -145,6 +145,19 @@ fn two_hundred_tunnels() {
     let used =
         stats["sas"].as_array().unwrap().iter().filter(|sa| sa["counters"]["packets"].as_u64() > Some(2));
     assert_eq!(used.count(), 10, "each tunnel uses its own SAs");
+    // The engine dies with all of them, and all of them are made anew.
+    run(&format!("kill -9 {}", lab.child_pid("a", "uxfrm-engine")));
+    until("all SAs", Duration::from_secs(40), || {
+        let (uxfrm, socket) = (env!("CARGO_BIN_EXE_uxfrm"), lab.path("a", "stats"));
+        let text = try_run(&format!("{uxfrm} stats --stats {}", socket.display())).stdout;
+        let stats: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        stats["sas"].as_array().is_some_and(|sas| sas.len() >= 2 * TUNNELS as usize)
+    });
+    for i in [0, 1, 57, 123, TUNNELS - 1] {
+        run(&format!("ip -n {name}ga route replace 10.2.0.0/24 dev ipsec{}", 1000 + i));
+        run(&format!("ip -n {name}gb route replace 10.1.0.0/24 dev ipsec{}", 1000 + i));
+        assert_eq!(lab.ping("ha", "10.2.0.2", 3), 3, "tunnel {i} after the engine");
+    }
 }
 
 /// A flood of small packets neither grows the engine nor ends it; when it is over the memory is given back.
@@ -263,4 +276,33 @@ fn dscp_and_ecn_cross_the_tunnel() {
     // What is not ECN-capable inside must be dropped then.
     let lost = lab.ping("ha", "10.2.0.2", 3);
     assert_eq!(lost, 0, "a mark on a packet whose transport cannot see it");
+}
+
+/// DF outside is the inner packet's; IPv6 counts as having it; with `copy_df = no` it is never set.
+#[test]
+fn df_is_copied_unless_configured_otherwise() {
+    lab_or_skip!();
+    for (name, encapsulate, copy) in [("d1", true, true), ("d2", false, true), ("d3", true, false)] {
+        let child = if copy { String::new() } else { "copy_df = no".into() };
+        let lab = Lab::new(name, Options { encapsulate, child, ..Options::default() });
+        lab.initiate("c0");
+        // Packets of 500 bytes, one way; IKE's are shorter then. With and without DF in turn: a batch has one kind alone.
+        let capture = lab.in_namespace(
+            "gb",
+            "timeout 10 tcpdump -n -v -c 8 -i wan -Q in \\( udp dst port 4500 or ip proto 50 \\) and greater 500",
+        );
+        let capture =
+            std::thread::spawn(move || String::from_utf8_lossy(&try_run(&capture).stdout).into_owned());
+        std::thread::sleep(Duration::from_millis(700));
+        for _ in 0..2 {
+            lab.exec("ha", "ping -q -i 0.05 -c 1 -s 500 -M do 10.2.0.2");
+            lab.exec("ha", "ping -q -i 0.05 -c 1 -s 500 -M dont 10.2.0.2");
+            lab.exec("ha", "ping -q -i 0.05 -c 1 -s 500 fd02::2");
+            lab.exec("ha", "ping -q -i 0.05 -c 1 -s 500 -M dont 10.2.0.2");
+        }
+        let text = capture.join().unwrap();
+        let flags: Vec<_> =
+            text.lines().filter_map(|line| Some(line.split_once("flags [")?.1.starts_with("DF"))).collect();
+        assert_eq!(flags, [copy, false, copy, false, copy, false, copy, false], "{name}: {text}");
+    }
 }

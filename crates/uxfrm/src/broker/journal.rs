@@ -1,21 +1,19 @@
 //! The policies that the engine has, so that the next one has them too. They hold no secrets.
 
+use crate::database::policies::PolicyKey;
 use crate::xfrm::constants::*;
 use crate::xfrm::policy::{PolicyId, PolicyRequest};
 use crate::xfrm::wire::{Header, Writer, messages};
-use std::collections::BTreeMap;
-
-/// Selector, direction, interface: what makes two policies the same.
-type Key = (Vec<u8>, u8, u32);
+use std::collections::{BTreeMap, HashMap};
 
 /// Accepted requests by policy.
 #[derive(Default)]
 pub struct Journal {
-    policies: BTreeMap<Key, Vec<u8>>,
+    places: HashMap<PolicyKey, u64>,
+    /// In the order in which the policies came, which decides between those of the same priority.
+    policies: BTreeMap<u64, Vec<u8>>,
+    next_place: u64,
 }
-
-/// Length of `xfrm_selector`, with which both kinds of request begin.
-const SELECTOR_LEN: usize = 56;
 
 /// Whether a request may matter here.
 pub fn concerns_policies(request: &[u8]) -> bool {
@@ -26,7 +24,6 @@ impl Journal {
     /// Notes a request that the engine has accepted.
     pub fn accepted(&mut self, request: &[u8]) {
         for message in messages(request) {
-            let selector = || message.payload[..SELECTOR_LEN].to_vec();
             match message.header.kind {
                 NEWPOLICY | UPDPOLICY => {
                     let Ok(policy) = PolicyRequest::read(message.payload) else { continue };
@@ -35,13 +32,26 @@ impl Journal {
                     let mut writer = Writer::new(header);
                     writer.bytes(message.payload);
                     let request = writer.finish();
-                    self.policies.insert((selector(), policy.info.direction, policy.if_id), request);
+                    let (direction, selector) = (policy.info.direction, policy.info.selector);
+                    let key = PolicyKey { direction, if_id: policy.if_id, selector };
+                    let place = *self.places.entry(key).or_insert_with(|| {
+                        self.next_place += 1;
+                        self.next_place
+                    });
+                    self.policies.insert(place, request);
                 }
                 DELPOLICY => {
                     let Ok(policy) = PolicyId::read(message.payload) else { continue };
-                    self.policies.remove(&(selector(), policy.direction, policy.if_id));
+                    let (direction, selector) = (policy.direction, policy.selector);
+                    let key = PolicyKey { direction, if_id: policy.if_id, selector };
+                    if let Some(place) = self.places.remove(&key) {
+                        self.policies.remove(&place);
+                    }
                 }
-                FLUSHPOLICY => self.policies.clear(),
+                FLUSHPOLICY => {
+                    self.places.clear();
+                    self.policies.clear();
+                }
                 _ => {}
             }
         }

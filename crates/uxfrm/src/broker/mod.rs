@@ -17,13 +17,14 @@ pub mod vici;
 use crate::engine::EngineConfig;
 use crate::sys::message;
 use crate::sys::seccomp::Filter;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -88,14 +89,42 @@ enum Ask {
     Interface(u32, SyncSender<Option<String>>),
     Remove(u32, SyncSender<Option<String>>),
     EnginePid(SyncSender<Option<u32>>),
+    /// The SPIs that the engine of this generation has; no answer from another.
+    Spis(u32, SyncSender<BTreeSet<u32>>),
     Flush,
     Stop,
 }
 
+/// What this process's limit of descriptors was before a broker raised it. Daemons get that: some close all that they might
+/// have, one by one.
+static LIMIT_BEFORE: OnceLock<libc::rlimit> = OnceLock::new();
+
+fn raise_descriptor_limit() {
+    match crate::sys::raise_descriptor_limit() {
+        // A second broker of the process finds it raised.
+        Ok(before) => drop(LIMIT_BEFORE.get_or_init(|| before)),
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of open descriptors"),
+    }
+}
+
+/// Asks the thread, from any other.
+#[derive(Clone)]
+struct Asker {
+    asks: Sender<Ask>,
+    wake: Arc<OwnedFd>,
+}
+
+impl Asker {
+    fn ask(&self, ask: Ask) -> Result<(), BrokerError> {
+        self.asks.send(ask).map_err(|_| BrokerError::Gone)?;
+        crate::sys::signal(&self.wake);
+        Ok(())
+    }
+}
+
 /// A running broker. Dropping it stops the engine; an intercepted daemon should be stopped before.
 pub struct Broker {
-    asks: Mutex<Sender<Ask>>,
-    wake: OwnedFd,
+    asker: Asker,
     ended: OwnedFd,
     thread: Option<JoinHandle<()>>,
 }
@@ -106,12 +135,15 @@ impl Broker {
     /// # Errors
     /// [`BrokerError::EngineStart`] and [`BrokerError::Setup`].
     pub fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
+        raise_descriptor_limit();
         let (sender, receiver): (Sender<Ask>, Receiver<Ask>) = channel();
         let wake = crate::sys::event_fd().map_err(BrokerError::Setup)?;
         let (ready, is_ready) = sync_channel(1);
         let (ended, ending) = message::pair().map_err(BrokerError::Setup)?;
         let start_timeout = config.start_timeout;
-        let relay = relay::Relay::new(config, receiver, wake.try_clone().map_err(BrokerError::Setup)?, ready)
+        let own_wake = wake.try_clone().map_err(BrokerError::Setup)?;
+        let asker = Asker { asks: sender.clone(), wake: Arc::new(wake) };
+        let relay = relay::Relay::new(config, receiver, asker.clone(), own_wake, ready)
             .map_err(BrokerError::Setup)?;
         let thread = std::thread::Builder::new()
             .name("uxfrm-broker".into())
@@ -123,7 +155,7 @@ impl Broker {
                 }
             })
             .map_err(BrokerError::Setup)?;
-        let this = Self { asks: Mutex::new(sender), wake, ended, thread: Some(thread) };
+        let this = Self { asker, ended, thread: Some(thread) };
         match is_ready.recv_timeout(start_timeout) {
             Ok(()) => Ok(this),
             Err(_) => Err(BrokerError::EngineStart),
@@ -131,10 +163,7 @@ impl Broker {
     }
 
     fn ask(&self, ask: Ask) -> Result<(), BrokerError> {
-        let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
-        asks.send(ask).map_err(|_| BrokerError::Gone)?;
-        crate::sys::signal(&self.wake);
-        Ok(())
+        self.asker.ask(ask)
     }
 
     /// Prepares a command so that its XFRM sockets are served by this broker: the IKE daemon, or `ip xfrm`. The command
@@ -146,7 +175,9 @@ impl Broker {
         let (ours, theirs) = message::pair().map_err(BrokerError::Setup)?;
         self.ask(Ask::Listener(ours))?;
         let filter = Filter::new();
+        let limit = LIMIT_BEFORE.get().copied();
         let install = move || {
+            limit.as_ref().map_or(Ok(()), crate::sys::set_descriptor_limit)?;
             let listener = filter.install()?;
             let byte = [0u8];
             let iovec = libc::iovec { iov_base: byte.as_ptr().cast_mut().cast(), iov_len: 1 };

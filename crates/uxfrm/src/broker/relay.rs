@@ -1,31 +1,29 @@
 //! The broker's thread: one loop over the daemon's calls and messages, the engine's answers, and timers.
 
 mod lifecycle;
+mod requests;
 
 use super::connection::Connection;
 use super::intercept::{self, Outcome};
-use super::journal::{self, Journal};
+use super::journal::Journal;
 use super::process::Engine;
-use super::{Ask, BrokerConfig, recovery};
+use super::{Ask, Asker, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
 use crate::engine::sockets::{TUN_PREFIX, kept_prefix};
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::netlink_pair::PairMaker;
 use crate::sys::{self, message, seccomp, tun};
-use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
-use crate::xfrm::wire::{self, Header, Writer};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use requests::Pending;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// Longest datagram of netlink requests, in bytes. strongSwan's largest is under 2 KiB.
-const MAX_REQUEST_LEN: usize = 8 * 1024;
-/// Requests that may wait for an engine that is starting.
-const MAX_QUEUED: usize = 256;
+/// Descriptors that are left for the daemon's sockets, other programs', and the next engine's link.
+const RESERVED_DESCRIPTORS: u64 = 24;
 /// Wait before a dead engine is replaced, doubled each time it dies within [`STABLE`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
@@ -69,21 +67,11 @@ impl Token {
     }
 }
 
-/// A request on its way.
-struct Pending {
-    connection: u32,
-    header: Header,
-    since: Instant,
-    /// A copy of a request about policies, for the journal.
-    journal: Option<Vec<u8>>,
-    failed: bool,
-    /// There was no room for all of the answer.
-    cut: bool,
-}
-
 pub(super) struct Relay {
     config: BrokerConfig,
     asks: Receiver<Ask>,
+    /// For threads that this one starts.
+    asker: Asker,
     wake: OwnedFd,
     ready: Option<SyncSender<()>>,
     control: Option<OwnedFd>,
@@ -105,6 +93,9 @@ pub(super) struct Relay {
     queued: VecDeque<(u32, Zeroizing<Vec<u8>>)>,
     /// Which interface is to come ([`Kind::Interface`]) or go ([`Kind::Remove`]), and who wants to know.
     interface_asks: Vec<(Kind, u32, SyncSender<Option<String>>)>,
+    /// Who wants to know the engine's SPIs, and those that it has said so far.
+    spi_asks: Vec<SyncSender<BTreeSet<u32>>>,
+    spis: BTreeSet<u32>,
     next_id: u32,
     stop: bool,
 }
@@ -113,6 +104,7 @@ impl Relay {
     pub fn new(
         config: BrokerConfig,
         asks: Receiver<Ask>,
+        asker: Asker,
         wake: OwnedFd,
         ready: SyncSender<()>,
     ) -> io::Result<Self> {
@@ -125,6 +117,7 @@ impl Relay {
         Ok(Self {
             config,
             asks,
+            asker,
             wake,
             ready: Some(ready),
             control,
@@ -145,6 +138,8 @@ impl Relay {
             pending: HashMap::new(),
             queued: VecDeque::new(),
             interface_asks: Vec::new(),
+            spi_asks: Vec::new(),
+            spis: BTreeSet::new(),
             next_id: 1,
             stop: false,
         })
@@ -174,12 +169,24 @@ impl Relay {
         Ok(())
     }
 
-    /// Keeps a descriptor of the engine's for the next one.
-    fn keep(&mut self, name: String, descriptor: OwnedFd) {
-        if self.config.persistent_interfaces && name.starts_with(TUN_PREFIX) {
-            if let Err(error) = tun::set_persistent(descriptor.as_fd(), true) {
-                tracing::warn!(%error, "the interface will not outlive the broker");
-            }
+    /// Keeps a descriptor of the engine's for the next one, where there is room. `None` is one that this process had no
+    /// room for.
+    fn keep(&mut self, name: String, descriptor: Option<OwnedFd>) {
+        let limit = sys::descriptor_limit().map_or(0, |limit| limit.rlim_cur);
+        let fits = |fd: &OwnedFd| fd.as_raw_fd() as u64 + RESERVED_DESCRIPTORS < limit;
+        let Some(descriptor) = descriptor.filter(fits) else {
+            tracing::error!(
+                name,
+                limit,
+                "too many open descriptors: this one is not kept for the next engine"
+            );
+            return;
+        };
+        if self.config.persistent_interfaces
+            && name.starts_with(TUN_PREFIX)
+            && let Err(error) = tun::set_persistent(descriptor.as_fd(), true)
+        {
+            tracing::warn!(%error, "the interface will not outlive the broker");
         }
         self.kept.insert(name, Arc::new(descriptor));
     }
@@ -246,22 +253,6 @@ impl Relay {
         }
     }
 
-    /// Empties the engine's databases.
-    fn flush(&mut self) {
-        let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready) else { return };
-        for kind in [FLUSHPOLICY, FLUSHSA] {
-            let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST, sequence: 0, port: 0 });
-            // Protocol 0: all SAs.
-            let request = {
-                writer.zeros(4);
-                writer.finish()
-            };
-            self.journal.accepted(&request);
-            // A dead engine has nothing to flush.
-            let _ = engine.send(Kind::Request, 0, &request);
-        }
-    }
-
     fn serve_asks(&mut self) {
         sys::clear(&self.wake);
         while let Ok(ask) = self.asks.try_recv() {
@@ -270,11 +261,21 @@ impl Relay {
                 Ask::EnginePid(reply) => {
                     let _ = reply.try_send(self.engine.as_ref().map(Engine::pid));
                 }
+                Ask::Spis(generation, reply) => self.ask_spis(generation, reply),
                 Ask::Listener(source) => self.add_source(source),
                 Ask::Flush => self.flush(),
                 Ask::Interface(if_id, reply) => self.ask_interface(Kind::Interface, if_id, reply),
                 Ask::Remove(if_id, reply) => self.ask_interface(Kind::Remove, if_id, reply),
             }
+        }
+    }
+
+    fn ask_spis(&mut self, generation: u32, reply: SyncSender<BTreeSet<u32>>) {
+        let current = generation == self.engine_starts;
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready && current)
+            && engine.send(Kind::Spis, 0, &[]).is_ok()
+        {
+            self.spi_asks.push(reply);
         }
     }
 
@@ -331,34 +332,6 @@ impl Relay {
         Ok(())
     }
 
-    fn serve_connection(&mut self, id: u32) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let mut request = Zeroizing::new(vec![0; MAX_REQUEST_LEN]);
-        match message::receive(connection.server(), &mut request, false) {
-            Ok(None) => return,
-            Ok(Some((len, _))) if len > 0 => request.truncate(len),
-            _ => {
-                self.connections.remove(&id);
-                // What it asked last may still be done, and the journal must know.
-                return;
-            }
-        }
-        let Some(header) = wire::messages(&request).next().map(|m| m.header) else { return };
-        let number = self.id();
-        let journal = journal::concerns_policies(&request).then(|| request.to_vec());
-        let pending =
-            Pending { connection: id, header, since: Instant::now(), journal, failed: false, cut: false };
-        self.pending.insert(number, pending);
-        match self.engine.as_mut().filter(|engine| engine.ready) {
-            Some(engine) => {
-                // Too much that waits means a hung engine: the timer answers.
-                let _ = engine.send(Kind::Request, number, &request);
-            }
-            None if self.queued.len() < MAX_QUEUED => self.queued.push_back((number, request)),
-            None => {}
-        }
-    }
-
     fn serve_engine(&mut self, buffer: &mut Buffer) {
         while let Some(engine) = &self.engine {
             let mut message = match link::receive(engine.link(), buffer, false) {
@@ -372,17 +345,15 @@ impl Relay {
             };
             match message.kind {
                 Kind::Reply => self.reply(message.number, message.body),
-                Kind::Done => self.done(message.number),
+                Kind::Done => self.done(message.number, message.body),
                 Kind::Event => {
                     let (group, body) = (message.number, &*message.body);
                     self.connections.values_mut().for_each(|c| c.deliver_event(group, body));
                 }
                 Kind::Ping => self.ping_pending = None,
                 Kind::Keep => {
-                    if let Some(descriptor) = message.descriptor.take() {
-                        let name = String::from_utf8_lossy(message.body).into_owned();
-                        self.keep(name, descriptor);
-                    }
+                    let descriptor = message.descriptor.take();
+                    self.keep(String::from_utf8_lossy(message.body).into_owned(), descriptor);
                 }
                 Kind::Interface | Kind::Remove => {
                     let (kind, if_id) = (message.kind, message.number);
@@ -396,36 +367,19 @@ impl Relay {
                         let _ = reply.try_send(name.clone());
                     }
                 }
+                Kind::Spis => {
+                    self.spis.extend(message.body.as_chunks().0.iter().map(|spi| u32::from_ne_bytes(*spi)));
+                    if message.number == 0 {
+                        let spis = std::mem::take(&mut self.spis);
+                        self.spi_asks.drain(..).for_each(|reply| drop(reply.try_send(spis.clone())));
+                    }
+                }
                 Kind::Ready => {
                     drop(message);
                     self.engine_ready();
                 }
                 Kind::Request => tracing::warn!("the engine sent a request"),
             }
-        }
-    }
-
-    fn reply(&mut self, number: u32, body: &mut [u8]) {
-        let Some(pending) = self.pending.get_mut(&number) else { return };
-        let error = wire::messages(body)
-            .any(|m| m.header.kind == NLMSG_ERROR && m.payload.first_chunk() != Some(&0i32.to_ne_bytes()));
-        pending.failed |= error;
-        // A long answer is under way.
-        pending.since = Instant::now();
-        if let Some(connection) = self.connections.get_mut(&pending.connection) {
-            pending.cut |= !connection.deliver(body);
-        }
-    }
-
-    fn done(&mut self, number: u32) {
-        let Some(pending) = self.pending.remove(&number) else { return };
-        if pending.cut
-            && let Some(connection) = self.connections.get_mut(&pending.connection)
-        {
-            connection.deliver_error(pending.header, libc::ENOBUFS);
-        }
-        if let (Some(request), false) = (pending.journal, pending.failed) {
-            self.journal.accepted(&request);
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct ChildSa {
     pub state: String,
     /// Hexadecimal.
     pub spi_in: String,
+    /// Hexadecimal.
+    pub spi_out: String,
 }
 
 fn invalid() -> io::Error {
@@ -104,17 +106,23 @@ impl Vici {
         }
     }
 
-    /// Starts rekeying a CHILD_SA.
+    /// Starts rekeying a CHILD_SA. Whether the daemon does: it may be gone or busy.
     ///
     /// # Errors
     /// Of the connection, or `InvalidData`.
-    pub fn rekey_child(&mut self, unique_id: &str) -> io::Result<()> {
+    pub fn rekey_child(&mut self, unique_id: &str) -> io::Result<bool> {
         self.request("rekey", &[("child-id", unique_id)])?;
         match self.receive()? {
-            (COMMAND_RESPONSE, _) => Ok(()),
+            (COMMAND_RESPONSE, packet) => Ok(succeeded(&packet)),
             _ => Err(invalid()),
         }
     }
+}
+
+/// Whether a response says `success = yes`.
+fn succeeded(packet: &[u8]) -> bool {
+    const YES: &[u8] = b"\x03\x07success\x00\x03yes";
+    packet.windows(YES.len()).any(|window| window == YES)
 }
 
 /// Takes the CHILD_SAs out of one `list-sa` event: `<ike> { child-sas { <name> { uniqueid = …` .
@@ -154,6 +162,7 @@ fn child_sas(mut body: &[u8], found: &mut Vec<ChildSa>) -> io::Result<()> {
                     b"uniqueid" => current.unique_id = text(),
                     b"state" => current.state = text(),
                     b"spi-in" => current.spi_in = text(),
+                    b"spi-out" => current.spi_out = text(),
                     _ => {}
                 }
             }
@@ -188,14 +197,21 @@ mod tests {
             key("uniqueid", "2"),
             key("state", "INSTALLED"),
             key("spi-in", "c0ffee00"),
+            key("spi-out", "c0ffee01"),
             vec![LIST_START, 1, b'x', LIST_ITEM, 0, 1, b'y', LIST_END],
             vec![SECTION_END, SECTION_END, SECTION_END],
         ]
         .concat();
         let mut found = Vec::new();
         child_sas(&body, &mut found).unwrap();
-        let expected =
-            ChildSa { unique_id: "2".into(), state: "INSTALLED".into(), spi_in: "c0ffee00".into() };
+        let expected = ChildSa {
+            unique_id: "2".into(),
+            state: "INSTALLED".into(),
+            spi_in: "c0ffee00".into(),
+            spi_out: "c0ffee01".into(),
+        };
+        assert!(succeeded(&[key("matches", "1"), key("success", "yes")].concat()));
+        assert!(!succeeded(&[key("success", "no"), key("errmsg", "no match")].concat()));
         assert_eq!(found, [expected]);
         for cut in 0..body.len() {
             let _ = child_sas(&body[..cut], &mut Vec::new());

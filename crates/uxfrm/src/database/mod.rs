@@ -4,6 +4,7 @@
 //! database than in a small one.
 
 mod classifier;
+mod departed;
 pub mod expiry;
 pub mod handler;
 mod handler_policy;
@@ -29,7 +30,7 @@ pub const MAX_POLICIES: usize = 65_536;
 /// The time of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock {
-    /// Unix seconds, for display only.
+    /// Unix seconds: for display, and for limits since the first use, which the daemon gives and sees in them.
     pub wall: u64,
     /// Milliseconds of a clock that nobody sets, for lifetimes.
     pub monotonic: u64,
@@ -46,6 +47,7 @@ pub struct Database {
     acquire_sequence: u32,
     view: View,
     interfaces: publish::Interfaces,
+    departed: departed::DepartedStates,
 }
 
 impl Database {

@@ -62,10 +62,10 @@ impl Database {
         let id = state.request.info.id;
         self.remove_state(&id);
         if let Some(sa) = state.view().map(Arc::new) {
-            let candidates = self.view.inbound.entry(&id.spi);
-            let at = candidates.partition_point(|other| other.id < id);
-            candidates.insert(at, sa.clone());
-            state.serial = self.states.index(&sa, state.serial);
+            if state.request.direction != XFRM_SA_DIR_OUT {
+                self.view.inbound.insert((id.destination, id.spi), sa.clone());
+            }
+            state.serial = self.states.number(state.serial);
             self.interfaces.name(sa.if_id);
             state.published = Some(sa);
         }
@@ -80,11 +80,7 @@ impl Database {
     pub(super) fn remove_state(&mut self, id: &SaId) -> Option<State> {
         let mut state = self.states.remove(id)?;
         if let Some(sa) = state.published.take() {
-            let candidates = self.view.inbound.entry(&id.spi);
-            candidates.retain(|other| !Arc::ptr_eq(other, &sa));
-            if candidates.is_empty() {
-                self.view.inbound.remove(&id.spi);
-            }
+            self.view.inbound.remove(&(id.destination, id.spi));
             self.interfaces.forget(sa.if_id);
             self.resolve((sa.if_id, sa.reqid));
         }
@@ -126,11 +122,8 @@ impl Database {
         if let Some(view) = policy.published.take() {
             let interface = self.view.interfaces.entry(&if_id);
             let changed = Arc::make_mut(interface);
-            match policy.request.info.direction {
-                XFRM_POLICY_OUT => changed.outbound.remove(&view),
-                _ => changed.inbound.remove(&view),
-            }
-            if changed.outbound.is_empty() && changed.inbound.is_empty() {
+            changed.of(policy.request.info.direction).remove(&view);
+            if changed.outbound.is_empty() && changed.inbound.is_empty() && changed.forward.is_empty() {
                 self.view.interfaces.remove(&if_id);
             }
         }
@@ -163,17 +156,10 @@ impl Database {
 
     /// Shows a policy in place of its earlier form, which has the same rank and selector.
     fn show(&mut self, if_id: u32, direction: u8, view: Arc<PolicyView>) {
-        // Forward policies have the inbound ones' selectors; what is checked is the same.
-        if direction == XFRM_POLICY_FWD {
-            return;
-        }
         if let Some(policy) = self.policies.by_index.get_mut(&view.index) {
             policy.published = Some(view.clone());
         }
         let interface: &mut InterfaceView = Arc::make_mut(self.view.interfaces.entry(&if_id));
-        match direction {
-            XFRM_POLICY_OUT => interface.outbound.insert(view),
-            _ => interface.inbound.insert(view),
-        }
+        interface.of(direction).insert(view);
     }
 }

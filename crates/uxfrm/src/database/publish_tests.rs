@@ -19,9 +19,11 @@ type Shown = Vec<(u32, u8, Vec<(u32, Option<u32>)>)>;
 fn shown(view: &View) -> Shown {
     let mut all = Vec::new();
     for (if_id, interface) in view.interfaces.iter() {
-        for (direction, policies) in
-            [(XFRM_POLICY_OUT, &interface.outbound), (XFRM_POLICY_IN, &interface.inbound)]
-        {
+        for (direction, policies) in [
+            (XFRM_POLICY_OUT, &interface.outbound),
+            (XFRM_POLICY_IN, &interface.inbound),
+            (XFRM_POLICY_FWD, &interface.forward),
+        ] {
             let ranked = policies.ranked();
             let policies = ranked.iter().map(|p| (p.index, p.state.as_ref().map(|sa| sa.id.spi)));
             all.push((*if_id, direction, policies.collect::<Vec<_>>()));
@@ -51,9 +53,6 @@ fn expected(database: &Database) -> Shown {
         .sort_by_key(|p| (p.request.if_id, Reverse(p.key().direction), p.info().priority, p.info().index));
     for policy in policies {
         let (if_id, direction) = (policy.request.if_id, policy.key().direction);
-        if direction == XFRM_POLICY_FWD {
-            continue;
-        }
         let state = (direction == XFRM_POLICY_OUT).then(|| state_of(policy)).flatten();
         if all.last().is_none_or(|(last, way, _)| (*last, *way) != (if_id, direction)) {
             all.push((if_id, direction, Vec::new()));
@@ -180,7 +179,7 @@ proptest! {
             let view = database.view();
             prop_assert_eq!(shown(&view), expected(&database));
             prop_assert_eq!(
-                view.inbound.values().flatten().count(),
+                view.inbound.len(),
                 database.states.by_id.values().filter(|state| !state.is_larval()).count()
             );
             for if_id in 1..4 {
@@ -195,7 +194,7 @@ proptest! {
                 (0..4).flat_map(|f| (0..4).flat_map(move |t| [(f, t, 6, 0), (f, t, 6, 1), (f, t, 17, 2), (f, t, 1, 0)]))
             {
                 let flow = flow(from, to, protocol, port);
-                for policies in [&interface.outbound, &interface.inbound] {
+                for policies in [&interface.outbound, &interface.inbound, &interface.forward] {
                     let ranked = policies.ranked();
                     let first = ranked.iter().find(|policy| policy.selector.matches(&flow)).map(|p| p.index);
                     prop_assert_eq!(policies.find(&flow).map(|policy| policy.index), first);

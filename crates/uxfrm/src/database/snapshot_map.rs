@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 const SHARDS: usize = 256;
@@ -20,6 +21,16 @@ pub(crate) fn fold(bytes: &[u8]) -> u8 {
 impl Sharded for u32 {
     fn shard(&self) -> u8 {
         fold(&self.to_be_bytes())
+    }
+}
+
+impl Sharded for (IpAddr, u32) {
+    fn shard(&self) -> u8 {
+        let address = match self.0 {
+            IpAddr::V4(v4) => fold(&v4.octets()),
+            IpAddr::V6(v6) => fold(&v6.octets()),
+        };
+        address ^ self.1.shard()
     }
 }
 

@@ -20,11 +20,11 @@ pub struct State {
     pub added: Clock,
     /// Set once keys are there.
     pub association: Option<Arc<Association>>,
-    /// Counters carried over from before the SA was added.
+    /// What the daemon said the SA had done before it was added. The association's counters start there.
     pub carried: Usage,
     pub soft_time_reported: bool,
-    /// The peer's new address that the daemon was told, and when.
-    pub mapping_reported: Option<((std::net::IpAddr, u16), u64)>,
+    /// When the daemon was last told of a new address of the peer, in milliseconds of the monotonic clock.
+    pub mapping_reported: Option<u64>,
     /// As the data path has it.
     pub(super) published: Option<Arc<SaView>>,
     /// Of two SAs with keys, the newer has the higher one.
@@ -47,10 +47,19 @@ impl State {
         let values = association.counters.read();
         let first_use = association.first_use.load(Ordering::Relaxed);
         Usage {
-            bytes: self.carried.bytes + values.bytes,
-            packets: self.carried.packets + values.packets,
+            bytes: values.bytes,
+            packets: values.packets,
             add_time: if self.carried.add_time != 0 { self.carried.add_time } else { self.added.wall },
-            use_time: if self.carried.use_time != 0 { self.carried.use_time } else { first_use },
+            use_time: first_use,
+        }
+    }
+
+    /// For how long its keys were in use before it was added here, in milliseconds: an address update adds an SA anew, and its
+    /// lifetime goes on.
+    pub fn age_before_ms(&self) -> u64 {
+        match self.carried.add_time {
+            0 => 0,
+            first => self.added.wall.saturating_sub(first).saturating_mul(1000),
         }
     }
 
@@ -79,8 +88,7 @@ impl State {
 
     /// Whether sequence state is shown in the extended form.
     pub fn has_extended_replay(&self) -> bool {
-        self.request.replay.is_some() && self.request.info.replay_window == 0
-            || self.request.info.flags & XFRM_STATE_ESN != 0
+        self.request.has_extended_replay
     }
 
     /// For the data path; `None` for a larval SA.
@@ -109,7 +117,7 @@ impl State {
 #[derive(Default)]
 pub struct States {
     pub(crate) by_id: BTreeMap<SaId, State>,
-    /// Those with keys by interface and reqid, the newest first.
+    /// Those that can send by interface and reqid, the newest first.
     by_reqid: BTreeMap<(u32, u32, Reverse<u64>), SaId>,
     timers: BTreeSet<(u64, SaId)>,
     last_serial: u64,
@@ -130,16 +138,17 @@ impl States {
         self.by_id.is_empty()
     }
 
-    /// Lets an SA with keys be found by its reqid, and gives it its serial number if it has none yet.
-    pub(super) fn index(&mut self, sa: &SaView, serial: u64) -> u64 {
+    /// The serial number of an SA that has got its keys: the one it has, or the next.
+    pub(super) fn number(&mut self, serial: u64) -> u64 {
         self.last_serial += u64::from(serial == 0);
-        let serial = if serial == 0 { self.last_serial } else { serial };
-        self.by_reqid.insert((sa.if_id, sa.reqid, Reverse(serial)), sa.id);
-        serial
+        if serial == 0 { self.last_serial } else { serial }
     }
 
     pub(super) fn insert(&mut self, state: State, clock: Clock) {
         let id = state.request.info.id;
+        if let Some(sa) = state.published.as_ref().filter(|_| state.request.direction != XFRM_SA_DIR_IN) {
+            self.by_reqid.insert((sa.if_id, sa.reqid, Reverse(state.serial)), id);
+        }
         self.by_id.insert(id, state);
         self.schedule(&id, clock);
     }
@@ -155,7 +164,7 @@ impl States {
         Some(state)
     }
 
-    /// SAs with keys of an interface and a reqid, the newest first.
+    /// SAs that can send, of an interface and a reqid, the newest first.
     pub(super) fn newest(&self, if_id: u32, reqid: u32) -> impl Iterator<Item = &State> {
         let all = (if_id, reqid, Reverse(u64::MAX))..=(if_id, reqid, Reverse(0));
         self.by_reqid.range(all).filter_map(|(_, id)| self.by_id.get(id))

@@ -5,6 +5,7 @@ use super::classifier::Classifier;
 use super::policies::PolicyUse;
 use super::snapshot_map::SnapshotMap;
 use crate::datapath::association::SaView;
+use crate::xfrm::constants::{XFRM_POLICY_IN, XFRM_POLICY_OUT};
 use crate::xfrm::policy::Template;
 use crate::xfrm::selector::{Flow, Selector};
 use std::net::IpAddr;
@@ -35,15 +36,30 @@ impl PolicyView {
 #[derive(Clone, Default)]
 pub struct InterfaceView {
     pub outbound: Classifier,
+    /// For what is for this host.
     pub inbound: Classifier,
+    /// For what came by a tunnel and goes on.
+    pub forward: Classifier,
 }
 
 /// The whole picture. A clone is a snapshot.
 #[derive(Clone, Default)]
 pub struct View {
     pub interfaces: SnapshotMap<u32, Arc<InterfaceView>>,
-    /// By SPI, for received packets: several SAs only where local addresses differ.
-    pub inbound: SnapshotMap<u32, Vec<Arc<SaView>>>,
+    /// By destination and SPI, for received packets, as the kernel finds them (the protocol is always ESP). An SA of what we send
+    /// has the peer's address there, which no packet to us has.
+    pub inbound: SnapshotMap<(IpAddr, u32), Arc<SaView>>,
+}
+
+impl InterfaceView {
+    /// The policies of a direction.
+    pub(super) fn of(&mut self, direction: u8) -> &mut Classifier {
+        match direction {
+            XFRM_POLICY_OUT => &mut self.outbound,
+            XFRM_POLICY_IN => &mut self.inbound,
+            _ => &mut self.forward,
+        }
+    }
 }
 
 /// Whether a template's address, which may be unspecified, is an SA's.
@@ -58,8 +74,8 @@ impl InterfaceView {
     }
 
     /// Whether a packet that came by an SA is what a policy wants from that SA.
-    pub fn admits(&self, flow: &Flow, state: &SaView) -> Option<&PolicyView> {
-        let policy = self.inbound.find(flow)?;
+    pub fn admits(&self, flow: &Flow, state: &SaView, is_local: bool) -> Option<&PolicyView> {
+        let policy = if is_local { &self.inbound } else { &self.forward }.find(flow)?;
         let template = policy.template.as_ref().filter(|_| !policy.blocks)?;
         let fits = (template.reqid == 0 || template.reqid == state.reqid)
             && (template.spi == 0 || template.spi == state.id.spi)

@@ -5,7 +5,7 @@ use super::counters::add;
 use super::interface::Interface;
 use super::isolation::isolated;
 use super::notice::Notice;
-use super::send_batch::SendBatch;
+use super::send_batch::{OuterHeader, SendBatch};
 use super::shared::Shared;
 use super::{Moved, TURN_LEN};
 use crate::database::View;
@@ -137,12 +137,18 @@ impl Outbound {
         if packet.dont_fragment && segments.full_len() > mtu {
             return self.too_big(interface, state, packet, mtu);
         }
-        let tos = outer_tos(packet.tos, state.outer.hide_dscp, state.outer.no_ecn);
+        let header = OuterHeader {
+            tos: outer_tos(packet.tos, state.outer.hide_dscp, state.outer.no_ecn),
+            // As the kernel's tunnels: DF is copied, and IPv6 counts as having it. It means nothing in an outer IPv6 header.
+            dont_fragment: packet.dont_fragment && !state.outer.no_pmtu_discovery
+                || state.outer.destination.is_ipv6(),
+        };
         let next_header = if packet.v6 { libc::IPPROTO_IPV6 } else { libc::IPPROTO_IPIP } as u8;
         while let Some(range) = segments.next(&mut self.buffer[VNET_HEADER_LEN..]) {
             let range = range.start + VNET_HEADER_LEN..range.end + VNET_HEADER_LEN;
-            if let Err(error) = self.seal(state, tos, next_header, range) {
-                return association.counters.count_error(error);
+            if let Err(error) = self.seal(state, header, next_header, range) {
+                association.counters.count_error(error);
+                return state.tell_limit(&self.shared.notifier, association.limit_reached());
             }
         }
     }
@@ -151,7 +157,7 @@ impl Outbound {
     fn seal(
         &mut self,
         state: &Arc<SaView>,
-        tos: u8,
+        outer: OuterHeader,
         next_header: u8,
         range: std::ops::Range<usize>,
     ) -> Result<(), EspError> {
@@ -177,7 +183,7 @@ impl Outbound {
         kept[..tail_len].copy_from_slice(&self.buffer[range.end..text.end]);
         self.buffer[range.end..text.end].copy_from_slice(&tail[..tail_len]);
         let len = transform.packet_len(payload_len);
-        let out = self.batch.room(state, tos, len, &self.shared, self.worker);
+        let out = self.batch.room(state, outer, len, &self.shared, self.worker);
         let header = Header { spi: state.id.spi, sequence };
         let result = transform.seal(header, iv, &self.buffer[text.clone()], out);
         self.buffer[range.end..text.end].copy_from_slice(&kept[..tail_len]);

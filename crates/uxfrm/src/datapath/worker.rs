@@ -116,6 +116,7 @@ impl Worker {
                 }
                 dirty = true;
             }
+            shared.rest(self.index);
         }
     }
 

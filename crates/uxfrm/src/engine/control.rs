@@ -6,14 +6,19 @@ use super::readers::Readers;
 use super::report::{self, Report};
 use super::retired::Retired;
 use super::sockets::Kept;
-use crate::database::{Clock, Database};
+use crate::database::policies::Policy;
+use crate::database::{Answer, Clock, Database};
 use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
-use crate::sys;
 use crate::sys::epoll::Epoll;
 use crate::sys::tun::Queue;
+use crate::sys::{self, addresses};
+use crate::xfrm::constants::{ALLOCSPI, DELPOLICY, NEWPOLICY, NEWSA, UPDPOLICY, UPDSA, XFRMA_IF_ID};
 use crate::xfrm::event::Event;
+use crate::xfrm::policy::{PolicyId, PolicyRequest};
+use crate::xfrm::state::SaRequest;
+use crate::xfrm::wire::{self, Writer};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -27,7 +32,11 @@ const LINK: u64 = 0;
 const NOTICES: u64 = 1;
 const STATS: u64 = 2;
 const EVENTS: u64 = 3;
-const READERS: u64 = 4;
+const ADDRESSES: u64 = 4;
+/// How long a request may wait for workers that are in the middle of a batch: they take some tenths of a millisecond, unless they do
+/// not get a CPU.
+const SETTLE_LIMIT: Duration = Duration::from_millis(100);
+const READERS: u64 = 5;
 /// Programs that may follow events at a time.
 const MAX_WATCHERS: usize = 16;
 
@@ -38,6 +47,8 @@ pub struct Control {
     database: Database,
     shared: Arc<Shared>,
     notices: Notices,
+    /// Readable when this host's addresses change.
+    addresses: OwnedFd,
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
     stats: Option<UnixListener>,
@@ -60,6 +71,8 @@ fn receive_kept(link: &OwnedFd) -> io::Result<HashMap<String, OwnedFd>> {
             (Kind::Keep, Some(descriptor)) => {
                 kept.insert(String::from_utf8_lossy(message.body).into_owned(), descriptor);
             }
+            // This process has no room for it: it will be opened anew, or not at all.
+            (Kind::Keep, None) => {}
             (Kind::Ready, _) => return Ok(kept),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
@@ -82,12 +95,15 @@ impl Control {
         let stats = config.stats.as_ref().map(|path| report::listen(path)).transpose()?;
         let events =
             config.stats.as_ref().map(|path| report::listen(&report::events_path(path))).transpose()?;
+        let addresses = addresses::changes()?;
+        shared.set_local_addresses(addresses::all()?);
         let mut this = Self {
             link,
             config,
             database: Database::for_workers(workers as u32),
             shared,
             notices,
+            addresses,
             kept,
             stats,
             readers: Readers::new()?,
@@ -124,6 +140,7 @@ impl Control {
         epoll.add(self.link.as_fd(), LINK)?;
         epoll.add(self.notices.as_fd(), NOTICES)?;
         epoll.add(self.readers.as_fd(), READERS)?;
+        epoll.add(self.addresses.as_fd(), ADDRESSES)?;
         if let Some(stats) = &self.stats {
             epoll.add(stats.as_fd(), STATS)?;
         }
@@ -145,11 +162,15 @@ impl Control {
                     NOTICES => self.serve_notices()?,
                     EVENTS => self.serve_watcher(),
                     READERS => self.readers.answer(|| Report::take(&self.database, &self.shared)),
+                    ADDRESSES => self.serve_addresses(),
                     _ => self.serve_stats(),
                 }
             }
             let (events, next, changed) = self.database.run_timers(clock());
             self.publish(changed);
+            if changed {
+                self.shared.settle(SETTLE_LIMIT);
+            }
             self.send_events(events)?;
             let wake = self.retired.free(sys::monotonic_ms(), &self.shared);
             deadline = next.into_iter().chain(wake).min();
@@ -164,19 +185,29 @@ impl Control {
             match message.kind {
                 Kind::Request => {
                     let number = message.number;
-                    let answer = self.database.handle_datagram(message.body, clock());
+                    let meaning = self.in_other_words(message.body);
+                    let answer = match self.ensure_interfaces_of(message.body) {
+                        Ok(()) => self.database.handle_datagram(message.body, clock()),
+                        Err(refusal) => Answer { messages: vec![refusal], changed: false },
+                    };
+                    // What only adds takes nothing away from packets under way.
+                    let adds =
+                        wire::messages(message.body).all(|m| matches!(m.header.kind, NEWSA | ALLOCSPI));
                     drop(message);
                     // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
                     unpublished |= answer.changed;
                     if number != 0 {
                         self.publish(std::mem::take(&mut unpublished));
+                        if answer.changed && !adds {
+                            self.shared.settle(SETTLE_LIMIT);
+                        }
                     }
                     for mut reply in answer.messages {
                         link::send(self.link.as_fd(), Kind::Reply, number, &reply, None, true)?;
                         reply.zeroize();
                     }
                     if number != 0 {
-                        link::send(self.link.as_fd(), Kind::Done, number, &[], None, true)?;
+                        link::send(self.link.as_fd(), Kind::Done, number, &meaning, None, true)?;
                     }
                 }
                 Kind::Ping => link::send(link, Kind::Ping, message.number, &[], None, true)?,
@@ -199,6 +230,7 @@ impl Control {
                     let body: &[u8] = if removed { b"gone" } else { b"" };
                     link::send(self.link.as_fd(), Kind::Remove, if_id, body, None, true)?;
                 }
+                Kind::Spis => self.send_spis()?,
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
@@ -214,6 +246,55 @@ impl Control {
         self.shared.remove_interface(if_id);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
+    }
+
+    fn send_spis(&self) -> io::Result<()> {
+        const PER_MESSAGE: usize = 2048;
+        let states = self.database.states.by_id.values().filter(|state| !state.is_larval());
+        let spis: Vec<_> = states.map(|state| state.request.info.id.spi.to_ne_bytes()).collect();
+        let mut left = spis.len().div_ceil(PER_MESSAGE).max(1) as u32;
+        for part in spis.chunks(PER_MESSAGE).chain(spis.is_empty().then_some(&[][..])) {
+            left -= 1;
+            link::send(self.link.as_fd(), Kind::Spis, left, part.as_flattened(), None, true)?;
+        }
+        Ok(())
+    }
+
+    /// A request that names a policy by its index, which the broker does not know, names it by its selector to the journal.
+    fn in_other_words(&self, request: &[u8]) -> Vec<u8> {
+        let Some(message) = wire::messages(request).next().filter(|m| m.header.kind == DELPOLICY) else {
+            return Vec::new();
+        };
+        let index = PolicyId::read(message.payload).map_or(0, |id| id.index);
+        let Some(key) = self.database.policies.by_index.get(&index).map(Policy::key) else {
+            return Vec::new();
+        };
+        let mut writer = Writer::new(message.header);
+        key.selector.write(&mut writer);
+        writer.u32(0).u8(key.direction).zeros(3);
+        writer.attribute(XFRMA_IF_ID, |w| {
+            w.u32(key.if_id);
+        });
+        writer.finish()
+    }
+
+    /// Makes the interfaces that requests name: one that cannot be had refuses the policy or SA.
+    fn ensure_interfaces_of(&mut self, datagram: &[u8]) -> Result<(), Vec<u8>> {
+        for message in wire::messages(datagram) {
+            let if_id = match message.header.kind {
+                NEWPOLICY | UPDPOLICY => PolicyRequest::read(message.payload).map(|policy| policy.if_id),
+                NEWSA | UPDSA => SaRequest::read(message.payload).map(|sa| sa.if_id),
+                _ => continue,
+            };
+            // What is malformed is refused by the database.
+            let Ok(if_id) = if_id else { continue };
+            if let Err(error) = self.ensure_interface(if_id) {
+                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+                let errno = error.raw_os_error().unwrap_or(libc::ENOMEM);
+                return Err(wire::error_message(message.header, errno));
+            }
+        }
+        Ok(())
     }
 
     fn ensure_interface(&mut self, if_id: u32) -> io::Result<()> {
@@ -261,6 +342,14 @@ impl Control {
         }
         self.publish(changed);
         self.send_events(events)
+    }
+
+    fn serve_addresses(&self) {
+        addresses::clear(self.addresses.as_fd());
+        match addresses::all() {
+            Ok(all) => self.shared.set_local_addresses(all),
+            Err(error) => eprintln!("{}: addresses: {error}", super::ENGINE_NAME),
+        }
     }
 
     fn serve_watcher(&mut self) {

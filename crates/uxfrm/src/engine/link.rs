@@ -15,7 +15,8 @@ pub enum Kind {
     Request = 1,
     /// Engine to broker: one netlink message of the answer; more follow.
     Reply = 2,
-    /// Engine to broker: the answer is complete.
+    /// Engine to broker: the answer is complete. The body is the request in words that the broker's journal understands, or
+    /// empty where it does.
     Done = 3,
     /// Engine to broker: `number` is the group, the body a netlink message.
     Event = 4,
@@ -32,12 +33,15 @@ pub enum Kind {
     /// Broker to engine: the interface of `if_id` `number` is not needed any more. Engine to broker: it is let go (body not
     /// empty), or still in use.
     Remove = 9,
+    /// Broker to engine: which SAs are there? Engine to broker: SPIs, four bytes each; `number` is 0 for the last of these
+    /// messages.
+    Spis = 10,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove]
+        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove, Spis]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

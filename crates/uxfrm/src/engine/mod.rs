@@ -42,6 +42,7 @@ fn start(mut arguments: impl Iterator<Item = String>) -> std::io::Result<()> {
     // Keys are in this process's memory: no core dumps, no debugger but root's.
     // SAFETY: no pointers.
     crate::sys::check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) })?;
+    crate::sys::raise_descriptor_limit()?;
     // SAFETY: the broker left this descriptor open for us alone and said its number; nothing else in this process, which
     // has just started, knows it.
     let link = unsafe { OwnedFd::from_raw_fd(fd) };

@@ -44,7 +44,16 @@ mod tests {
     use crate::datapath::shared::{Cached, WorkerSockets};
 
     fn sockets() -> WorkerSockets {
-        WorkerSockets { udp_v4: None, udp_v6: None, send_v4: None, send_v6: None, raw_v4: None, raw_v6: None }
+        WorkerSockets {
+            udp_v4: None,
+            udp_v6: None,
+            send_v4: None,
+            send_v6: None,
+            raw_v4: None,
+            raw_v6: None,
+            send_v4_fragmentation: Default::default(),
+            raw_v4_fragmentation: Default::default(),
+        }
     }
 
     #[test]
@@ -54,7 +63,7 @@ mod tests {
         let (mut retired, mut worker) = (Retired::default(), Cached::default());
         retired.push(shared.publish(Arc::default()));
         assert_eq!(retired.free(1000, &shared), None, "nobody has seen the first");
-        assert!(shared.refresh(&mut worker));
+        assert!(shared.refresh(0, &mut worker));
         let old = Arc::downgrade(&worker.picture.view);
         retired.push(shared.publish(Arc::default()));
         assert_eq!(retired.free(1000, &shared), Some(1100));
@@ -62,7 +71,7 @@ mod tests {
         assert!(!crate::sys::clear(shared.wake(0)), "not woken yet");
         assert_eq!(retired.free(1100, &shared), Some(1200));
         assert!(crate::sys::clear(shared.wake(0)), "woken");
-        assert!(shared.refresh(&mut worker));
+        assert!(shared.refresh(0, &mut worker));
         assert!(old.upgrade().is_some(), "the worker has let it go, but not freed it");
         assert_eq!(retired.free(1150, &shared), None);
         assert!(old.upgrade().is_none(), "freed here");

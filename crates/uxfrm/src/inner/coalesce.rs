@@ -66,6 +66,10 @@ impl Coalescer {
         if packet.fragment || packet.transport != network_len {
             return None;
         }
+        // The super-packet's header gets a new checksum, so this one must be right now: what was damaged stays so.
+        if !packet.v6 && fold(sum(0, &bytes[..IPV4_HEADER_LEN])) != 0xffff {
+            return None;
+        }
         let transport = &bytes[network_len..packet.len];
         let (transport_len, sequence, push) = match packet.flow.protocol {
             TCP if transport.len() > TCP_HEADER_LEN && transport[13] & !TCP_PSH == TCP_ACK => {
@@ -201,8 +205,11 @@ impl Flow {
         }
         let (first, new) = (&first[packet.transport..], &new[packet.transport..]);
         let len = self.candidate.header_len - packet.transport;
-        // Acknowledgement, options; flags are known to be ACK with or without PSH.
-        network && first[8..13] == new[8..13] && first[20..len] == new[20..len]
+        // Acknowledgement, data offset; window; urgent pointer and options; flags are known to be ACK with or without PSH.
+        network
+            && first[8..13] == new[8..13]
+            && first[14..16] == new[14..16]
+            && first[18..len] == new[18..len]
     }
 
     fn write_headers(&self, region: &mut [u8]) -> VirtioHeader {

@@ -121,8 +121,9 @@ pub fn send_raw(
     check_len(unsafe { libc::sendmsg(fd, &header, flags) }).map(|_| ())
 }
 
-/// Receives one message and at most one descriptor. `Ok(None)` where none is there (non-blocking) and a length of 0 at
-/// the end of the connection.
+/// Receives one message and at most one descriptor; more are closed. `Ok(None)` where none is there (non-blocking) and a
+/// length of 0 at the end of the connection. Where this process has no room for another descriptor, the message comes
+/// without it.
 ///
 /// # Errors
 /// Of `recvmsg`; `InvalidData` for a message longer than the buffer.
@@ -153,11 +154,13 @@ pub fn receive(
         let first = libc::CMSG_FIRSTHDR(&header);
         let is_fd = !first.is_null()
             && (*first).cmsg_level == libc::SOL_SOCKET
-            && (*first).cmsg_type == libc::SCM_RIGHTS
-            && (*first).cmsg_len as usize >= libc::CMSG_LEN(size_of::<RawFd>() as u32) as usize;
-        is_fd.then(|| OwnedFd::from_raw_fd(libc::CMSG_DATA(first).cast::<RawFd>().read_unaligned()))
+            && (*first).cmsg_type == libc::SCM_RIGHTS;
+        let bytes = if is_fd { (*first).cmsg_len as usize - libc::CMSG_LEN(0) as usize } else { 0 };
+        let all = (0..bytes / size_of::<RawFd>())
+            .map(|i| OwnedFd::from_raw_fd(libc::CMSG_DATA(first).cast::<RawFd>().add(i).read_unaligned()));
+        all.reduce(|first, _closed| first)
     };
-    if header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0 {
+    if header.msg_flags & libc::MSG_TRUNC != 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "message is longer than the buffer"));
     }
     Ok(Some((len, passed)))

@@ -1,5 +1,6 @@
 //! Thin, safe wrappers of the system calls that the standard library does not have.
 
+pub mod addresses;
 pub mod epoll;
 pub mod message;
 pub mod netlink_pair;
@@ -43,6 +44,37 @@ pub fn event_fd() -> io::Result<OwnedFd> {
 pub fn process_fd(process: u32) -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
     owned(unsafe { libc::syscall(libc::SYS_pidfd_open, process as i32, 0) as i32 })
+}
+
+/// How many descriptors this process may have open.
+///
+/// # Errors
+/// Of getrlimit.
+pub fn descriptor_limit() -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is writable.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
+    Ok(limit)
+}
+
+/// Sets what [`descriptor_limit`] says. Makes a system call only.
+///
+/// # Errors
+/// Of setrlimit.
+pub fn set_descriptor_limit(limit: &libc::rlimit) -> io::Result<()> {
+    // SAFETY: `limit` is readable.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) }).map(|_| ())
+}
+
+/// Allows this process as many descriptors as it may allow itself: one for each queue of each interface. Returns what held
+/// before, for programs that it starts.
+///
+/// # Errors
+/// Of the two calls.
+pub fn raise_descriptor_limit() -> io::Result<libc::rlimit> {
+    let before = descriptor_limit()?;
+    set_descriptor_limit(&libc::rlimit { rlim_cur: before.rlim_max, ..before })?;
+    Ok(before)
 }
 
 /// Wakes whoever waits for an [`event_fd`].

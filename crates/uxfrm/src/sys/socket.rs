@@ -88,6 +88,12 @@ fn common_options(fd: RawFd, v6: bool) -> io::Result<()> {
     }
 }
 
+/// For IPv4: whether packets that fit the path's known MTU are sent with DF. What does not fit is fragmented either way.
+pub fn set_dont_fragment(socket: BorrowedFd<'_>, dont_fragment: bool) -> io::Result<()> {
+    let value = if dont_fragment { libc::IP_PMTUDISC_WANT } else { libc::IP_PMTUDISC_DONT };
+    set(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, value)
+}
+
 /// A UDP socket of the group that shares `port` with the IKE daemon.
 ///
 /// `cpu` is the CPU that it stands for: the kernel decides *which* socket's options say whether datagrams are coalesced

@@ -44,6 +44,29 @@ pub fn messages(mut datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
     })
 }
 
+/// The messages of one datagram as [`messages`] finds them, each whole.
+pub fn split(datagram: &[u8]) -> impl Iterator<Item = (Header, &[u8])> {
+    let mut at = 0;
+    messages(datagram).map(move |message| {
+        let len = NLMSG_HEADER_LEN + message.payload.len();
+        let whole = &datagram[at..at + len];
+        at += align(len);
+        (message.header, whole)
+    })
+}
+
+/// The header of a datagram's first message, which may be longer than what there is of it.
+pub fn header(datagram: &[u8]) -> Option<Header> {
+    let mut reader = Reader::new(datagram);
+    reader.u32().ok()?;
+    Some(Header {
+        kind: reader.u16().ok()?,
+        flags: reader.u16().ok()?,
+        sequence: reader.u32().ok()?,
+        port: reader.u32().ok()?,
+    })
+}
+
 /// Netlink's 4-byte alignment.
 pub fn align(len: usize) -> usize {
     len.next_multiple_of(4)
@@ -234,4 +257,27 @@ pub fn address_bytes(address: IpAddr) -> [u8; 16] {
 /// The family number of an address.
 pub fn family(address: IpAddr) -> u16 {
     if address.is_ipv4() { super::constants::AF_INET } else { super::constants::AF_INET6 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_is_split_where_its_messages_begin() {
+        let message = |sequence, len| {
+            let mut writer = Writer::new(Header { kind: 20, flags: 1, sequence, port: 0 });
+            writer.zeros(len);
+            writer.finish()
+        };
+        let mut datagram = message(1, 5);
+        datagram.resize(align(datagram.len()), 0);
+        datagram.extend(message(2, 8));
+        datagram.extend([99, 0, 0, 0]);
+        let parts: Vec<_> =
+            split(&datagram).map(|(header, whole)| (header.sequence, whole.to_vec())).collect();
+        assert_eq!(parts, [(1, message(1, 5)), (2, message(2, 8))]);
+        assert_eq!(header(&message(7, 100)[..20]).map(|header| header.sequence), Some(7));
+        assert_eq!(header(&[0; 15]), None);
+    }
 }

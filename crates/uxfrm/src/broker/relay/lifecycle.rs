@@ -1,7 +1,23 @@
 //! The engine's life: started, brought up to date, watched, replaced.
 
-use super::{Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery};
-use std::time::Instant;
+use super::{Ask, Asker, Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery};
+use std::collections::BTreeSet;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+/// One engine of those that follow each other, as recovery asks it.
+struct Generation {
+    asker: Asker,
+    number: u32,
+}
+
+impl recovery::Engine for Generation {
+    fn spis(&self) -> Option<BTreeSet<u32>> {
+        let (sender, receiver) = sync_channel(1);
+        self.asker.ask(Ask::Spis(self.number, sender)).ok()?;
+        receiver.recv_timeout(Duration::from_secs(10)).ok()
+    }
+}
 
 impl Relay {
     /// A new engine serves: it gets the policies, the interfaces that were asked for, and what waited.
@@ -15,11 +31,7 @@ impl Relay {
         for (kind, if_id, _) in &self.interface_asks {
             let _ = engine.send(*kind, *if_id, &[]);
         }
-        for (number, request) in self.queued.drain(..) {
-            if self.pending.contains_key(&number) {
-                let _ = engine.send(Kind::Request, number, &request);
-            }
-        }
+        self.send_queued();
         match self.ready.take() {
             Some(ready) => drop(ready.try_send(())),
             None => self.recover(),
@@ -28,12 +40,9 @@ impl Relay {
 
     fn recover(&self) {
         let Some(path) = self.config.vici.clone() else { return };
-        let work = move || match recovery::rekey_all(&path) {
-            Ok(count) => tracing::info!(count, "CHILD_SAs are rekeyed after the engine was replaced"),
-            Err(error) => tracing::error!(%error, "cannot rekey CHILD_SAs after the engine was replaced"),
-        };
+        let generation = Generation { asker: self.asker.clone(), number: self.engine_starts };
         let thread = std::thread::Builder::new().name("uxfrm-recovery".into()).stack_size(256 * 1024);
-        if let Err(error) = thread.spawn(work) {
+        if let Err(error) = thread.spawn(move || recovery::run(&path, &generation)) {
             tracing::error!(%error, "cannot start recovery");
         }
     }
@@ -45,9 +54,14 @@ impl Relay {
             self.interface_asks.clear();
         }
         self.ping_pending = None;
+        self.spi_asks.clear();
+        self.spis.clear();
         let waiting: Vec<_> = self.queued.iter().map(|(number, _)| *number).collect();
         let lost: Vec<_> = self.pending.keys().copied().filter(|n| !waiting.contains(n)).collect();
-        lost.into_iter().for_each(|number| self.fail(number));
+        for number in lost {
+            self.fail(number);
+            self.pending.remove(&number);
+        }
         if self.engine_since.elapsed() > STABLE {
             self.backoff = FIRST_BACKOFF;
         }
@@ -55,15 +69,9 @@ impl Relay {
         self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
     }
 
-    fn fail(&mut self, number: u32) {
-        let Some(pending) = self.pending.remove(&number) else { return };
-        if let Some(connection) = self.connections.get_mut(&pending.connection) {
-            connection.deliver_error(pending.header, libc::ETIMEDOUT);
-        }
-    }
-
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let requests = self.pending.values().map(|p| p.since + self.config.request_timeout).min();
+        let answerable = self.pending.values().filter(|p| !p.late);
+        let requests = answerable.map(|p| p.since + self.config.request_timeout).min();
         let running = self.engine.as_ref().filter(|engine| engine.ready);
         let ping = running.map(|_| match self.ping_pending {
             Some(since) => since + self.config.hang_timeout,
@@ -82,7 +90,7 @@ impl Relay {
         let late: Vec<_> = self
             .pending
             .iter()
-            .filter(|(_, p)| now >= p.since + self.config.request_timeout)
+            .filter(|(_, p)| !p.late && now >= p.since + self.config.request_timeout)
             .map(|(number, _)| *number)
             .collect();
         let hung = !late.is_empty() && self.ping_pending.is_none();

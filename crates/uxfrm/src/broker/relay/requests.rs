@@ -1,0 +1,152 @@
+//! The daemon's requests on their way to the engine, and the answers.
+
+use super::Relay;
+use crate::broker::journal;
+use crate::engine::link::Kind;
+use crate::sys::message;
+use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
+use crate::xfrm::wire::{self, Header, Writer};
+use std::time::Instant;
+use zeroize::Zeroizing;
+
+/// Longest datagram of netlink requests, in bytes. strongSwan's largest is under 2 KiB.
+const MAX_REQUEST_LEN: usize = 8 * 1024;
+/// Requests that may wait for an engine that is starting.
+const MAX_QUEUED: usize = 256;
+/// The connection of requests that the broker itself makes.
+const NOBODY: u32 = 0;
+
+/// A request on its way.
+pub(super) struct Pending {
+    connection: u32,
+    header: Header,
+    pub since: Instant,
+    /// A copy of a request about policies, for the journal.
+    journal: Option<Vec<u8>>,
+    /// The engine may have it.
+    pub sent: bool,
+    failed: bool,
+    /// There was no room for all of the answer.
+    cut: bool,
+    /// Who asked was told that it took too long. The engine may still do it, and the journal must know then.
+    pub late: bool,
+}
+
+impl Relay {
+    pub(super) fn serve_connection(&mut self, id: u32) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let mut datagram = Zeroizing::new(vec![0; MAX_REQUEST_LEN]);
+        match message::receive(connection.server(), &mut datagram, false) {
+            Ok(None) => return,
+            Ok(Some((len, _))) if len > 0 => datagram.truncate(len),
+            // Too long: its beginning says whose answer the refusal is.
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                if let Some(header) = wire::header(&datagram) {
+                    connection.deliver_error(header, libc::EMSGSIZE);
+                }
+                return;
+            }
+            _ => {
+                self.connections.remove(&id);
+                return;
+            }
+        }
+        // One by one, so that each has its own answer and its own place in the journal.
+        for (header, request) in wire::split(&datagram) {
+            self.submit(id, header, Zeroizing::new(request.to_vec()));
+        }
+    }
+
+    fn submit(&mut self, connection: u32, header: Header, request: Zeroizing<Vec<u8>>) {
+        let number = self.id();
+        let journal = journal::concerns_policies(&request).then(|| request.to_vec());
+        let since = Instant::now();
+        let mut pending = Pending {
+            connection,
+            header,
+            since,
+            journal,
+            sent: false,
+            failed: false,
+            cut: false,
+            late: false,
+        };
+        match self.engine.as_mut().filter(|engine| engine.ready) {
+            // Too much that waits means a hung engine: the timer answers.
+            Some(engine) => pending.sent = engine.send(Kind::Request, number, &request).is_ok(),
+            None if self.queued.len() < MAX_QUEUED || connection == NOBODY => {
+                self.queued.push_back((number, request));
+            }
+            None => {}
+        }
+        self.pending.insert(number, pending);
+    }
+
+    /// Empties the engine's databases: this engine's, or the next one's.
+    pub(super) fn flush(&mut self) {
+        for kind in [FLUSHPOLICY, FLUSHSA] {
+            let header = Header { kind, flags: NLM_F_REQUEST, sequence: 0, port: 0 };
+            let mut writer = Writer::new(header);
+            // Protocol 0: all SAs.
+            writer.zeros(4);
+            let request = writer.finish();
+            // Now for an engine that dies, and again when it is done for what is on its way before it.
+            self.journal.accepted(&request);
+            self.submit(NOBODY, header, Zeroizing::new(request));
+        }
+    }
+
+    /// A new engine serves: what waited for it is sent.
+    pub(super) fn send_queued(&mut self) {
+        let Some(engine) = &mut self.engine else { return };
+        for (number, request) in self.queued.drain(..) {
+            if let Some(pending) = self.pending.get_mut(&number) {
+                pending.sent = engine.send(Kind::Request, number, &request).is_ok();
+            }
+        }
+    }
+
+    pub(super) fn reply(&mut self, number: u32, body: &mut [u8]) {
+        let Some(pending) = self.pending.get_mut(&number) else {
+            if number == 0 {
+                tracing::error!("the engine refuses a policy that the one before it had");
+            }
+            return;
+        };
+        let error = wire::messages(body)
+            .any(|m| m.header.kind == NLMSG_ERROR && m.payload.first_chunk() != Some(&0i32.to_ne_bytes()));
+        pending.failed |= error;
+        // A long answer is under way.
+        pending.since = Instant::now();
+        if let Some(connection) = self.connections.get_mut(&pending.connection).filter(|_| !pending.late) {
+            pending.cut |= !connection.deliver(body);
+        }
+    }
+
+    /// The engine has dealt with a request. `meaning` is what it was in other words, where these are needed.
+    pub(super) fn done(&mut self, number: u32, meaning: &[u8]) {
+        let Some(pending) = self.pending.remove(&number) else { return };
+        if pending.cut
+            && let Some(connection) = self.connections.get_mut(&pending.connection)
+        {
+            connection.deliver_error(pending.header, libc::ENOBUFS);
+        }
+        if let (Some(request), false) = (&pending.journal, pending.failed) {
+            self.journal.accepted(if meaning.is_empty() { request } else { meaning });
+        }
+    }
+
+    /// Answers in the engine's place.
+    pub(super) fn fail(&mut self, number: u32) {
+        let Some(pending) = self.pending.get_mut(&number).filter(|pending| !pending.late) else { return };
+        if let Some(connection) = self.connections.get_mut(&pending.connection) {
+            connection.deliver_error(pending.header, libc::ETIMEDOUT);
+        }
+        pending.late = true;
+        let matters = pending.connection == NOBODY || pending.sent && pending.journal.is_some();
+        if !matters {
+            self.pending.remove(&number);
+            self.queued.retain(|(queued, _)| *queued != number);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! After an engine was killed: every CHILD_SA that the daemon has is in the next one. Needs root.
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+use support::{Lab, Options, run, until};
+
+/// SPIs that charon calls installed, and those that the engine has.
+fn spis(lab: &Lab, side: &str) -> (Vec<String>, Vec<String>) {
+    let raw = lab.swanctl(side, "--list-sas --raw");
+    let mut daemon = Vec::new();
+    for child in raw.split("state=INSTALLED").skip(1) {
+        for mark in ["spi-in=", "spi-out="] {
+            let spi = child.split(mark).nth(1).unwrap().split_whitespace().next().unwrap();
+            daemon.push(spi.to_owned());
+        }
+    }
+    let stats = lab.stats(side);
+    let engine = stats["sas"].as_array().unwrap().iter().map(|sa| sa["spi"].as_str().unwrap().to_owned());
+    (daemon, engine.collect())
+}
+
+/// The engine dies at any moment of a rekey that either side has begun.
+#[test]
+fn an_engine_dies_during_a_rekey() {
+    lab_or_skip!();
+    let lab = Lab::new("dr", Options::default());
+    lab.initiate("c0");
+    for (i, delay) in ["0", "0.005", "0.01", "0.02", "0.03", "0.05"].into_iter().enumerate() {
+        let engine = lab.child_pid("a", "uxfrm-engine");
+        let mut killer =
+            Command::new("sh").args(["-c", &format!("sleep {delay}; kill -9 {engine}")]).spawn().unwrap();
+        let side = if i % 2 == 0 { "a" } else { "b" };
+        lab.swanctl(side, "--rekey --child c0");
+        killer.wait().unwrap();
+        until("traffic", Duration::from_secs(8), || lab.ping("ha", "10.2.0.2", 1) == 1);
+        until("all SAs", Duration::from_secs(8), || {
+            let (daemon, engine) = spis(&lab, "a");
+            !daemon.is_empty() && daemon.iter().all(|spi| engine.contains(spi))
+        });
+    }
+    assert!(lab.swanctl("a", "--list-sas").contains("t: #1, ESTABLISHED"), "the IKE_SA is the same");
+}
+
+/// The daemon cannot be asked at first: it is asked again.
+#[test]
+fn the_daemon_is_asked_until_it_answers() {
+    lab_or_skip!();
+    let lab = Lab::new("da", Options::default());
+    lab.initiate("c0");
+    let (vici, hidden) = (lab.path("a", "vici"), lab.path("a", "hidden"));
+    std::fs::rename(&vici, &hidden).unwrap();
+    run(&format!("kill -9 {}", lab.child_pid("a", "uxfrm-engine")));
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(lab.ping("ha", "10.2.0.2", 1), 0, "nobody could be asked to rekey");
+    std::fs::rename(&hidden, &vici).unwrap();
+    until("traffic", Duration::from_secs(8), || lab.ping("ha", "10.2.0.2", 1) == 1);
+}
