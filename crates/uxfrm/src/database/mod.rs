@@ -45,9 +45,9 @@ pub struct Database {
     workers: u32,
     next_worker: u32,
     acquire_sequence: u32,
-    departed: departed::DepartedStates,
     view: View,
     interfaces: publish::Interfaces,
+    departed: departed::DepartedStates,
 }
 
 impl Database {

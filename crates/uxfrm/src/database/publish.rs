@@ -65,7 +65,7 @@ impl Database {
             if state.request.direction != XFRM_SA_DIR_OUT {
                 self.view.inbound.insert((id.destination, id.spi), sa.clone());
             }
-            state.serial = self.states.index(&sa, state.serial);
+            state.serial = self.states.number(state.serial);
             self.interfaces.name(sa.if_id);
             state.published = Some(sa);
         }
@@ -122,11 +122,7 @@ impl Database {
         if let Some(view) = policy.published.take() {
             let interface = self.view.interfaces.entry(&if_id);
             let changed = Arc::make_mut(interface);
-            match policy.request.info.direction {
-                XFRM_POLICY_OUT => changed.outbound.remove(&view),
-                XFRM_POLICY_IN => changed.inbound.remove(&view),
-                _ => changed.forward.remove(&view),
-            }
+            changed.of(policy.request.info.direction).remove(&view);
             if changed.outbound.is_empty() && changed.inbound.is_empty() && changed.forward.is_empty() {
                 self.view.interfaces.remove(&if_id);
             }
@@ -141,9 +137,7 @@ impl Database {
 
     /// The newest SA that a template of an outbound policy means.
     fn state_for(&self, if_id: u32, template: &Template) -> Option<Arc<SaView>> {
-        let sends = |state: &&State| state.request.direction != XFRM_SA_DIR_IN;
-        let all = self.states.newest(if_id, template.reqid).filter(sends);
-        let mut candidates = all.filter_map(|state| state.published.as_ref());
+        let mut candidates = self.states.newest(if_id, template.reqid).filter_map(|s| s.published.as_ref());
         candidates.find(|sa| fits_outbound(template, sa)).cloned()
     }
 
@@ -166,10 +160,6 @@ impl Database {
             policy.published = Some(view.clone());
         }
         let interface: &mut InterfaceView = Arc::make_mut(self.view.interfaces.entry(&if_id));
-        match direction {
-            XFRM_POLICY_OUT => interface.outbound.insert(view),
-            XFRM_POLICY_IN => interface.inbound.insert(view),
-            _ => interface.forward.insert(view),
-        }
+        interface.of(direction).insert(view);
     }
 }

@@ -24,10 +24,13 @@ impl Sharded for u32 {
     }
 }
 
-/// An SA's destination and SPI: the SPIs are chosen at random.
 impl Sharded for (IpAddr, u32) {
     fn shard(&self) -> u8 {
-        self.1.shard()
+        let address = match self.0 {
+            IpAddr::V4(v4) => fold(&v4.octets()),
+            IpAddr::V6(v6) => fold(&v6.octets()),
+        };
+        address ^ self.1.shard()
     }
 }
 

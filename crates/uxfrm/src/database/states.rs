@@ -117,7 +117,7 @@ impl State {
 #[derive(Default)]
 pub struct States {
     pub(crate) by_id: BTreeMap<SaId, State>,
-    /// Those with keys by interface and reqid, the newest first.
+    /// Those that can send by interface and reqid, the newest first.
     by_reqid: BTreeMap<(u32, u32, Reverse<u64>), SaId>,
     timers: BTreeSet<(u64, SaId)>,
     last_serial: u64,
@@ -138,16 +138,17 @@ impl States {
         self.by_id.is_empty()
     }
 
-    /// Lets an SA with keys be found by its reqid, and gives it its serial number if it has none yet.
-    pub(super) fn index(&mut self, sa: &SaView, serial: u64) -> u64 {
+    /// The serial number of an SA that has got its keys: the one it has, or the next.
+    pub(super) fn number(&mut self, serial: u64) -> u64 {
         self.last_serial += u64::from(serial == 0);
-        let serial = if serial == 0 { self.last_serial } else { serial };
-        self.by_reqid.insert((sa.if_id, sa.reqid, Reverse(serial)), sa.id);
-        serial
+        if serial == 0 { self.last_serial } else { serial }
     }
 
     pub(super) fn insert(&mut self, state: State, clock: Clock) {
         let id = state.request.info.id;
+        if let Some(sa) = state.published.as_ref().filter(|_| state.request.direction != XFRM_SA_DIR_IN) {
+            self.by_reqid.insert((sa.if_id, sa.reqid, Reverse(state.serial)), id);
+        }
         self.by_id.insert(id, state);
         self.schedule(&id, clock);
     }
@@ -163,7 +164,7 @@ impl States {
         Some(state)
     }
 
-    /// SAs with keys of an interface and a reqid, the newest first.
+    /// SAs that can send, of an interface and a reqid, the newest first.
     pub(super) fn newest(&self, if_id: u32, reqid: u32) -> impl Iterator<Item = &State> {
         let all = (if_id, reqid, Reverse(u64::MAX))..=(if_id, reqid, Reverse(0));
         self.by_reqid.range(all).filter_map(|(_, id)| self.by_id.get(id))

@@ -5,6 +5,7 @@ use super::classifier::Classifier;
 use super::policies::PolicyUse;
 use super::snapshot_map::SnapshotMap;
 use crate::datapath::association::SaView;
+use crate::xfrm::constants::{XFRM_POLICY_IN, XFRM_POLICY_OUT};
 use crate::xfrm::policy::Template;
 use crate::xfrm::selector::{Flow, Selector};
 use std::net::IpAddr;
@@ -50,6 +51,17 @@ pub struct View {
     pub inbound: SnapshotMap<(IpAddr, u32), Arc<SaView>>,
 }
 
+impl InterfaceView {
+    /// The policies of a direction.
+    pub(super) fn of(&mut self, direction: u8) -> &mut Classifier {
+        match direction {
+            XFRM_POLICY_OUT => &mut self.outbound,
+            XFRM_POLICY_IN => &mut self.inbound,
+            _ => &mut self.forward,
+        }
+    }
+}
+
 /// Whether a template's address, which may be unspecified, is an SA's.
 pub(super) fn same(template: IpAddr, address: IpAddr) -> bool {
     template.is_unspecified() || template == address
@@ -63,8 +75,7 @@ impl InterfaceView {
 
     /// Whether a packet that came by an SA is what a policy wants from that SA.
     pub fn admits(&self, flow: &Flow, state: &SaView, is_local: bool) -> Option<&PolicyView> {
-        let policies = if is_local { &self.inbound } else { &self.forward };
-        let policy = policies.find(flow)?;
+        let policy = if is_local { &self.inbound } else { &self.forward }.find(flow)?;
         let template = policy.template.as_ref().filter(|_| !policy.blocks)?;
         let fits = (template.reqid == 0 || template.reqid == state.reqid)
             && (template.spi == 0 || template.spi == state.id.spi)

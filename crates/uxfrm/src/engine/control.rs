@@ -33,11 +33,11 @@ const LINK: u64 = 0;
 const NOTICES: u64 = 1;
 const STATS: u64 = 2;
 const EVENTS: u64 = 3;
-const READERS: u64 = 4;
-const ADDRESSES: u64 = 5;
+const ADDRESSES: u64 = 4;
 /// How long a request may wait for workers that are in the middle of a batch: they take some tenths of a millisecond, unless they do
 /// not get a CPU.
 const SETTLE_LIMIT: Duration = Duration::from_millis(100);
+const READERS: u64 = 5;
 /// Programs that may follow events at a time.
 const MAX_WATCHERS: usize = 16;
 
@@ -142,8 +142,8 @@ impl Control {
         let epoll = Epoll::new()?;
         epoll.add(self.link.as_fd(), LINK)?;
         epoll.add(self.notices.as_fd(), NOTICES)?;
-        epoll.add(self.addresses.as_fd(), ADDRESSES)?;
         epoll.add(self.readers.as_fd(), READERS)?;
+        epoll.add(self.addresses.as_fd(), ADDRESSES)?;
         if let Some(stats) = &self.stats {
             epoll.add(stats.as_fd(), STATS)?;
         }
@@ -164,8 +164,8 @@ impl Control {
                     },
                     NOTICES => self.serve_notices()?,
                     EVENTS => self.serve_watcher(),
-                    ADDRESSES => self.serve_addresses(),
                     READERS => self.readers.answer(|| Report::take(&self.database, &self.shared)),
+                    ADDRESSES => self.serve_addresses(),
                     _ => self.serve_stats(),
                 }
             }
