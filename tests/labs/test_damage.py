@@ -9,27 +9,13 @@ import subprocess
 
 import pytest
 
-from harness.lab import assert_nothing_left, namespaces_of, why_not
-from harness.server import Server
+from harness.lab import namespaces_of, why_not
 from harness.sites import HOST, Lab
 from harness.waiting import until
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 PATIENCE_S = 40
-
-
-@pytest.fixture(scope="module")
-def lab():
-    """One lab for all: what a test breaks is whole again at its end."""
-    server = Server(engine="linux")
-    with server:
-        made = Lab(server)
-        made.site("east", 21)
-        yield made
-        server.lab("delete")
-        server.stop()
-    assert_nothing_left(server)
 
 
 def run(*words: str) -> str:

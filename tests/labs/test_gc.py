@@ -37,19 +37,6 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
-def lab():
-    """The service that goes on all the while, with a site behind it."""
-    server = Server(engine="linux")
-    with server:
-        made = Lab(server)
-        made.site("east", 21)
-        yield made
-        server.lab("delete")
-        server.stop()
-    assert_nothing_left(server)
-
-
 @pytest.fixture
 def stranger(tmp_path):
     """A service with a gateway that was killed, and what it left."""

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from harness.lab import assert_nothing_left, namespaces_of, why_not
-from harness.server import Server, ServerFailed
+from harness.lab import namespaces_of, why_not
+from harness.server import ServerFailed
 from harness.sites import HOST, Lab
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
@@ -19,19 +19,6 @@ FAR = "192.168.21.2"
 # The MTU of a tunnel, and the headers of a ping.
 TUNNEL_MTU = 1400
 PING_HEADERS = 28
-
-
-@pytest.fixture(scope="module")
-def lab():
-    """One lab for all."""
-    server = Server(engine="linux")
-    with server:
-        made = Lab(server)
-        made.site("east", 21)
-        yield made
-        server.lab("delete")
-        server.stop()
-    assert_nothing_left(server)
 
 
 def run(lab: Lab, machine: str, *words: str) -> str:

@@ -12,25 +12,12 @@ import time
 
 import pytest
 
-from harness.lab import ESP, IKE, assert_nothing_left, namespaces, namespaces_of, why_not
-from harness.sites import HOST, Lab, counted
+from harness.lab import ESP, IKE, namespaces, namespaces_of, why_not
+from harness.sites import HOST, counted
 from harness.server import Server
 from harness.waiting import until
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
-
-
-@pytest.fixture(scope="module")
-def lab():
-    """One lab for all: nothing that a test does may trouble the next."""
-    server = Server(engine="linux")
-    with server:
-        made = Lab(server)
-        made.site("east", 21)
-        yield made
-        made.server.lab("delete")
-        made.server.stop()
-    assert_nothing_left(server)
 
 
 def test_packets_go_both_ways(lab):

@@ -9,7 +9,7 @@ import pytest
 
 from harness.alibaba_sdk import NewSdk
 from harness.alibaba_world import World as AlibabaWorld
-from harness.lab import assert_nothing_left, namespaces_of, why_not
+from harness.lab import namespaces_of, why_not
 from harness.server import Server, ServerFailed
 from harness.sites import HOST, Lab, counted
 from harness.tencent_sdk import Sdk
@@ -21,17 +21,6 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 SITE, PUBLIC, RANGE = "late", "203.0.113.41", "192.168.41.0/24"
 IKE = {"IkeVersion": "ikev2", "IkeEncAlg": "aes", "IkeAuthAlg": "sha256", "IkePfs": "group14", "Psk": "the-right-one"}
 ESP = {"IpsecEncAlg": "aes", "IpsecAuthAlg": "sha256", "IpsecPfs": "group14"}
-
-
-@pytest.fixture(scope="module")
-def server():
-    """One service for all."""
-    made = Server(engine="linux")
-    with made:
-        yield made
-        made.lab("delete")
-        made.stop()
-    assert_nothing_left(made)
 
 
 def conf(own: str, peer: str, psk: str, local: str, remote: str) -> str:

@@ -146,8 +146,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let info = engine.info();
     tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
     let rate_limits = config.rate_limits.rate_limits();
-    let service =
-        Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
+    let service = Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits)
+        .context("reading the store")?
+        .limited(config.limits.limits());
+    let service = Arc::new(service);
 
     let (stop, stopped) = watch::channel(false);
     let (of_store, of_engine) = (Arc::clone(&store), Arc::clone(&engine));
@@ -169,7 +171,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     };
     fronts.spawn(control::serve(control, stopped));
     let ended = match announce(address, tls_address, info.name, &key) {
-        Ok(()) => run_until_stop(&mut signals, &mut reconciler).await,
+        Ok(()) => run_until_stop(&mut signals, &mut reconciler, store.ended()).await,
         Err(error) => Err(error),
     };
     let _ = stop.send(true);
@@ -193,11 +195,17 @@ fn locks(settings: &Arc<Settings>) -> causeway_reconcile::Locks {
 }
 
 /// Waits until the service is told to stop, or can't go on.
-async fn run_until_stop(signals: &mut StopSignals, reconciler: &mut JoinHandle<()>) -> anyhow::Result<()> {
+async fn run_until_stop(
+    signals: &mut StopSignals,
+    reconciler: &mut JoinHandle<()>,
+    store_ended: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     tokio::select! {
         () = signals.wait() => Ok(()),
         // It runs until it is told to stop. Without it every answer would speak of a data plane that nobody looks at.
         ended = reconciler => Err(anyhow::anyhow!("the reconciler ended: {ended:?}")),
+        // It writes as long as it lives. Without it every request that changes something would fail for ever.
+        () = store_ended => Err(anyhow::anyhow!("the store's writer ended")),
     }
 }
 

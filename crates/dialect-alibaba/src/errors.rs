@@ -183,6 +183,9 @@ fn subnet_not_found(action: &str) -> Failure {
         "CreateVpnGateway" | "CreateEnhancedVpnGateway" => {
             bad("InvalidVSwitchId.NotFound", "The specified vswitchId is not found.")
         }
+        "ModifyVSwitchAttribute" => {
+            gone("InvalidVSwitchId.NotFound", "The specified virtual switch does not exists.")
+        }
         _ => gone("InvalidVSwitchId.NotFound", "VSwitch not exist."),
     }
 }

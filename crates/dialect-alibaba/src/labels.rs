@@ -70,13 +70,16 @@ pub fn description(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
     }
 }
 
+fn is_emptied(fields: &Fields<'_>, parameter: &str) -> bool {
+    fields.value(parameter).and_then(Value::as_str) == Some("")
+}
+
 /// The new description of a VPN resource: an empty one takes the old one away.
 ///
 /// # Errors
 /// `InvalidDescription`.
 pub fn changed_description(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
-    let is_emptied = fields.value("Description").and_then(Value::as_str) == Some("");
-    if is_emptied { Ok(Some(String::new())) } else { description(fields) }
+    if is_emptied(fields, "Description") { Ok(Some(String::new())) } else { description(fields) }
 }
 
 /// The name of a VPC resource: 1 to 128 characters, no link.
@@ -95,6 +98,27 @@ pub fn vpc_name(fields: &Fields<'_>, parameter: &str, refusal: Failure) -> Resul
 pub fn vpc_description(fields: &Fields<'_>, refusal: Failure) -> Result<String, Failure> {
     let text = fields.text("Description").unwrap_or_default();
     if fits(&text, VPC_DESCRIPTION_CHARS_MAX) { Ok(text) } else { Err(refusal) }
+}
+
+/// The new name of a VPC resource, if one is given.
+///
+/// # Errors
+/// The failure given.
+pub fn changed_vpc_name(
+    fields: &Fields<'_>,
+    parameter: &str,
+    refusal: Failure,
+) -> Result<Option<String>, Failure> {
+    fields.text(parameter).map(|_| vpc_name(fields, parameter, refusal)).transpose()
+}
+
+/// The new description of a VPC resource: an empty one takes the old one away.
+///
+/// # Errors
+/// The failure given.
+pub fn changed_vpc_description(fields: &Fields<'_>, refusal: Failure) -> Result<Option<String>, Failure> {
+    let is_given = fields.text("Description").is_some() || is_emptied(fields, "Description");
+    is_given.then(|| vpc_description(fields, refusal)).transpose()
 }
 
 /// The label of a new resource.

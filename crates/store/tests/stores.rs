@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use causeway_model::fixtures::{gateway, meta};
 use causeway_model::{CustomerGateway, CustomerGatewayId, GatewayId, Secret, Write};
-use causeway_store::{MemoryStore, SqliteStore, Store, StoreError, contract, transact};
+use causeway_store::{
+    MemoryStore, SpentNonce, SqliteStore, Store, StoreError, contract, transact, transact_spending,
+};
 
 #[tokio::test]
 async fn memory_store_keeps_the_contract() {
@@ -127,6 +129,22 @@ async fn revisions_grow_over_restarts() {
         assert!(view.revision() > last);
         last = view.revision();
     }
+}
+
+#[tokio::test]
+async fn what_grows_over_restarts_does_not_go_back_when_all_is_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let spent = SpentNonce { mark: [7; 16], taken_s: 1_000, until_s: 1_900 };
+    let store = SqliteStore::open(dir.path()).unwrap();
+    transact(&store, |_| (vec![Write::Put(gateway(41).into())], ())).await.unwrap();
+    let delete = |_: &_| (vec![Write::Delete(GatewayId(41).key())], ());
+    let (_, view) = transact_spending(&store, Some(spent), delete).await.unwrap();
+    let before = (view.revision(), view.next_seq(), view.len());
+    drop(store);
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let view = store.view();
+    assert_eq!((view.revision(), view.next_seq(), view.len()), before);
+    assert_eq!(store.spent_nonces(1_000).unwrap(), [spent]);
 }
 
 #[tokio::test]

@@ -339,3 +339,33 @@ fn the_journal_is_what_the_engine_has() {
     next_engine();
     assert_eq!(stand.policies(), Some(0), "deleted is deleted");
 }
+
+/// IKE's datagrams while there is no IKE daemon, which the kernel spreads over sockets that nobody reads, occupy nothing.
+#[test]
+fn sockets_that_nobody_reads_stay_empty() {
+    lab_or_skip!();
+    let stand = Stand::new("rb", "", "");
+    let netns = std::fs::File::open(format!("/run/netns/{}", stand.namespace)).unwrap();
+    std::thread::spawn(move || {
+        // SAFETY: the thread's namespace is its own.
+        assert_eq!(unsafe { libc::setns(netns.as_raw_fd(), libc::CLONE_NEWNET) }, 0);
+        for _ in 0..64 {
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            for _ in 0..200 {
+                let _ = socket.send_to(&[0; 1400], "127.0.0.1:4500");
+            }
+        }
+    })
+    .join()
+    .unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let text = run(&format!("ip netns exec {} cat /proc/net/udp", stand.namespace));
+    // 4500 is 1194 in hexadecimal; the fifth column is transmit and receive queue.
+    let waiting = text.lines().filter(|line| line.contains(":1194 ")).map(|line| {
+        let queues = line.split_whitespace().nth(4).unwrap();
+        u32::from_str_radix(queues.split(':').nth(1).unwrap(), 16).unwrap()
+    });
+    let waiting: Vec<_> = waiting.collect();
+    assert!(waiting.len() >= 2, "{text}");
+    assert!(waiting.iter().sum::<u32>() < 64 * 1024, "{waiting:?} bytes wait");
+}

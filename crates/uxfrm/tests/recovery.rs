@@ -57,3 +57,53 @@ fn the_daemon_is_asked_until_it_answers() {
     std::fs::rename(&hidden, &vici).unwrap();
     until("traffic", Duration::from_secs(8), || lab.ping("ha", "10.2.0.2", 1) == 1);
 }
+
+/// A worker that hangs in the middle of a packet is noticed, though the engine still answers.
+#[test]
+fn a_worker_hangs() {
+    lab_or_skip!();
+    let lab = Lab::new("wh", Options::default());
+    lab.initiate("c0");
+    let engine = lab.child_pid("a", "uxfrm-engine");
+    let worker = std::fs::read_dir(format!("/proc/{engine}/task")).unwrap().flatten().find(|task| {
+        std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "worker-0")
+    });
+    let worker: i32 = worker.unwrap().file_name().to_str().unwrap().parse().unwrap();
+    // Packets without an end, so that it is stopped at work and not while it waits.
+    let flood = lab.in_namespace("ha", "ping -q -f -s 1000 -w 20 10.2.0.2");
+    let mut flood = Command::new("sh").args(["-c", &format!("exec {flood}")]).spawn().unwrap();
+    let noticed = |limit: Duration| {
+        let start = std::time::Instant::now();
+        while start.elapsed() < limit {
+            if lab.log("a").contains("worker-0 hangs") {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    };
+    let hung = (0..12).any(|_| {
+        let nothing = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: one thread is stopped, waited for, and let go; no memory is touched.
+        unsafe {
+            assert_eq!(libc::ptrace(libc::PTRACE_ATTACH, worker, nothing, nothing), 0);
+            let mut status = 0;
+            assert_eq!(libc::waitpid(worker, &mut status, libc::__WALL), worker);
+            // As long as three pings, and one that is under way.
+            let hung = noticed(Duration::from_millis(2700));
+            if hung {
+                // Who traces a thread must take its end, before which the process is not gone.
+                std::thread::sleep(Duration::from_millis(500));
+                libc::waitpid(worker, &mut status, libc::__WALL);
+            } else {
+                libc::ptrace(libc::PTRACE_DETACH, worker, nothing, nothing);
+                std::thread::sleep(Duration::from_millis(37));
+            }
+            hung
+        }
+    });
+    let _ = flood.kill();
+    let _ = flood.wait();
+    assert!(hung, "the engine with the stopped worker goes on");
+    until("traffic", Duration::from_secs(8), || lab.ping("ha", "10.2.0.2", 1) == 1);
+}

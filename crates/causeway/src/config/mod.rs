@@ -1,6 +1,7 @@
 //! `causeway.toml`: what the operator may set. All of it is optional.
 
 mod accounts;
+mod limits;
 mod rate_limits;
 mod regions;
 
@@ -17,6 +18,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use accounts::AccountConfig;
+use limits::LimitsConfig;
 use rate_limits::RateLimitsConfig;
 use regions::RegionConfig;
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub public_pools: Option<Vec<IpNet>>,
     /// Limits of calls: `false` for none, or calls in a second by action in place of the documented limits.
     pub rate_limits: RateLimitsConfig,
+    /// Limits of connections.
+    pub limits: LimitsConfig,
     /// Accounts besides the development account, or settings of that one.
     pub accounts: Vec<AccountConfig>,
     /// Regions by dialect; each list takes the place of the API's own regions.

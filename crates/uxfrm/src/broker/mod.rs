@@ -40,7 +40,8 @@ pub struct BrokerConfig {
     pub request_timeout: Duration,
     /// An engine that leaves a request or ping unanswered for this long is killed and replaced.
     pub hang_timeout: Duration,
-    /// Time between pings.
+    /// Time between pings, at each of which the engine looks whether its workers get on; four times that while they have
+    /// nothing to do.
     pub ping_interval: Duration,
     /// A Unix socket by which other programs (`uxfrm join -- ip xfrm state`) have their XFRM sockets served too.
     pub control: Option<PathBuf>,
@@ -59,7 +60,7 @@ impl Default for BrokerConfig {
             vici: None,
             request_timeout: Duration::from_millis(500),
             hang_timeout: Duration::from_millis(1500),
-            ping_interval: Duration::from_secs(5),
+            ping_interval: Duration::from_millis(500),
             control: None,
             persistent_interfaces: false,
             start_timeout: Duration::from_secs(5),

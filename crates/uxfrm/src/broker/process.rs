@@ -11,7 +11,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+/// How long the end of an engine that was killed is waited for.
+const DEATH_LIMIT: Duration = Duration::from_millis(300);
 /// Bytes that may wait for the engine: a full journal several times over.
 const MAX_WAITING: usize = 64 << 20;
 
@@ -104,6 +107,22 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // Dead already is what we want.
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        let start = Instant::now();
+        while start.elapsed() < DEATH_LIMIT {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // A thread of it that hangs in the kernel must not hold up the next engine.
+        let pid = self.child.id() as i32;
+        let reaper = std::thread::Builder::new().name("uxfrm-reaper".into()).stack_size(64 * 1024);
+        let reap = move || {
+            // SAFETY: no pointers but null; the process is our child, and nobody else waits for it.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+        };
+        if let Err(error) = reaper.spawn(reap) {
+            tracing::warn!(%error, pid, "nobody waits for the end of an engine");
+        }
     }
 }

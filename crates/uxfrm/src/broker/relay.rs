@@ -83,6 +83,8 @@ pub(super) struct Relay {
     restart_at: Option<Instant>,
     last_ping: Instant,
     ping_pending: Option<Instant>,
+    /// Its workers had something to do lately.
+    engine_active: bool,
     kept: BTreeMap<String, Arc<OwnedFd>>,
     journal: Journal,
     connections: HashMap<u32, Connection>,
@@ -129,6 +131,7 @@ impl Relay {
             restart_at: Some(Instant::now()),
             last_ping: Instant::now(),
             ping_pending: None,
+            engine_active: true,
             kept: BTreeMap::new(),
             journal: Journal::default(),
             connections: HashMap::new(),
@@ -343,6 +346,8 @@ impl Relay {
                     return;
                 }
             };
+            // Whatever it says, it lives: a long answer may be before that to the ping.
+            self.ping_pending = self.ping_pending.map(|_| Instant::now());
             match message.kind {
                 Kind::Reply => self.reply(message.number, message.body),
                 Kind::Done => self.done(message.number, message.body),
@@ -350,7 +355,10 @@ impl Relay {
                     let (group, body) = (message.number, &*message.body);
                     self.connections.values_mut().for_each(|c| c.deliver_event(group, body));
                 }
-                Kind::Ping => self.ping_pending = None,
+                Kind::Ping => {
+                    self.ping_pending = None;
+                    self.engine_active = message.number != 0;
+                }
                 Kind::Keep => {
                     let descriptor = message.descriptor.take();
                     self.keep(String::from_utf8_lossy(message.body).into_owned(), descriptor);

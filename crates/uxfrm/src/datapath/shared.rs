@@ -2,6 +2,7 @@
 
 use super::counters::PathCounters;
 use super::dont_fragment::DontFragment;
+use super::heartbeat::Heartbeat;
 use super::interface::Interface;
 use super::local_addresses::LocalAddresses;
 use super::notice::Notifier;
@@ -39,6 +40,7 @@ pub struct Shared {
     working: Vec<AtomicU64>,
     /// Wakes each worker when interfaces came or went.
     wakes: Vec<OwnedFd>,
+    pub heartbeats: Vec<Heartbeat>,
     pub counters: PathCounters,
     pub ivs: IvCounter,
     pub notifier: Notifier,
@@ -48,6 +50,7 @@ pub struct Shared {
 }
 
 /// One worker's outer sockets. Where IPv6 or plain ESP is not there, neither is the socket.
+#[derive(Default)]
 pub struct WorkerSockets {
     pub udp_v4: Option<OwnedFd>,
     pub udp_v6: Option<OwnedFd>,
@@ -79,6 +82,7 @@ impl Shared {
             generation: AtomicU64::new(1),
             working: sockets.iter().map(|_| AtomicU64::new(RESTING)).collect(),
             wakes: sockets.iter().map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
+            heartbeats: sockets.iter().map(|_| Heartbeat::default()).collect(),
             counters: PathCounters::default(),
             ivs: IvCounter::start()?,
             notifier,
@@ -183,23 +187,11 @@ mod tests {
     use super::*;
     use crate::datapath::notice;
 
-    fn no_sockets() -> WorkerSockets {
-        WorkerSockets {
-            udp_v4: None,
-            udp_v6: None,
-            send_v4: None,
-            send_v6: None,
-            raw_v4: None,
-            raw_v6: None,
-            send_v4_fragmentation: Default::default(),
-            raw_v4_fragmentation: Default::default(),
-        }
-    }
-
     #[test]
     fn a_change_waits_for_workers_that_use_the_old_picture() {
         let (notifier, _notices) = notice::channel().unwrap();
-        let shared = Shared::new(vec![no_sockets(), no_sockets()], notifier, 4500).unwrap();
+        let shared =
+            Shared::new(vec![WorkerSockets::default(), WorkerSockets::default()], notifier, 4500).unwrap();
         let mut cached = Cached::default();
         let (short, long) = (Duration::from_millis(5), Duration::from_secs(5));
         assert!(shared.settle(short), "nobody works");

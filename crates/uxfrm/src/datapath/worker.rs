@@ -83,15 +83,19 @@ impl Worker {
         }
         sys::sleep_exactly();
         let (mut ready, mut dirty) = (Vec::new(), false);
+        let heartbeat = &shared.heartbeats[self.index];
         loop {
+            heartbeat.waits();
             let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
             let after_lull = self.wait(&mut ready, timeout)? >= LULL;
+            heartbeat.works();
             if ready.is_empty() && dirty {
                 self.outbound.release()?;
                 self.inbound.release()?;
                 dirty = false;
             }
             for token in ready.drain(..) {
+                heartbeat.works();
                 match token {
                     WAKE => {
                         sys::clear(shared.wake(self.index));

@@ -8,6 +8,7 @@ use super::retired::Retired;
 use super::sockets::Kept;
 use crate::database::policies::Policy;
 use crate::database::{Answer, Clock, Database};
+use crate::datapath::heartbeat::Watch;
 use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
@@ -56,6 +57,7 @@ pub struct Control {
     events: Option<UnixListener>,
     watchers: Vec<UnixStream>,
     retired: Retired,
+    watch: Watch,
 }
 
 fn clock() -> Clock {
@@ -110,6 +112,7 @@ impl Control {
             events,
             watchers: Vec::new(),
             retired: Retired::default(),
+            watch: Watch::default(),
         };
         for if_id in interfaces {
             // The other tunnels must not wait for one whose interface cannot be had again.
@@ -179,7 +182,7 @@ impl Control {
 
     fn serve_link(&mut self, buffer: &mut Buffer) -> io::Result<()> {
         // What came before this engine (the broker's journal) is shown to the data path all at once.
-        let mut unpublished = false;
+        let (mut unpublished, mut unsettled) = (false, false);
         while let Some(message) = link::receive(self.link.as_fd(), buffer, false)? {
             let link = self.link.as_fd();
             match message.kind {
@@ -196,9 +199,10 @@ impl Control {
                     drop(message);
                     // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
                     unpublished |= answer.changed;
+                    unsettled |= answer.changed && !adds;
                     if number != 0 {
                         self.publish(std::mem::take(&mut unpublished));
-                        if answer.changed && !adds {
+                        if std::mem::take(&mut unsettled) {
                             self.shared.settle(SETTLE_LIMIT);
                         }
                     }
@@ -210,7 +214,14 @@ impl Control {
                         link::send(self.link.as_fd(), Kind::Done, number, &meaning, None, true)?;
                     }
                 }
-                Kind::Ping => link::send(link, Kind::Ping, message.number, &[], None, true)?,
+                Kind::Ping => {
+                    let found = self.watch.look(self.shared.heartbeats.iter(), sys::monotonic_ms());
+                    if let Some(worker) = found.stuck {
+                        // The broker starts another engine.
+                        return Err(io::Error::other(format!("worker-{worker} hangs")));
+                    }
+                    link::send(link, Kind::Ping, found.active.into(), &[], None, true)?;
+                }
                 Kind::Interface => {
                     let if_id = message.number;
                     drop(message);

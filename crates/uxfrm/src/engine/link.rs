@@ -20,7 +20,7 @@ pub enum Kind {
     Done = 3,
     /// Engine to broker: `number` is the group, the body a netlink message.
     Event = 4,
-    /// Both ways: is the engine alive?
+    /// Both ways: is the engine alive? From the engine `number` is 0 where its workers have had nothing to do since the last.
     Ping = 5,
     /// Engine to broker: keep this descriptor (body: its name) for the next engine. Broker to engine at start: one that
     /// was kept.

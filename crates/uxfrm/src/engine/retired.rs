@@ -44,16 +44,7 @@ mod tests {
     use crate::datapath::shared::{Cached, WorkerSockets};
 
     fn sockets() -> WorkerSockets {
-        WorkerSockets {
-            udp_v4: None,
-            udp_v6: None,
-            send_v4: None,
-            send_v6: None,
-            raw_v4: None,
-            raw_v6: None,
-            send_v4_fragmentation: Default::default(),
-            raw_v4_fragmentation: Default::default(),
-        }
+        WorkerSockets::default()
     }
 
     #[test]

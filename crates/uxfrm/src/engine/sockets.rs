@@ -45,7 +45,12 @@ impl Kept<'_> {
             let name = format!("udp{}-{index}", if v6 { 6 } else { 4 });
             let open = || socket::udp_socket(v6, config.port, (index % cpus) as i32);
             match self.take_or(&name, open) {
-                Ok(socket) => sockets.push(socket),
+                Ok(socket) => {
+                    if index >= workers {
+                        socket::receive_nothing(socket.as_fd())?;
+                    }
+                    sockets.push(socket);
+                }
                 Err(e) if v6 && e.raw_os_error() == Some(libc::EAFNOSUPPORT) => return Ok(None),
                 Err(e) => return Err(e),
             }

@@ -121,6 +121,15 @@ pub fn udp_socket(v6: bool, port: u16, cpu: i32) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Lets as little as the kernel permits wait in a socket that nobody reads: where the IKE daemon's socket is missing in the
+/// group, the kernel spreads its datagrams by hash over all of them.
+///
+/// # Errors
+/// Of setsockopt.
+pub fn receive_nothing(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF, 0)
+}
+
 /// A raw socket for IP protocol 50. IPv4 packets come with their IP header, IPv6 ones without.
 pub fn raw_socket(v6: bool) -> io::Result<OwnedFd> {
     let family = if v6 { libc::AF_INET6 } else { libc::AF_INET };

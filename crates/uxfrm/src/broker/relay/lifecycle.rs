@@ -19,6 +19,9 @@ impl recovery::Engine for Generation {
     }
 }
 
+/// By how much longer an idle engine is not pinged.
+const IDLE_FACTOR: u32 = 4;
+
 impl Relay {
     /// A new engine serves: it gets the policies, the interfaces that were asked for, and what waited.
     pub(super) fn engine_ready(&mut self) {
@@ -54,6 +57,7 @@ impl Relay {
             self.interface_asks.clear();
         }
         self.ping_pending = None;
+        self.engine_active = true;
         self.spi_asks.clear();
         self.spis.clear();
         let waiting: Vec<_> = self.queued.iter().map(|(number, _)| *number).collect();
@@ -69,13 +73,18 @@ impl Relay {
         self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
     }
 
+    /// An idle engine is left in peace longer: there is little that it could hang in, and nobody who waits for it.
+    fn ping_interval(&self) -> Duration {
+        self.config.ping_interval * if self.engine_active { 1 } else { IDLE_FACTOR }
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let answerable = self.pending.values().filter(|p| !p.late);
         let requests = answerable.map(|p| p.since + self.config.request_timeout).min();
         let running = self.engine.as_ref().filter(|engine| engine.ready);
         let ping = running.map(|_| match self.ping_pending {
             Some(since) => since + self.config.hang_timeout,
-            None => self.last_ping + self.config.ping_interval,
+            None => self.last_ping + self.ping_interval(),
         });
         let starting = self.engine.as_ref().filter(|engine| !engine.ready);
         let start = starting.map(|_| self.engine_since + self.config.start_timeout);
@@ -95,6 +104,7 @@ impl Relay {
             .collect();
         let hung = !late.is_empty() && self.ping_pending.is_none();
         late.into_iter().for_each(|number| self.fail(number));
+        let interval = self.ping_interval();
         let Some(engine) = self.engine.as_mut() else { return };
         if !engine.ready {
             if now >= self.engine_since + self.config.start_timeout {
@@ -106,7 +116,7 @@ impl Relay {
         if self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout) {
             tracing::error!(pid = engine.pid(), "the engine hangs: it is killed");
             self.engine_gone();
-        } else if self.ping_pending.is_none() && (hung || now >= self.last_ping + self.config.ping_interval) {
+        } else if self.ping_pending.is_none() && (hung || now >= self.last_ping + interval) {
             self.last_ping = now;
             self.ping_pending = Some(now);
             // One that cannot be sent counts as no answer.
