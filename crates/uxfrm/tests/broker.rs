@@ -369,3 +369,46 @@ fn sockets_that_nobody_reads_stay_empty() {
     assert!(waiting.len() >= 2, "{text}");
     assert!(waiting.iter().sum::<u32>() < 64 * 1024, "{waiting:?} bytes wait");
 }
+
+/// All processes are told to end, as a terminal and systemd do: the engine goes on until the daemon has ended.
+#[test]
+fn the_engine_outlives_the_daemon() {
+    lab_or_skip!();
+    let mut stand = Stand::new("sg", "", "");
+    let engine = stand.child("uxfrm-engine").unwrap();
+    for signal in ["INT", "TERM", "HUP"] {
+        run(&format!("kill -{signal} {engine}"));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!((stand.policies(), stand.child("uxfrm-engine")), (Some(0), Some(engine)));
+    // SAFETY: the process group that was made for it, not yet waited for.
+    unsafe { libc::kill(-(stand.broker.id() as i32), libc::SIGTERM) };
+    let status = stand.broker.wait().unwrap();
+    assert_eq!(status.code(), Some(128 + libc::SIGTERM), "as the daemon ended");
+}
+
+/// A signal that comes before the daemon is there is not lost.
+#[test]
+fn an_early_signal_is_heard() {
+    lab_or_skip!();
+    for delay in (1..80).step_by(3).map(|milliseconds| f64::from(milliseconds) / 1000.0) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |file: &str| directory.path().join(file).display().to_string();
+        let mut broker = Command::new("unshare")
+            .args(["-n", env!("CARGO_BIN_EXE_uxfrm"), "run", "--stats", &path("s"), "--control", &path("c")])
+            .args(["--vici", &path("v"), "--", "sleep", "30"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        run(&format!("sleep {delay}; kill -TERM {}", broker.id()));
+        let start = Instant::now();
+        while broker.try_wait().unwrap().is_none() {
+            if start.elapsed() > Duration::from_secs(5) {
+                run(&format!("kill -9 {}", broker.id()));
+                broker.wait().unwrap();
+                panic!("the signal after {delay} s was lost");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

@@ -44,9 +44,13 @@ impl Engine {
         // One heap for all threads: they allocate next to nothing.
         command.env("MALLOC_ARENA_MAX", "1").stdin(Stdio::null());
         let prepare = move || {
-            // SAFETY: system calls without pointers: the descriptor stays open over exec, the namespace is entered, and
-            // the engine dies with the broker even where it cannot notice.
+            // SAFETY: system calls without pointers: the descriptor stays open over exec, the namespace is entered, the
+            // engine dies with the broker even where it cannot notice, and does not die before when all of a terminal's or
+            // a service's processes are told to end: the daemon says goodbye to its peers then.
             unsafe {
+                for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                    libc::signal(signal, libc::SIG_IGN);
+                }
                 check(libc::fcntl(fd, libc::F_SETFD, 0))?;
                 if let Some(netns) = &netns {
                     check(libc::setns(netns.as_raw_fd(), libc::CLONE_NEWNET))?;
