@@ -22,16 +22,15 @@ impl Stand {
     fn new(name: &str, prelude: &str, arguments: &str) -> Self {
         let namespace = format!("uxb{}{name}", std::process::id() % 10_000);
         run(&format!("ip netns add {namespace}; ip -n {namespace} link set lo up"));
-        Self::start(namespace, prelude, arguments)
+        Self::start(env!("CARGO_BIN_EXE_uxfrm"), namespace, prelude, arguments)
     }
 
-    fn start(namespace: String, prelude: &str, arguments: &str) -> Self {
+    fn start(program: &str, namespace: String, prelude: &str, arguments: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("uxfrm-broker-").tempdir().unwrap();
         let path = |file: &str| directory.path().join(file).display().to_string();
         let log = std::fs::File::create(path("log")).unwrap();
         let command = format!(
-            "{prelude} exec ip netns exec {namespace} {} run --stats {} --control {} --vici {} {arguments} -- sleep 300",
-            env!("CARGO_BIN_EXE_uxfrm"),
+            "{prelude} exec ip netns exec {namespace} {program} run --stats {} --control {} --vici {} {arguments} -- sleep 300",
             path("stats"),
             path("control"),
             path("vici"),
@@ -257,7 +256,7 @@ fn the_end_of_the_broker() {
         assert!(route().contains("dev ipsec7"), "{}", route());
         // Without deleting the namespace.
         stand.namespace = String::new();
-        let next = Stand::start(namespace.clone(), "", arguments);
+        let next = Stand::start(env!("CARGO_BIN_EXE_uxfrm"), namespace.clone(), "", arguments);
         drop(std::mem::replace(&mut stand, next));
         assert!(try_run(&format!("ip -n {namespace} link show ipsec7")).status.success());
     }
@@ -410,5 +409,41 @@ fn an_early_signal_is_heard() {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+/// The program's file is replaced: the next engine is of the new one, unless that does not understand the broker.
+#[test]
+fn an_engine_of_a_newer_file() {
+    lab_or_skip!();
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let directory = tempfile::tempdir().unwrap();
+    let (program, next) = (directory.path().join("uxfrm"), directory.path().join("next"));
+    std::fs::copy(env!("CARGO_BIN_EXE_uxfrm"), &program).unwrap();
+    let namespace = format!("uxb{}up", std::process::id() % 10_000);
+    run(&format!("ip netns add {namespace}; ip -n {namespace} link set lo up"));
+    let stand = Stand::start(program.to_str().unwrap(), namespace, "", "");
+    stand.add_policies(3);
+    let replace_engine = || {
+        let engine = stand.child("uxfrm-engine").unwrap();
+        run(&format!("kill -9 {engine}"));
+        until("an answer", Duration::from_secs(5), || stand.policies() == Some(3));
+        stand.child("uxfrm-engine").unwrap()
+    };
+    let file = |engine: u32| std::fs::metadata(format!("/proc/{engine}/exe")).unwrap().ino();
+    let broker = file(stand.broker.id());
+    assert_eq!(file(replace_engine()), broker);
+
+    std::fs::copy(env!("CARGO_BIN_EXE_uxfrm"), &next).unwrap();
+    std::fs::rename(&next, &program).unwrap();
+    let newer = std::fs::metadata(&program).unwrap().ino();
+    assert_eq!(file(replace_engine()), newer);
+    assert_ne!(newer, broker);
+
+    std::fs::write(&next, "#!/bin/sh\nexit 3\n").unwrap();
+    std::fs::set_permissions(&next, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&next, &program).unwrap();
+    for _ in 0..2 {
+        assert_eq!(file(replace_engine()), broker, "the file that the broker knows");
     }
 }
