@@ -116,6 +116,9 @@ extern "C" fn forward(signal: libc::c_int) {
 }
 
 fn run_daemon(run: Run) -> Result<ExitCode, Error> {
+    // The daemon's keys pass through this process: no core dumps, no debugger but root's.
+    // SAFETY: no pointers.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
         // SAFETY: the handler only makes an async-signal-safe call.
         unsafe { libc::signal(signal, forward as *const () as libc::sighandler_t) };
