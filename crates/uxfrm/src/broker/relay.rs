@@ -188,10 +188,11 @@ impl Relay {
             );
             return;
         };
-        if self.config.persistent_interfaces && name.starts_with(TUN_PREFIX) {
-            if let Err(error) = tun::set_persistent(descriptor.as_fd(), true) {
-                tracing::warn!(%error, "the interface will not outlive the broker");
-            }
+        if self.config.persistent_interfaces
+            && name.starts_with(TUN_PREFIX)
+            && let Err(error) = tun::set_persistent(descriptor.as_fd(), true)
+        {
+            tracing::warn!(%error, "the interface will not outlive the broker");
         }
         self.kept.insert(name, Arc::new(descriptor));
     }

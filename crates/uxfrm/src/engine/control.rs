@@ -1,10 +1,11 @@
 //! The control thread: requests, timers, notices of the workers, statistics. It sleeps unless one of them calls.
 
+mod answers;
+
 use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
 use super::report;
 use super::sockets::Kept;
-use crate::database::policies::Policy;
 use crate::database::{Answer, Clock, Database};
 use crate::datapath::heartbeat::Watch;
 use crate::datapath::notice::{self, Notice, Notices};
@@ -12,11 +13,7 @@ use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys;
 use crate::sys::epoll::Epoll;
-use crate::xfrm::constants::{DELPOLICY, NEWPOLICY, NEWSA, UPDPOLICY, UPDSA, XFRMA_IF_ID};
 use crate::xfrm::event::Event;
-use crate::xfrm::policy::{PolicyId, PolicyRequest};
-use crate::xfrm::state::SaRequest;
-use crate::xfrm::wire::{self, Writer};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -225,55 +222,6 @@ impl Control {
         self.interfaces.remove(&if_id);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
-    }
-
-    fn send_spis(&self) -> io::Result<()> {
-        const PER_MESSAGE: usize = 2048;
-        let states = self.database.states.by_id.values().filter(|state| !state.is_larval());
-        let spis: Vec<_> = states.map(|state| state.request.info.id.spi.to_ne_bytes()).collect();
-        let mut left = spis.len().div_ceil(PER_MESSAGE).max(1) as u32;
-        for part in spis.chunks(PER_MESSAGE).chain(spis.is_empty().then_some(&[][..])) {
-            left -= 1;
-            link::send(self.link.as_fd(), Kind::Spis, left, part.as_flattened(), None, true)?;
-        }
-        Ok(())
-    }
-
-    /// A request that names a policy by its index, which the broker does not know, names it by its selector to the journal.
-    fn in_other_words(&self, request: &[u8]) -> Vec<u8> {
-        let Some(message) = wire::messages(request).next().filter(|m| m.header.kind == DELPOLICY) else {
-            return Vec::new();
-        };
-        let index = PolicyId::read(message.payload).map_or(0, |id| id.index);
-        let Some(key) = self.database.policies.by_index.get(&index).map(Policy::key) else {
-            return Vec::new();
-        };
-        let mut writer = Writer::new(message.header);
-        key.selector.write(&mut writer);
-        writer.u32(0).u8(key.direction).zeros(3);
-        writer.attribute(XFRMA_IF_ID, |w| {
-            w.u32(key.if_id);
-        });
-        writer.finish()
-    }
-
-    /// Makes the interfaces that requests name: one that cannot be had refuses the policy or SA.
-    fn ensure_interfaces_of(&mut self, datagram: &[u8]) -> Result<(), Vec<u8>> {
-        for message in wire::messages(datagram) {
-            let if_id = match message.header.kind {
-                NEWPOLICY | UPDPOLICY => PolicyRequest::read(message.payload).map(|policy| policy.if_id),
-                NEWSA | UPDSA => SaRequest::read(message.payload).map(|sa| sa.if_id),
-                _ => continue,
-            };
-            // What is malformed is refused by the database.
-            let Ok(if_id) = if_id else { continue };
-            if let Err(error) = self.ensure_interface(if_id) {
-                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
-                let errno = error.raw_os_error().unwrap_or(libc::ENOMEM);
-                return Err(wire::error_message(message.header, errno));
-            }
-        }
-        Ok(())
     }
 
     fn ensure_interface(&mut self, if_id: u32) -> io::Result<()> {
