@@ -6,101 +6,18 @@ back by itself: a gateway whose charon was killed.
 
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import time
 
 import pytest
 
-from harness.lab import ESP, IKE, STRONGSWAN, assert_nothing_left, namespaces, namespaces_of, why_not
+from harness.lab import ESP, IKE, namespaces, namespaces_of, why_not
+from harness.sites import HOST, counted
 from harness.server import Server
-from harness.tencent_sdk import Sdk
-from harness.tencent_world import World
 from harness.waiting import until
 
-HOST = "10.0.1.100"
-INTERVAL_S = 0.02
-
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
-
-
-class Lab:
-    """A gateway with a host behind it, and sites that are connected to it."""
-
-    def __init__(self, server: Server):
-        self.server = server
-        self.world = World(Sdk(server))
-        self.vpc = self.world.vpc()
-        self.subnet = self.world.subnet(self.vpc)
-        self.gateway = self.world.gateway(self.vpc, InternetMaxBandwidthOut=100)
-        mine = [{"Name": "vpc-id", "Values": [self.vpc]}]
-        self.table = self.world.api("DescribeRouteTables", Filters=mine)["RouteTableSet"][0]["RouteTableId"]
-        server.lab("host", "vpc", "--subnet", self.subnet, "--ip", HOST)
-        self.connections: dict[str, str] = {}
-
-    def site(self, name: str, number: int) -> str:
-        """A site, connected and up; gives the connection."""
-        public, cidr = f"203.0.113.{number}", f"192.168.{number}.0/24"
-        self.server.lab("site", name, "--public-ip", public, "--cidr", cidr)
-        customer = self.world.customer_gateway(public)
-        connection = self.world.connection(
-            self.gateway, customer, RouteType="Policy", DpdEnable=1, DpdTimeout="30",
-            SecurityPolicyDatabases=[{"LocalCidrBlock": "10.0.1.0/24", "RemoteCidrBlock": [cidr]}],
-            IKEOptionsSpecification=IKE, IPSECOptionsSpecification=ESP,
-        )
-        route = {"DestinationCidrBlock": cidr, "GatewayType": "VPN", "GatewayId": self.gateway}
-        self.world.api("CreateRoutes", RouteTableId=self.table, Routes=[route])
-        text = self.world.api(
-            "DownloadCustomerGatewayConfiguration", VpnGatewayId=self.gateway, VpnConnectionId=connection,
-            CustomerGatewayVendor=STRONGSWAN, InterfaceName="eth0",
-        )["CustomerGatewayConfiguration"]
-        path = pathlib.Path(self.server.data_dir) / f"{name}.conf"
-        path.write_text(text)
-        self.server.lab("load", name, str(path))
-        self.connections[name] = connection
-        self.up(name)
-        return connection
-
-    def up(self, name: str) -> None:
-        """Waits until the API says that the tunnel is up."""
-        connection = self.connections[name]
-        until(
-            lambda: self.world.read_connection(connection)["NetStatus"] == "AVAILABLE", what=f"the tunnel of {name}"
-        )
-
-    def ping(self, machine: str, address: str, count: int = 5) -> tuple[int, int]:
-        """Packets sent and answered."""
-        return counted(self.start_ping(machine, address, count))
-
-    def start_ping(self, machine: str, address: str, count: int) -> subprocess.Popen:
-        """A ping every INTERVAL_S, under way."""
-        from harness.server import binary
-
-        line = [str(binary()), "lab", "--data-dir", self.server.data_dir, "exec", machine, "--"]
-        line += ["ping", "-n", "-q", "-W", "1", "-i", str(INTERVAL_S), "-c", str(count), address]
-        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def counted(process: subprocess.Popen) -> tuple[int, int]:
-    """What a ping counted."""
-    text, _ = process.communicate(timeout=60)
-    found = re.search(r"(\d+) packets transmitted, (\d+) received", text)
-    assert found, text
-    return int(found.group(1)), int(found.group(2))
-
-
-@pytest.fixture(scope="module")
-def lab():
-    """One lab for all: nothing that a test does may trouble the next."""
-    server = Server(engine="linux")
-    with server:
-        made = Lab(server)
-        made.site("east", 21)
-        yield made
-        made.server.lab("delete")
-        made.server.stop()
-    assert_nothing_left(server)
 
 
 def test_packets_go_both_ways(lab):
@@ -128,6 +45,17 @@ def test_a_deleted_sibling_is_not_noticed(lab):
     assert (sent, received) == (150, 150)
     assert lab.ping("west-host", HOST, 10) == (10, 0), "a deleted connection carries nothing"
     lab.server.lab("delete", "west")
+
+
+def test_neighbours_that_come_and_go_are_not_noticed(lab):
+    """Gateways and hosts on the same bridges: the router stays where it is for everybody."""
+    running = lab.start_ping("east-host", HOST, 300)
+    for number in range(4):
+        gateway = lab.world.gateway(lab.vpc, InternetMaxBandwidthOut=10)
+        lab.server.lab("host", f"n{number}", "--subnet", lab.subnet, "--ip", f"10.0.1.{110 + number}")
+        lab.server.lab("delete", f"n{number}")
+        lab.world.delete_gateway(gateway)
+    assert counted(running) == (300, 300)
 
 
 def test_a_killed_control_plane_is_not_noticed(lab):

@@ -9,7 +9,7 @@ import pytest
 
 from harness.alibaba_sdk import NewSdk
 from harness.alibaba_world import World as AlibabaWorld
-from harness.lab import ESP, IKE, STRONGSWAN, assert_nothing_left, why_not
+from harness.lab import ESP, IKE, STRONGSWAN, why_not
 from harness.server import Server
 from harness.tencent_sdk import Sdk
 from harness.tencent_world import World
@@ -19,17 +19,6 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 NEAR = ["10.0.1.100", "10.0.1.101"]
 PSK = "secret-1"
-
-
-@pytest.fixture(scope="module")
-def server():
-    """One service for all."""
-    made = Server(engine="linux")
-    with made:
-        yield made
-        made.lab("delete")
-        made.stop()
-    assert_nothing_left(made)
 
 
 def host(server: Server, name: str, subnet: str, addresses: list[str]) -> str:

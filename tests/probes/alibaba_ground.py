@@ -117,6 +117,8 @@ class Ground:
             "DescribeVpnConnection": {"VpnConnectionId": self.connection},
             "DownloadVpnConnectionConfig": {"VpnConnectionId": self.connection},
             "CreateVpc": {"CidrBlock": "172.16.0.0/12"},
+            "ModifyVpcAttribute": {"VpcId": self.vpc, "VpcName": f"name-{number}"},
+            "ModifyVSwitchAttribute": {"VSwitchId": self.vswitch, "VSwitchName": f"name-{number}"},
             "CreateVSwitch": {
                 "VpcId": self.vpc, "ZoneId": self.zone, "CidrBlock": f"10.{3 + number // 250 % 200}.{number % 250}.0/24",
             },

@@ -22,7 +22,8 @@ COMPANIONS = {
 SKIPPED = {
     ("CreateVpnConnection", "IPsecExtendInfo"), ("CreateVpnConnection", "RemoteCaCertificate"),
     # IPv6 answers the documented OperationUnsupported.Ipv6Feature; a language that nobody has is not refused.
-    ("CreateVpc", "EnableIpv6"), ("DescribeVpnGatewayAvailableZones", "AcceptLanguage"),
+    ("CreateVpc", "EnableIpv6"), ("ModifyVpcAttribute", "EnableIPv6"), ("ModifyVSwitchAttribute", "EnableIPv6"),
+    ("DescribeVpnGatewayAvailableZones", "AcceptLanguage"),
     # Each value needs an instance of its kind.
     ("MoveVpnResourceGroup", "ResourceType"),
 }

@@ -85,6 +85,7 @@ class Ground:
         known = {
             "CreateVpnGateway": {"VpcId": self.vpc, "VpnGatewayName": "probes", "InternetMaxBandwidthOut": 5},
             "ModifyVpnGatewayAttribute": {"VpnGatewayId": self.gateway, "VpnGatewayName": f"name-{number}"},
+            "ResetVpnGatewayInternetMaxBandwidth": {"VpnGatewayId": self.gateway, "InternetMaxBandwidthOut": 10},
             "CreateCustomerGateway": {"CustomerGatewayName": "probes", "IpAddress": peer_ip()},
             "ModifyCustomerGatewayAttribute": {"CustomerGatewayId": self.customer, "CustomerGatewayName": f"name-{number}"},
             "DownloadCustomerGatewayConfiguration": {

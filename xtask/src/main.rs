@@ -3,6 +3,7 @@
 mod bench;
 mod coverage;
 mod deps;
+mod tidy;
 
 use clap::{Parser, Subcommand};
 
@@ -17,6 +18,8 @@ struct Arguments {
 enum Task {
     /// Check that no crate depends on one that the architecture does not allow it.
     Deps,
+    /// Check the house rules: lengths of files and functions, what crates may know, paths that documents name.
+    Tidy,
     /// Print the table of API actions and write it to docs/coverage.md.
     Coverage {
         /// Only check that the file is up to date.
@@ -33,6 +36,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Deps => deps::check(),
+        Task::Tidy => tidy::check(),
         Task::Coverage { check } => coverage::run(check),
         Task::Bench { what } => bench::run(&what),
     }

@@ -11,6 +11,7 @@ use causeway_engine::Engine;
 use causeway_model::{ExternalId, Kind, Record};
 use causeway_ops::operation::Target;
 use causeway_ops::{Caller, Operation, Settings, decide};
+use causeway_plan::Scope;
 use causeway_reconcile::{Item, keys};
 use causeway_server::clock;
 use causeway_store::{Store, transact};
@@ -210,17 +211,23 @@ async fn pay(state: &State, number: &str) -> anyhow::Result<Value> {
 }
 
 async fn gc(state: &State) -> anyhow::Result<Value> {
-    let mut removed = Vec::new();
-    for scope in state.engine.list_scopes().await? {
+    let (mut removed, mut stayed) = (Vec::new(), Vec::new());
+    let mut scopes = state.engine.list_scopes().await?;
+    // A network goes after the gateways that are in it.
+    scopes.sort_by_key(|scope| matches!(scope, Scope::Network(_)));
+    for scope in scopes {
         // The store is asked after the data plane: what is made meanwhile is in the store first.
         let view = state.store.view();
         let known = Item::of_scope(&scope).is_some_and(|item| view.record(item.key()).is_some());
-        if !known {
-            state.engine.remove_scope(&scope).await?;
-            removed.push(scope.to_string());
+        if known {
+            continue;
+        }
+        match state.engine.remove_scope(&scope).await {
+            Ok(()) => removed.push(scope.to_string()),
+            Err(error) => stayed.push(format!("{scope}: {:#}", anyhow::Error::from(error))),
         }
     }
-    Ok(json!({"removed": removed}))
+    Ok(json!({"removed": removed, "stayed": stayed}))
 }
 
 fn subnet(state: &State, id: &str) -> anyhow::Result<Value> {

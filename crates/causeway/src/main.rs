@@ -10,6 +10,7 @@ mod node;
 mod serve;
 mod tls;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -70,7 +71,8 @@ fn main() -> std::process::ExitCode {
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("causeway: {error:#}");
+            // Where nobody reads it any more, the exit status has to do.
+            let _ = writeln!(std::io::stderr(), "causeway: {error:#}");
             std::process::ExitCode::FAILURE
         }
     }

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use causeway_engine_linux::{LinuxConfig, ShimCommand};
+use causeway_engine_linux::{LinuxConfig, RUN_ROOT, ShimCommand};
 use causeway_server::clock::random_u64;
 use ipnet::IpNet;
 
+/// What root is for.
+const NEED_ROOT: &str = "root, for network namespaces and tunnel interfaces";
 /// Characters of a tag: with more, the paths of sockets grow too long.
 const TAG_CHARS: usize = 6;
 
@@ -16,7 +18,7 @@ const TAG_CHARS: usize = 6;
 /// # Errors
 /// When the file can't be read or written.
 pub fn tag(data_dir: &Path) -> anyhow::Result<String> {
-    let file = data_dir.join("node-tag");
+    let file = tag_file(data_dir);
     match std::fs::read_to_string(&file) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -33,6 +35,11 @@ pub fn tag(data_dir: &Path) -> anyhow::Result<String> {
     }
 }
 
+/// The file that holds the tag.
+fn tag_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("node-tag")
+}
+
 /// The Linux engine's configuration for a data directory.
 ///
 /// # Errors
@@ -42,6 +49,8 @@ pub fn linux_config(data_dir: &Path, public_pools: Vec<IpNet>) -> anyhow::Result
     let shim = ShimCommand { exe, args: vec!["shim".to_owned()] };
     let mut config = LinuxConfig::new(tag(data_dir)?, shim);
     config.public_pools = public_pools;
+    let owner = tag_file(data_dir);
+    config.owner = Some(owner.canonicalize().with_context(|| format!("finding {}", owner.display()))?);
     Ok(config)
 }
 
@@ -50,18 +59,35 @@ pub fn linux_config(data_dir: &Path, public_pools: Vec<IpNet>) -> anyhow::Result
 /// # Errors
 /// When none did.
 pub fn existing(data_dir: &Path) -> anyhow::Result<(String, PathBuf)> {
-    if !data_dir.join("node-tag").exists() {
+    if !tag_file(data_dir).exists() {
         bail!("{} was never used with --engine linux", data_dir.display());
     }
     let tag = tag(data_dir)?;
-    let run_dir = PathBuf::from("/run/causeway").join(&tag);
+    let run_dir = PathBuf::from(RUN_ROOT).join(&tag);
     Ok((tag, run_dir))
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Refuses who is not root before anything is made.
+///
+/// # Errors
+/// With what to do.
+pub fn require_root() -> anyhow::Result<()> {
+    if !is_root() {
+        bail!(
+            "--engine linux needs {NEED_ROOT}: start it as root, or with --engine memory for the API alone"
+        );
+    }
+    Ok(())
 }
 
 /// Why real gateways can't run here; `None` when they can.
 pub fn why_no_gateways() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        return Some("they need root, for network namespaces and tunnel interfaces".to_owned());
+    if !is_root() {
+        return Some(format!("they need {NEED_ROOT}"));
     }
     if !Path::new("/dev/net/tun").exists() {
         return Some(

@@ -1,6 +1,6 @@
 //! `causeway serve`.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,10 +14,12 @@ use causeway_ops::{Lack, Settings};
 use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
 use clap::ValueEnum;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, DEVELOPMENT_ACCOUNT};
@@ -25,6 +27,9 @@ use crate::control;
 use crate::development_key::{KeyPair, development_key};
 use crate::node;
 use crate::tls;
+
+/// Descriptors that the service may have open: its connections, and one for each gateway instance.
+const DESCRIPTORS_MAX: u64 = 65_536;
 
 /// What carries the gateways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,8 +83,33 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("CAUSEWAY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,audit=warn,nlink=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // In a file or a journal colours are noise.
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    raise_descriptors();
+    write_no_core();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))
+}
+
+/// Lets the service have as many descriptors as it may, up to [`DESCRIPTORS_MAX`]: the usual 1,024 are fewer than the
+/// connections that it takes and the gateways that it watches.
+fn raise_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(DESCRIPTORS_MAX, |most| most.min(DESCRIPTORS_MAX));
+    if limit.current.is_some_and(|now| now < most) {
+        limit.current = Some(most);
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
+/// Lets neither the service nor its gateways' daemons leave their memory, and the keys in it, in a file when they
+/// crash.
+fn write_no_core() {
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+        tracing::warn!(%error, "a crash may leave the memory in a file");
+    }
 }
 
 /// The dialects that the service speaks: a further one is one more line.
@@ -90,6 +120,9 @@ pub fn dialects() -> Vec<Arc<dyn Dialect>> {
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     // First of all: whoever stops the service while it starts gets an orderly end as well.
     let mut signals = StopSignals::listen()?;
+    if arguments.engine == EngineChoice::Linux {
+        node::require_root()?;
+    }
     let config = Config::read(arguments.config.as_deref())?;
     let mut settings = config.settings(&dialects())?;
     if arguments.engine == EngineChoice::Linux {
@@ -105,16 +138,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
 
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr()?;
-    let tls = match arguments.tls_listen {
-        None => None,
-        Some(at) => {
-            let given = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
-            let given = given.map(|(certificate, key)| tls::Given { certificate, key });
-            let acceptor =
-                tls::acceptor(&store, &arguments.data_dir, given.as_ref(), at.ip(), &arguments.tls_names)?;
-            Some((listen(at).await?, acceptor))
-        }
-    };
+    let tls = listen_tls(&arguments, &store).await?;
     let tls_address = tls.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
 
     let store: Arc<dyn Store> = Arc::new(store);
@@ -122,11 +146,14 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let info = engine.info();
     tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
     let rate_limits = config.rate_limits.rate_limits();
-    let service =
-        Arc::new(Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits));
+    let service = Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits)
+        .context("reading the store")?
+        .limited(config.limits.limits());
+    let service = Arc::new(service);
 
     let (stop, stopped) = watch::channel(false);
-    let reconciling = causeway_reconcile::run_until(Arc::clone(&store), Arc::clone(&engine), stopped.clone());
+    let (of_store, of_engine) = (Arc::clone(&store), Arc::clone(&engine));
+    let reconciling = causeway_reconcile::run_until(of_store, of_engine, locks(&settings), stopped.clone());
     let mut reconciler = tokio::spawn(reconciling);
     let mut fronts = tokio::task::JoinSet::new();
     fronts.spawn(http::serve(Arc::clone(&service), listener, None, stopped.clone()));
@@ -143,12 +170,13 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         data_dir: arguments.data_dir.clone(),
     };
     fronts.spawn(control::serve(control, stopped));
-    announce(address, tls_address, info.name, &key)?;
-
-    let ended = run_until_stop(&mut signals, &mut reconciler).await;
+    let ended = match announce(address, tls_address, info.name, &key) {
+        Ok(()) => run_until_stop(&mut signals, &mut reconciler, store.ended()).await,
+        Err(error) => Err(error),
+    };
     let _ = stop.send(true);
     while fronts.join_next().await.is_some() {}
-    if ended.is_ok() {
+    if !reconciler.is_finished() {
         // What it was doing must not go on beside the cleaning up.
         if let Err(error) = reconciler.await {
             tracing::error!(%error, "the reconciler");
@@ -160,12 +188,24 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     ended
 }
 
+/// Which gateways are locked for lack of funds.
+fn locks(settings: &Arc<Settings>) -> causeway_reconcile::Locks {
+    let settings = Arc::clone(settings);
+    Arc::new(move |gateway| settings.locks(gateway))
+}
+
 /// Waits until the service is told to stop, or can't go on.
-async fn run_until_stop(signals: &mut StopSignals, reconciler: &mut JoinHandle<()>) -> anyhow::Result<()> {
+async fn run_until_stop(
+    signals: &mut StopSignals,
+    reconciler: &mut JoinHandle<()>,
+    store_ended: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     tokio::select! {
         () = signals.wait() => Ok(()),
         // It runs until it is told to stop. Without it every answer would speak of a data plane that nobody looks at.
         ended = reconciler => Err(anyhow::anyhow!("the reconciler ended: {ended:?}")),
+        // It writes as long as it lives. Without it every request that changes something would fail for ever.
+        () = store_ended => Err(anyhow::anyhow!("the store's writer ended")),
     }
 }
 
@@ -177,18 +217,30 @@ async fn engine(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Ar
         }
         EngineChoice::Linux => {
             let config = node::linux_config(&arguments.data_dir, settings.public_pools.clone())?;
-            let engine =
-                LinuxEngine::start(config).await.context("starting the Linux engine (it needs root)")?;
+            let engine = LinuxEngine::start(config).await.context("starting the Linux engine")?;
             Ok(Arc::new(engine))
         }
     }
+}
+
+/// The socket for TLS with what answers there, where TLS is asked for.
+async fn listen_tls(
+    arguments: &Arguments,
+    store: &SqliteStore,
+) -> anyhow::Result<Option<(TcpListener, TlsAcceptor)>> {
+    let Some(at) = arguments.tls_listen else { return Ok(None) };
+    let given = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
+    let given = given.map(|(certificate, key)| tls::Given { certificate, key });
+    let acceptor = tls::acceptor(store, &arguments.data_dir, given.as_ref(), at.ip(), &arguments.tls_names)?;
+    Ok(Some((listen(at).await?, acceptor)))
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
 }
 
-/// The ready line: one line with the address, the engine and the development key.
+/// The ready line: one line with the address, the engine and the development key. Whoever started the service and
+/// closed its output has gone, and the service ends in order.
 fn announce(
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
@@ -197,14 +249,9 @@ fn announce(
 ) -> anyhow::Result<()> {
     let tls = tls_address.map(|address| format!(" https://{address}")).unwrap_or_default();
     let mut out = std::io::stdout().lock();
-    writeln!(
-        out,
-        "causeway is ready: http://{address}{tls} engine={engine} key={}:{}",
-        key.id,
-        key.secret.expose()
-    )?;
-    out.flush()?;
-    Ok(())
+    let key = format!("{}:{}", key.id, key.secret.expose());
+    let told = writeln!(out, "causeway is ready: http://{address}{tls} engine={engine} key={key}");
+    told.and_then(|()| out.flush()).context("telling that the service is ready")
 }
 
 /// The signals that end the service. From the moment they are listened to they end nothing by themselves.

@@ -13,10 +13,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use rustls::ServerConfig;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, Error, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 mod renewal;
@@ -74,6 +76,10 @@ pub fn acceptor(
                 .with_context(|| format!("reading the certificate {}", given.certificate.display()))?;
             let key = PrivateKeyDer::from_pem_file(&given.key)
                 .with_context(|| format!("reading the key {}", given.key.display()))?;
+            if let Some(what) = out_of_time(&chain, UnixTime::now()) {
+                // Renewed by somebody else, perhaps, who can't do it while this refuses to start.
+                tracing::error!(file = %given.certificate.display(), "the certificate {what}: clients refuse it");
+            }
             config.with_single_cert(chain, key).context("the certificate and the key do not fit")?
         }
         None => {
@@ -87,6 +93,26 @@ pub fn acceptor(
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Why a chain's first certificate is not of this time, if so.
+fn out_of_time(chain: &[CertificateDer<'_>], now: UnixTime) -> Option<&'static str> {
+    let (first, others) = chain.split_first()?;
+    // Time is looked at before trust, and trust is the clients' matter.
+    let mut roots = RootCertStore::empty();
+    roots.add(chain.last()?.clone().into_owned()).ok()?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().ok()?;
+    let name = ServerName::try_from("localhost").ok()?;
+    match verifier.verify_server_cert(first, others, &name, &[], now) {
+        Err(Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => Some("has expired"),
+        Err(Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        )) => Some("is not valid yet"),
+        _ => None,
+    }
 }
 
 /// A chain and its key.
@@ -202,15 +228,12 @@ mod tests {
 
     /// Whether a client that trusts an authority's file takes a chain for a name.
     fn is_trusted(authority: &str, chain: &[CertificateDer<'_>], name: &str) -> bool {
-        use rustls::client::WebPkiServerVerifier;
-        use rustls::pki_types::{ServerName, UnixTime};
-        let mut roots = rustls::RootCertStore::empty();
+        let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        use rustls::client::danger::ServerCertVerifier as _;
         verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], UnixTime::now()).is_ok()
     }
 
@@ -224,6 +247,22 @@ mod tests {
         for name in ["www.example.com", "192.0.2.8"] {
             assert!(!is_trusted(&authority, &chain, name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_of_this_time_is_told() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["vpn.example.com".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2024, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2025, 1, 1);
+        let chain = [params.self_signed(&key).unwrap().der().clone()];
+        let at = |seconds| {
+            out_of_time(&chain, UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
+        };
+        // In 2023, in the middle of 2024, and in 2026.
+        assert_eq!(at(1_690_000_000), Some("is not valid yet"));
+        assert_eq!(at(1_720_000_000), None);
+        assert_eq!(at(1_780_000_000), Some("has expired"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::World;
+use crate::testing::{World, connect};
 
 const RANGES: [(&str, &str); 2] = [("LocalSubnet", "10.0.0.0/16"), ("RemoteSubnet", "192.168.0.0/16")];
 const BGP: &str = "{\"EnableBgp\":true,\"TunnelCidr\":\"169.254.10.0/30\",\"LocalBgpIp\":\"169.254.10.1\"}";
@@ -155,13 +155,8 @@ fn a_locked_gateways_sessions_keep_their_key() {
     let mut world = World::new();
     let gateway = world.gateway();
     let peer = world.customer_gateway("203.0.113.1");
-    let pairs = [
-        ("VpnGatewayId", gateway.as_str()),
-        ("CustomerGatewayId", peer.as_str()),
-        ("LocalSubnet", "0.0.0.0/0"),
-        ("RemoteSubnet", "0.0.0.0/0"),
-        ("BgpConfig", BGP),
-    ];
+    let mut pairs = connect(&gateway, &peer, ["0.0.0.0/0"; 2]);
+    pairs.push(("BgpConfig", BGP));
     world.ok("CreateVpnConnection", &pairs);
     world.observe();
     world.set(|_, account| account.solvent = false);

@@ -37,6 +37,13 @@ struct Param {
 const NOT_REQUIRED: &[(&str, &str)] =
     &[("CreateVpnGateway", "InstanceChargeType"), ("CreateVpnGateway", "Period")];
 
+/// Octets of a text at most, where no smaller limit is documented: some are stored as they come.
+pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+fn fits(text: &str) -> bool {
+    text.len() <= TEXT_BYTES_MAX
+}
+
 impl Entry {
     fn params(&self) -> impl Iterator<Item = Param> {
         self.params.split_ascii_whitespace().filter_map(|text| {
@@ -80,7 +87,7 @@ impl Entry {
                 Type::Boolean => {
                     fields.boolean(param.name)?;
                 }
-                Type::Text if !is_left_out && fields.text(param.name).is_none() => {
+                Type::Text if !is_left_out && !fields.text(param.name).is_some_and(|text| fits(&text)) => {
                     return Err(invalid(param.name));
                 }
                 Type::Text | Type::List | Type::Object => {}

@@ -24,10 +24,18 @@ const RESERVED_LINKS: &[Ipv4Addr] = &[
     Ipv4Addr::new(169, 254, 169, 252),
 ];
 
-/// An IPv4 range without host bits.
+/// An IPv4 range without host bits, written in the one way that nobody reads otherwise: no leading zeros, which
+/// some take for octal.
 pub fn range(text: &str) -> Option<Ipv4Net> {
-    let range: Ipv4Net = text.trim().parse().ok()?;
-    (range.addr() == range.network()).then_some(range)
+    let text = text.trim();
+    let range: Ipv4Net = text.parse().ok()?;
+    (range.addr() == range.network() && range.to_string() == text).then_some(range)
+}
+
+/// Whether a range is of addresses that no host has: loopback, multicast, reserved. Traffic can't be chosen by it.
+fn is_nobodys(range: &Ipv4Net) -> bool {
+    let [first, ..] = range.addr().octets();
+    range.prefix_len() > 0 && (first == 127 || first >= 224)
 }
 
 /// Whether a range shares an address with one that is reserved.
@@ -43,9 +51,10 @@ pub fn is_everything(range: &IpNet) -> bool {
     range.prefix_len() == 0
 }
 
-/// A comma list of ranges; `None` when one is malformed or there are too many or none.
+/// A comma list of ranges of hosts; `None` when one is malformed or nobody's, or there are too many or none.
 pub fn list(text: &str, most: usize) -> Option<Vec<IpNet>> {
-    let ranges: Option<Vec<IpNet>> = text.split(',').map(|part| range(part).map(IpNet::V4)).collect();
+    let of_hosts = |part| range(part).filter(|range| !is_nobodys(range)).map(IpNet::V4);
+    let ranges: Option<Vec<IpNet>> = text.split(',').map(of_hosts).collect();
     ranges.filter(|ranges| !ranges.is_empty() && ranges.len() <= most)
 }
 
@@ -54,7 +63,8 @@ pub fn customer_address(text: &str) -> Option<IpAddr> {
     let ip: Ipv4Addr = text.parse().ok()?;
     let is_refused = RESERVED
         .iter()
-        .chain(&[(Ipv4Addr::new(255, 0, 0, 0), 8)])
+        // The first is not on the page, but no host has it, and strongSwan takes it for "any".
+        .chain(&[(Ipv4Addr::UNSPECIFIED, 8), (Ipv4Addr::new(255, 0, 0, 0), 8)])
         .filter_map(|(base, prefix)| Ipv4Net::new(*base, *prefix).ok())
         .any(|reserved| reserved.contains(&ip));
     (!is_refused).then_some(IpAddr::V4(ip))
@@ -72,7 +82,17 @@ mod tests {
     #[test]
     fn ranges_have_no_host_bits() {
         assert!(range("10.0.0.0/8").is_some());
-        for wrong in ["10.0.0.1/8", "10.0.0.0", "10.0.0.0/33", "fd00::/8", "", "a"] {
+        for wrong in [
+            "10.0.0.1/8",
+            "10.0.0.0",
+            "10.0.0.0/33",
+            "fd00::/8",
+            "",
+            "a",
+            "010.0.0.0/8",
+            "10.0.0.0/08",
+            "10.00.0.0/8",
+        ] {
             assert!(range(wrong).is_none(), "{wrong}");
         }
     }
@@ -80,6 +100,13 @@ mod tests {
     #[test]
     fn lists_have_bounds() {
         assert_eq!(list("10.0.0.0/8,172.16.0.0/12", 5).unwrap().len(), 2);
+        assert_eq!(list("192.168.1.0/24, 192.168.2.0/24", 5).unwrap().len(), 2);
+        for all in ["0.0.0.0/0", "0.0.0.0/1", "100.64.0.0/10"] {
+            assert!(list(all, 5).is_some(), "{all}");
+        }
+        for nobodys in ["224.0.0.0/4", "127.0.0.0/8", "255.255.255.255/32", "10.0.0.0/8,240.0.0.0/4"] {
+            assert!(list(nobodys, 5).is_none(), "{nobodys}");
+        }
         assert!(list("10.0.0.0/8,", 5).is_none());
         assert!(list("", 5).is_none());
         assert!(list("10.0.0.0/24,10.0.1.0/24", 1).is_none());
@@ -89,9 +116,16 @@ mod tests {
     fn customer_addresses() {
         assert!(customer_address("101.12.0.1").is_some());
         assert!(customer_address("10.0.0.1").is_some());
-        for wrong in
-            ["100.64.0.1", "127.0.0.1", "169.254.1.1", "224.0.0.1", "239.255.255.255", "255.1.1.1", "::1"]
-        {
+        for wrong in [
+            "0.0.0.0",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.1.1",
+            "224.0.0.1",
+            "239.255.255.255",
+            "255.1.1.1",
+            "::1",
+        ] {
             assert!(customer_address(wrong).is_none(), "{wrong}");
         }
     }

@@ -1,6 +1,9 @@
 //! Requests with `DryRun`: everything is checked, and nothing is made.
 
-use crate::testing::{World, decode};
+use crate::testing::{World, connect, decode};
+
+/// Local and remote.
+const RANGES: [&str; 2] = ["10.0.0.0/16", "192.168.0.0/16"];
 
 /// Asks for a check only, and gives the code; nothing may have changed.
 fn check(world: &mut World, action: &str, pairs: &[(&str, &str)]) -> String {
@@ -13,22 +16,13 @@ fn check(world: &mut World, action: &str, pairs: &[(&str, &str)]) -> String {
     code
 }
 
-fn connection<'a>(gateway: &'a str, peer: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![
-        ("VpnGatewayId", gateway),
-        ("CustomerGatewayId", peer),
-        ("LocalSubnet", "10.0.0.0/16"),
-        ("RemoteSubnet", "192.168.0.0/16"),
-    ]
-}
-
 #[test]
 fn what_would_be_carried_out_passes() {
     let mut world = World::new();
     let (table, gateway) = world.table_with_gateway();
     let peer = world.customer_gateway("203.0.113.1");
     let [vpc, first, _] = world.network();
-    let connection = connection(&gateway, &peer);
+    let connection = connect(&gateway, &peer, RANGES);
     let route = [
         ("RouteTableId", table.as_str()),
         ("DestinationCidrBlock", "192.168.0.0/16"),
@@ -58,8 +52,8 @@ fn what_would_be_refused_is_refused_in_the_same_words() {
     let (table, gateway) = world.table_with_gateway();
     let peer = world.customer_gateway("203.0.113.1");
     let [vpc, ..] = world.network();
-    let unknown_gateway = connection("vpn-none", &peer);
-    let unknown_peer = connection(&gateway, "cgw-none");
+    let unknown_gateway = connect("vpn-none", &peer, RANGES);
+    let unknown_peer = connect(&gateway, "cgw-none", RANGES);
     let no_route = vec![("RouteTableId", table.as_str()), ("DestinationCidrBlock", "192.168.0.0/16")];
     let cases = [
         ("CreateVpc", vec![("CidrBlock", "x")], "InvalidParameter"),

@@ -80,9 +80,16 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         }
         OpError::Conflict(conflict) => conflicts(conflict),
         OpError::PropagationInUse(_) => propagation_in_use(),
+        // No action of this API changes a bandwidth.
+        OpError::BandwidthBand { .. } | OpError::BandwidthLowered { .. } => {
+            crate::params::illegal("Bandwidth")
+        }
         // No action of this API changes a number.
         OpError::AsnInUse { .. } => crate::params::illegal("Asn"),
         OpError::RouteExists(_) => route_exists(action),
+        OpError::RouteConflictsWithSubnet(_) if action == "CreateVpnConnection" => {
+            bad("VpnRouteEntry.Conflict", "The specified route entry has conflict.")
+        }
         OpError::RouteConflictsWithSubnet(_) => {
             bad("RouteConflict.AlreadyExist", "Route conflict exists in routing table.")
         }
@@ -175,6 +182,9 @@ fn subnet_not_found(action: &str) -> Failure {
     match action {
         "CreateVpnGateway" | "CreateEnhancedVpnGateway" => {
             bad("InvalidVSwitchId.NotFound", "The specified vswitchId is not found.")
+        }
+        "ModifyVSwitchAttribute" => {
+            gone("InvalidVSwitchId.NotFound", "The specified virtual switch does not exists.")
         }
         _ => gone("InvalidVSwitchId.NotFound", "VSwitch not exist."),
     }

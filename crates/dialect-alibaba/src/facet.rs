@@ -48,6 +48,38 @@ pub struct ConnectionFacet {
     pub tunnels_bgp: bool,
     /// `RemoteCaCertificate` of each tunnel.
     pub certificates: Vec<String>,
+    /// The settings of a health check that is switched off.
+    pub idle_check: Option<IdleCheck>,
+    /// The settings of BGP that is switched off.
+    pub idle_bgp: Option<IdleBgp>,
+}
+
+/// A health check that is switched off: recorded and shown, so that what was sent is what is read, without effect.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IdleCheck {
+    /// Source address; may be empty.
+    pub source: String,
+    /// Destination address; may be empty.
+    pub destination: String,
+    /// Seconds between probes.
+    pub interval_s: u32,
+    /// Probes without an answer.
+    pub retries: u32,
+    /// The routes would be withdrawn while the tunnel is down.
+    pub revoke_routes: bool,
+}
+
+/// BGP that is switched off: recorded and shown, without effect. What was left out is `None`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IdleBgp {
+    /// The range of the link.
+    pub tunnel_cidr: Option<String>,
+    /// The gateway's number.
+    pub local_asn: Option<u32>,
+    /// The gateway's address in the link.
+    pub local_ip: Option<String>,
 }
 
 /// A facet as it is stored.

@@ -26,7 +26,11 @@ pub fn refuse(gate: &Gate) -> Failure {
             (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
         }
     };
-    Failure::new(status, code, message)
+    let failure = Failure::new(status, code, message);
+    match gate {
+        Gate::TooMany { left_s, .. } => failure.retry_after(*left_s),
+        _ => failure,
+    }
 }
 
 #[cfg(test)]
@@ -38,8 +42,9 @@ mod tests {
         assert_eq!(refuse(&Gate::Expired).code, "InvalidTimeStamp.Expired");
         assert_eq!(refuse(&Gate::Replayed).code, "SignatureNonceUsed");
         assert_eq!(refuse(&Gate::UnknownKey).status, 404);
-        let throttled = refuse(&Gate::TooMany { seen: 2, allowed: 1, window_s: 1 });
+        let throttled = refuse(&Gate::TooMany { seen: 2, allowed: 1, window_s: 60, left_s: 7 });
         assert!(throttled.code.contains("Throttling"));
+        assert_eq!(throttled.retry_after_s, Some(7));
         assert_eq!(refuse(&Gate::Unavailable).status, 503);
         let passed = refuse(&Gate::DryRun);
         assert_eq!((passed.status, passed.code.as_str()), (400, "DryRunOperation"));

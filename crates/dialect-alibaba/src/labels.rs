@@ -2,6 +2,7 @@
 
 use causeway_dialect::Failure;
 use causeway_ops::operation::Label;
+use serde_json::Value;
 
 use crate::params::Fields;
 use crate::tags::{self, Codes};
@@ -16,8 +17,10 @@ fn is_link(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 
+/// Whether a text can be a name or description: not too long, no link, nothing that can't be seen. (The pages say
+/// nothing of control characters; XML has no way to write them.)
 fn fits(text: &str, most: usize) -> bool {
-    text.chars().count() <= most && !is_link(text)
+    text.chars().count() <= most && !is_link(text) && !text.contains(char::is_control)
 }
 
 /// Whether a text can name a gateway: 2 to 100 characters, first a letter, then letters, digits, `_`, `-`, `.`.
@@ -67,6 +70,18 @@ pub fn description(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
     }
 }
 
+fn is_emptied(fields: &Fields<'_>, parameter: &str) -> bool {
+    fields.value(parameter).and_then(Value::as_str) == Some("")
+}
+
+/// The new description of a VPN resource: an empty one takes the old one away.
+///
+/// # Errors
+/// `InvalidDescription`.
+pub fn changed_description(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    if is_emptied(fields, "Description") { Ok(Some(String::new())) } else { description(fields) }
+}
+
 /// The name of a VPC resource: 1 to 128 characters, no link.
 ///
 /// # Errors
@@ -83,6 +98,27 @@ pub fn vpc_name(fields: &Fields<'_>, parameter: &str, refusal: Failure) -> Resul
 pub fn vpc_description(fields: &Fields<'_>, refusal: Failure) -> Result<String, Failure> {
     let text = fields.text("Description").unwrap_or_default();
     if fits(&text, VPC_DESCRIPTION_CHARS_MAX) { Ok(text) } else { Err(refusal) }
+}
+
+/// The new name of a VPC resource, if one is given.
+///
+/// # Errors
+/// The failure given.
+pub fn changed_vpc_name(
+    fields: &Fields<'_>,
+    parameter: &str,
+    refusal: Failure,
+) -> Result<Option<String>, Failure> {
+    fields.text(parameter).map(|_| vpc_name(fields, parameter, refusal)).transpose()
+}
+
+/// The new description of a VPC resource: an empty one takes the old one away.
+///
+/// # Errors
+/// The failure given.
+pub fn changed_vpc_description(fields: &Fields<'_>, refusal: Failure) -> Result<Option<String>, Failure> {
+    let is_given = fields.text("Description").is_some() || is_emptied(fields, "Description");
+    is_given.then(|| vpc_description(fields, refusal)).transpose()
 }
 
 /// The label of a new resource.
@@ -108,6 +144,14 @@ pub fn label(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_unseen_is_in_a_name() {
+        for text in ["a\u{0}", "a\nb", "\u{1b}[31m"] {
+            assert!(!fits(text, 100), "{text:?}");
+        }
+        assert!(fits("网关 – \"1\"", 100));
+    }
 
     #[test]
     fn gateway_names() {

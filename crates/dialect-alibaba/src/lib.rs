@@ -15,6 +15,7 @@ mod dry_run_tests;
 mod errors;
 mod facet;
 mod gate;
+mod health_check;
 mod ids;
 mod labels;
 mod open;

@@ -106,7 +106,11 @@ fn acs3_with(content_type: &str, body: String) -> Request {
 fn a_body_is_looked_at_after_the_signature() {
     let json = acs3_with("application/json", "{".into());
     let mut envelope = open(&json).unwrap();
-    assert_eq!(verify(&json, &envelope, SECRET).unwrap_err().code, "SignatureDoesNotMatch");
+    assert_eq!(
+        verify(&json, &envelope, SECRET).unwrap_err().code,
+        "IncompleteSignature",
+        "nor is its type signed"
+    );
     assert_eq!(read(&json, &mut envelope).unwrap_err().code, "InvalidParameter");
     let large = format!("Large={}&RegionId=cn-shanghai", "x".repeat(FORM_BYTES_MAX));
     let form = acs3_with("application/x-www-form-urlencoded", large);
@@ -114,6 +118,21 @@ fn a_body_is_looked_at_after_the_signature() {
     assert!(envelope.pairs.iter().all(|(name, _)| name != "Large"));
     read(&form, &mut envelope).unwrap();
     assert_eq!(envelope.params.text("Large").map(|text| text.len()), Some(FORM_BYTES_MAX));
+}
+
+#[test]
+fn a_body_with_too_many_or_too_deep_values_is_refused() {
+    let wide = format!("{{\"VpcIds\":[{}0]}}", "0,".repeat(2_000));
+    let deep = format!("{{\"VpcIds\":{}0{}}}", "[".repeat(20), "]".repeat(20));
+    for (body, message) in
+        [(wide, "more than 2000 parameters"), (deep, "VpcIds is nested more than 10 levels deep")]
+    {
+        let json = acs3_with("application/json", body);
+        let refused = read_whole(&json).unwrap_err();
+        assert_eq!((refused.code.as_str(), refused.message.as_str()), ("InvalidParameter", message));
+    }
+    let json = acs3_with("application/json", "{\"VpcIds\":[\"vpc-1\"]}".into());
+    assert_eq!(read_whole(&json).unwrap().params.get("VpcIds"), Some(&serde_json::json!(["vpc-1"])));
 }
 
 #[test]
@@ -205,10 +224,58 @@ fn wrong_common_parameters_have_their_codes() {
 #[test]
 fn a_header_that_decides_something_must_be_signed() {
     let recorded = recorded();
-    let mut changed = request(recorded.iter().find(|it| it.get("acs3").is_some()).unwrap());
-    changed.headers.push(("x-acs-security-token".into(), "t".into()));
-    let refused = verify(&changed, &open(&changed).unwrap(), SECRET).unwrap_err();
-    assert_eq!(refused.code, "IncompleteSignature");
+    // Without a body, so that nothing tells the type of one.
+    let is_plain = |it: &&Value| it.get("acs3").is_some() && it["headers"].get("content-type").is_none();
+    let signed = request(recorded.iter().find(is_plain).unwrap());
+    for (name, code) in [
+        ("x-acs-security-token", Some("IncompleteSignature")),
+        ("x-acs-accesskey-id", Some("IncompleteSignature")),
+        ("x-acs-invented-later", Some("IncompleteSignature")),
+        ("content-type", Some("IncompleteSignature")),
+        ("x-forwarded-for", None),
+        ("accept-encoding", None),
+    ] {
+        let mut changed = signed.clone();
+        changed.headers.retain(|(known, _)| known != name);
+        changed.headers.push((name.into(), "application/json".into()));
+        let refused = verify(&changed, &open(&changed).unwrap(), SECRET).err();
+        assert_eq!(refused.as_ref().map(|it| it.code.as_str()), code, "{name}");
+    }
+}
+
+/// Signs a request anew with the headers and the body that it has.
+fn signed_anew(mut request: Request, signed_headers: &str) -> Request {
+    request.headers.retain(|(name, _)| name != "authorization");
+    let claim = |signature: &str| {
+        format!("ACS3-HMAC-SHA256 Credential=testid,SignedHeaders={signed_headers},Signature={signature}")
+    };
+    let mut unsigned = request.clone();
+    unsigned.headers.push(("authorization".into(), claim("none")));
+    let text = match string_to_sign(&unsigned, &open(&unsigned).unwrap()) {
+        Ok(text) => text,
+        Err(refused) => refused.message.split_once("sign is:").unwrap().1.to_owned(),
+    };
+    request.headers.push(("authorization".into(), claim(&acs3::calculate(SECRET, &text))));
+    request
+}
+
+#[test]
+fn the_hash_that_a_request_tells_is_the_one_of_its_body() {
+    const ALL: &str = "host;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version";
+    let mut plain = request(recorded().iter().find(|it| it.get("acs3").is_some()).unwrap());
+    plain.headers.retain(|(name, _)| ALL.split(';').any(|signed| signed == name));
+    let set_hash = |request: &mut Request, hash: String| {
+        request.headers.retain(|(name, _)| name != "x-acs-content-sha256");
+        request.headers.push(("x-acs-content-sha256".into(), hash));
+    };
+    let refusal = |request: &Request| verify(request, &open(request).unwrap(), SECRET).err();
+    plain.body = "Name=a".into();
+    set_hash(&mut plain, causeway_dialect::encoding::sha256_hex(b"Name=a"));
+    assert_eq!(refusal(&signed_anew(plain.clone(), ALL)), None);
+    set_hash(&mut plain, causeway_dialect::encoding::sha256_hex(b"Name=b"));
+    // The signature fits, and covers the header.
+    let refused = refusal(&signed_anew(plain, ALL)).unwrap();
+    assert_eq!(refused.code, "SignatureDoesNotMatch");
 }
 
 /// A request of the older scheme with a header and a body that it does not sign.
@@ -233,6 +300,20 @@ fn what_the_older_scheme_does_not_sign_decides_nothing() {
     assert!(envelope.params.get("VpcId").is_none());
     let without: Vec<_> = v1_query().into_iter().filter(|pair| pair.0 != "Action").collect();
     assert_eq!(with_unsigned_parts(&without).unwrap_err().code, "MissingAction");
+}
+
+#[test]
+fn the_method_is_get_or_post() {
+    let sent = request(&recorded()[0]);
+    for (method, code) in [
+        ("GET", None),
+        ("POST", None),
+        ("PUT", Some("UnsupportedHTTPMethod")),
+        ("HEAD", Some("UnsupportedHTTPMethod")),
+    ] {
+        let refused = open(&Request { method: method.into(), ..sent.clone() }).err();
+        assert_eq!(refused.as_ref().map(|it| it.code.as_str()), code, "{method}");
+    }
 }
 
 #[test]

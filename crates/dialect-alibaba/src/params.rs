@@ -1,6 +1,7 @@
 //! Typed reads of parameters, with the API's words for those that are missing or malformed.
 
 use causeway_dialect::params::scalar_text;
+use causeway_dialect::tree::read_object;
 use causeway_dialect::{Failure, Params};
 use causeway_model::ExternalId;
 use serde_json::{Map, Value};
@@ -173,18 +174,18 @@ impl<'a> Fields<'a> {
     /// The members of a parameter that holds a JSON object as text (or, leniently, is an object).
     ///
     /// # Errors
-    /// `IllegalParam.{name}` when it is neither.
+    /// `IllegalParam.{name}` when it is neither, or holds lists or objects: no option is one, and what can't be read
+    /// must not count as left out.
     pub fn json(&self, name: &str) -> Result<Option<Map<String, Value>>, Failure> {
-        match self.value(name) {
-            None => Ok(None),
-            Some(Value::Object(members)) => Ok(Some(members.clone())),
-            Some(Value::String(text)) if text.is_empty() => Ok(None),
-            Some(Value::String(text)) => match serde_json::from_str(text) {
-                Ok(Value::Object(members)) => Ok(Some(members)),
-                _ => Err(illegal(name)),
-            },
-            Some(_) => Err(illegal(name)),
-        }
+        let members = match self.value(name) {
+            None => return Ok(None),
+            Some(Value::Object(members)) => members.clone(),
+            Some(Value::String(text)) if text.is_empty() => return Ok(None),
+            Some(Value::String(text)) => read_object(text.as_bytes()).map_err(|_| illegal(name))?,
+            Some(_) => return Err(illegal(name)),
+        };
+        let is_flat = members.values().all(|member| !member.is_array() && !member.is_object());
+        if is_flat { Ok(Some(members)) } else { Err(illegal(name)) }
     }
 }
 
@@ -261,7 +262,9 @@ mod tests {
 
     #[test]
     fn json_strings_hold_objects_only() {
-        let members = map(json!({"A": "{\"Psk\":null,\"dip\":1}", "B": "[]", "C": "{", "D": ""}));
+        let members = map(
+            json!({"A": "{\"Psk\":null,\"dip\":1}", "B": "[]", "C": "{", "D": "", "E": "{\"IkeVersion\":[\"ikev2\"]}"}),
+        );
         let fields = Fields::of_members(&members);
         let inner = fields.json("A").unwrap().unwrap();
         assert_eq!(Fields::of_members(&inner).text("Psk"), None);
@@ -270,6 +273,10 @@ mod tests {
         assert_eq!(fields.json("B").unwrap_err().code, "IllegalParam.B");
         assert_eq!(fields.json("C").unwrap_err().code, "IllegalParam.C");
         assert!(fields.json("D").unwrap().is_none());
+        assert_eq!(fields.json("E").unwrap_err().code, "IllegalParam.E");
+        let wide: Map<String, Value> = (0..5_000).map(|n| (n.to_string(), json!(0))).collect();
+        let wide = map(json!({"A": Value::Object(wide).to_string()}));
+        assert_eq!(Fields::of_members(&wide).json("A").unwrap_err().code, "IllegalParam.A");
     }
 
     #[test]

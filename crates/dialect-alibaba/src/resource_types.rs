@@ -16,7 +16,7 @@ const TYPES: &[(&str, Kind)] = &[
 ];
 
 /// Resource ids of one request at most.
-const IDS_MAX: usize = 50;
+pub const IDS_MAX: usize = 50;
 
 /// The type that `ResourceType` names.
 ///

@@ -44,7 +44,10 @@ pub fn failure(failure: &Failure, manner: &Manner) -> Response {
         "Message": failure.message,
         "Recommend": recommend,
     });
-    response(failure.status, "Error", &body, manner.wants_xml, &manner.request_id)
+    let mut response = response(failure.status, "Error", &body, manner.wants_xml, &manner.request_id);
+    // By this header, not by the code, the newer SDKs tell that they were throttled.
+    response.headers.extend(failure.retry_after_s.map(|seconds| ("x-acs-retry-after", seconds.to_string())));
+    response
 }
 
 #[cfg(test)]
@@ -71,6 +74,17 @@ mod tests {
              \"Message\":\"Gone.\",\"Recommend\":\"https://api.aliyun.com/troubleshoot?q=InvalidVpcId.NotFound\
              &product=Vpc&requestId=R-1\"}"
         );
+    }
+
+    #[test]
+    fn a_client_that_is_throttled_is_told_for_how_long() {
+        let throttled = Failure::new(400, "Throttling.User", "").retry_after(7);
+        for wants_xml in [false, true] {
+            let header = |it: &Response| it.headers.iter().find(|it| it.0 == "x-acs-retry-after").cloned();
+            let told = header(&failure(&throttled, &manner(wants_xml)));
+            assert_eq!(told, Some(("x-acs-retry-after", "7".to_owned())));
+            assert_eq!(header(&failure(&Failure::new(400, "A", ""), &manner(wants_xml))), None);
+        }
     }
 
     #[test]

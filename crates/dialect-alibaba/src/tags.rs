@@ -9,8 +9,7 @@ use crate::params::Fields;
 
 /// Tags of one request at most.
 pub const TAGS_MAX: usize = 20;
-/// Characters of a key and of a value.
-const KEY_CHARS_MAX: usize = 128;
+/// Characters of a value.
 const VALUE_CHARS_MAX: usize = 128;
 
 /// Which family of codes an action refuses tags with.
@@ -23,6 +22,14 @@ pub enum Codes {
 }
 
 impl Codes {
+    /// Characters of a key: the pages of the VPN actions allow 64, those of the others 128.
+    fn key_chars_max(self) -> usize {
+        match self {
+            Codes::Vpn => 64,
+            Codes::Vpc => 128,
+        }
+    }
+
     fn key(self) -> Failure {
         match self {
             Codes::Vpn => bad("InvalidParameter.TagKey", "The specified parameter TagKey is invalid."),
@@ -55,6 +62,9 @@ pub fn too_many() -> Failure {
 }
 
 fn is_refused(text: &str) -> bool {
+    if text.contains(char::is_control) {
+        return true;
+    }
     let lower = text.to_lowercase();
     lower.starts_with("aliyun")
         || lower.starts_with("acs:")
@@ -68,7 +78,7 @@ fn is_refused(text: &str) -> bool {
 /// That of the family of codes.
 pub fn check_key(key: &str, codes: Codes) -> Result<(), Failure> {
     let count = key.chars().count();
-    if count == 0 || count > KEY_CHARS_MAX || is_refused(key) { Err(codes.key()) } else { Ok(()) }
+    if count == 0 || count > codes.key_chars_max() || is_refused(key) { Err(codes.key()) } else { Ok(()) }
 }
 
 fn read(fields: &Fields<'_>, name: &str, codes: Codes) -> Result<Vec<(String, Option<String>)>, Failure> {
@@ -154,6 +164,8 @@ mod tests {
             (json!([{"Key": "acs:a"}]), "InvalidParameter.TagKey", "InvalidTagKey"),
             (json!([{"Key": ""}]), "InvalidParameter.TagKey", "InvalidTagKey"),
             (json!([{"Key": "http://a"}]), "InvalidParameter.TagKey", "InvalidTagKey"),
+            (json!([{"Key": "a\nb"}]), "InvalidParameter.TagKey", "InvalidTagKey"),
+            (json!([{"Key": "a", "Value": "\u{0}"}]), "InvalidParameter.TagValue", "InvalidTagValue"),
             (json!([{"Key": long}]), "InvalidParameter.TagKey", "InvalidTagKey"),
             (json!([{"Key": "a", "Value": "aliyun"}]), "InvalidParameter.TagValue", "InvalidTagValue"),
             (json!([{"Key": "a"}, {"Key": "a"}]), "Duplicated.TagKey", "Forbidden.TagKey.Duplicated"),
@@ -162,6 +174,10 @@ mod tests {
             assert_eq!(of(json!({"Tags": tags}), Codes::Vpn).unwrap_err().code, vpn);
             assert_eq!(of(json!({"Tag": tags}), Codes::Vpc).unwrap_err().code, vpc);
         }
+        let key = |count: usize| json!([{"Key": "网".repeat(count)}]);
+        assert_eq!(of(json!({"Tags": key(64)}), Codes::Vpn).unwrap().len(), 1);
+        assert_eq!(of(json!({"Tags": key(65)}), Codes::Vpn).unwrap_err().code, "InvalidParameter.TagKey");
+        assert_eq!(of(json!({"Tag": key(128)}), Codes::Vpc).unwrap().len(), 1);
         let many: Vec<Value> = (0..21).map(|n| json!({"Key": format!("k{n}")})).collect();
         assert_eq!(of(json!({"Tags": many}), Codes::Vpn).unwrap_err().code, "SizeLimitExceeded.TagNum");
     }

@@ -201,12 +201,7 @@ impl World {
     pub fn connection(&mut self) -> String {
         let gateway = self.gateway();
         let peer = self.customer_gateway("203.0.113.1");
-        let pairs = [
-            ("VpnGatewayId", gateway.as_str()),
-            ("CustomerGatewayId", peer.as_str()),
-            ("LocalSubnet", "10.0.0.0/16"),
-            ("RemoteSubnet", "192.168.0.0/16"),
-        ];
+        let pairs = connect(&gateway, &peer, ["10.0.0.0/16", "192.168.0.0/16"]);
         let id = self.made("CreateVpnConnection", &pairs, "VpnConnectionId");
         self.observe();
         id
@@ -219,6 +214,17 @@ impl World {
         let writes: Vec<Write> = records.into_iter().filter_map(observed).collect();
         self.view.apply(&writes);
     }
+}
+
+/// What CreateVpnConnection needs: the gateway, the customer gateway, the local range and the remote one.
+pub fn connect<'a>(gateway: &'a str, peer: &'a str, ranges: [&'a str; 2]) -> Vec<(&'a str, &'a str)> {
+    let [local, remote] = ranges;
+    vec![
+        ("VpnGatewayId", gateway),
+        ("CustomerGatewayId", peer),
+        ("LocalSubnet", local),
+        ("RemoteSubnet", remote),
+    ]
 }
 
 fn observed(mut record: causeway_model::Record) -> Option<causeway_model::Write> {

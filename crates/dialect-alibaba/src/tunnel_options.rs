@@ -9,6 +9,7 @@ use causeway_ops::{Lack, RegionSettings};
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
+use crate::facet::IdleBgp;
 use crate::params::{Fields, illegal};
 use crate::{algorithms, asn, availability, cidr};
 
@@ -108,13 +109,24 @@ fn psk(fields: &Fields<'_>) -> Result<Option<Secret>, Failure> {
     if is_good { Ok(Some(Secret::new(text))) } else { Err(illegal("Psk")) }
 }
 
+/// What no identity has: blanks by the page, and what nobody can type.
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() || letter.is_control()
+}
+
 fn identity(fields: &Fields<'_>, name: &str) -> Result<Option<String>, Failure> {
     match fields.text(name) {
-        Some(text) if text.chars().count() > ID_CHARS_MAX || text.contains(char::is_whitespace) => {
-            Err(illegal(name))
-        }
+        Some(text) if text.chars().count() > ID_CHARS_MAX || text.contains(is_blank) => Err(illegal(name)),
         text => Ok(text),
     }
+}
+
+fn malformed_link() -> Failure {
+    bad("InvalidTunnelCidr.Malformed", "The specified TunnelCidr is malformed.")
+}
+
+fn local_bgp_ip(text: &str) -> Result<Ipv4Addr, Failure> {
+    text.parse().map_err(|_| bad("InvalidLocalBgpIp.Malformed", "The specified LocalBgpIp is malformed."))
 }
 
 /// BGP of a tunnel.
@@ -126,16 +138,13 @@ fn bgp(fields: &Fields<'_>) -> Result<NewTunnelBgp, Failure> {
     let text = fields.text("TunnelCidr").ok_or_else(|| {
         bad("MissingParameter.TunnelCidr", "The parameter TunnelCidr is mandatory when BGP is enabled.")
     })?;
-    let malformed = || bad("InvalidTunnelCidr.Malformed", "The specified TunnelCidr is malformed.");
-    let link = cidr::range(&text).ok_or_else(malformed)?;
+    let link = cidr::range(&text).ok_or_else(malformed_link)?;
     if !cidr::is_link(&link) {
         return Err(illegal("TunnelCidr"));
     }
     let local_ip: Ipv4Addr = match fields.text("LocalBgpIp") {
         None => link.hosts().next().unwrap_or_else(|| link.addr()),
-        Some(text) => text
-            .parse()
-            .map_err(|_| bad("InvalidLocalBgpIp.Malformed", "The specified LocalBgpIp is malformed."))?,
+        Some(text) => local_bgp_ip(&text)?,
     };
     if !link.hosts().any(|host| host == local_ip) {
         return Err(illegal("LocalBgpIp"));
@@ -247,6 +256,31 @@ pub fn check_settings(fields: &Fields<'_>, region: &RegionSettings) -> Result<()
     Ok(())
 }
 
+fn enables_bgp(bgp: &Fields<'_>) -> Result<bool, Failure> {
+    Ok(bgp.boolean("EnableBgp").map_err(|_| illegal("BgpConfig"))?.unwrap_or(false))
+}
+
+/// The settings of BGP that `BgpConfig` names and leaves switched off.
+///
+/// # Errors
+/// The API's refusal of a setting.
+pub fn idle_bgp(fields: &Fields<'_>) -> Result<Option<IdleBgp>, Failure> {
+    let Some(members) = fields.json("BgpConfig")? else { return Ok(None) };
+    let bgp = Fields::of_members(&members);
+    if enables_bgp(&bgp)? {
+        return Ok(None);
+    }
+    let tunnel_cidr =
+        bgp.text("TunnelCidr").map(|text| cidr::range(&text).ok_or_else(malformed_link)).transpose()?;
+    let local_asn = bgp.text("LocalAsn").map(|text| asn::parse(&text).ok_or_else(|| illegal("LocalAsn")));
+    let local_ip = bgp.text("LocalBgpIp").map(|text| local_bgp_ip(&text)).transpose()?;
+    Ok(Some(IdleBgp {
+        tunnel_cidr: tunnel_cidr.map(|link| link.to_string()),
+        local_asn: local_asn.transpose()?,
+        local_ip: local_ip.map(|ip| ip.to_string()),
+    }))
+}
+
 /// The one tunnel of the JSON-string form.
 ///
 /// # Errors
@@ -256,7 +290,7 @@ pub fn single(fields: &Fields<'_>, initiate: bool) -> Result<NewTunnel, Failure>
         |name: &str| -> Result<Map<String, Value>, Failure> { Ok(fields.json(name)?.unwrap_or_default()) };
     let (ike, ipsec, bgp) = (part("IkeConfig")?, part("IpsecConfig")?, part("BgpConfig")?);
     let bgp = Fields::of_members(&bgp);
-    let speaks_bgp = bgp.boolean("EnableBgp").map_err(|_| illegal("BgpConfig"))?.unwrap_or(false);
+    let speaks_bgp = enables_bgp(&bgp)?;
     let it = TunnelFields {
         own: *fields,
         ike: Fields::of_members(&ike),

@@ -52,6 +52,8 @@ fn options_have_their_codes() {
     assert_eq!(refusal(json!({"IkeConfig": "{\"IkeLifetime\":86401}"})), "IllegalParam.IkeLifetime");
     assert_eq!(refusal(json!({"IkeConfig": "{\"Psk\":\"a b\"}"})), "IllegalParam.Psk");
     assert_eq!(refusal(json!({"IkeConfig": "{\"LocalId\":\"a b\"}"})), "IllegalParam.LocalId");
+    assert_eq!(refusal(json!({"IkeConfig": "{\"RemoteId\":\"a\\u0000b\"}"})), "IllegalParam.RemoteId");
+    assert_eq!(refusal(json!({"IkeConfig": "{\"IkeVersion\":{\"a\":1}}"})), "IllegalParam.IkeConfig");
     let ipsec = |member: &str| json!({"IpsecConfig": format!("{{{member}}}")});
     assert_eq!(refusal(ipsec("\"IpsecPfs\":\"group15\"")), "NotSupportVpnConnectionParameter.IpsecPfs");
     assert_eq!(refusal(ipsec("\"IpsecAuthAlg\":\"sha\"")), "NotSupportVpnConnectionParameter.IpsecAuthAlg");

@@ -97,8 +97,14 @@ fn check_members(
     }
 }
 
+/// Octets of a text at most, where no smaller limit is documented: some are stored as they come.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
+
 fn check_value(service: &Service, member: &Member, value: &Value, path: &str) -> Result<(), Refusal> {
     let wrong = || Err(Refusal::wrong_type(path));
+    if value.as_str().is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
+        return Err(Refusal::too_long(path, TEXT_BYTES_MAX));
+    }
     match (member.shape, value) {
         (Shape::Text, Value::String(_)) | (Shape::Boolean, Value::Bool(_)) => Ok(()),
         (Shape::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(()),

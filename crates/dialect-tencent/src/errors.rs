@@ -70,6 +70,12 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
             Refusal::unsupported(&format!("the VPN gateway `{id}` has BGP tunnels"))
         }
         OpError::AsnInUse { id, .. } => asn_in_use(id),
+        OpError::BandwidthBand { .. } => Refusal::unsupported(&error.to_string()),
+        OpError::BandwidthLowered { to_mbps } => Refusal::new(
+            "UnsupportedOperation.VpnUnsupportedModifyBandwidth",
+            format!("The bandwidth can't be lowered to `{to_mbps}`."),
+            format!("`{to_mbps}`，不支持降低VPN带宽。"),
+        ),
         OpError::RouteExists(cidr) => Refusal::new(
             "InvalidParameterValue.Duplicate",
             format!("A route to `{cidr}` exists already."),

@@ -1,5 +1,6 @@
 //! What only this API knows of its resources, kept as JSON beside them.
 
+use causeway_model::Policy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,8 @@ pub struct ConnectionFacet {
     pub probe_timeout_ms: u32,
     /// Octets of the CHILD_SA's lifetime, in KB as given.
     pub lifetime_traffic_kb: u64,
+    /// `SecurityPolicyDatabases` as given, where routes choose and not they: without effect.
+    pub idle_policies: Vec<Policy>,
     /// The id of the request that made it, which is also the id of the task.
     pub task: String,
 }

@@ -67,7 +67,7 @@ fn refusals_are_answers_with_status_200_in_the_language_asked_for() {
     assert!(Tencent.recognises(&request));
     let manner = Tencent.manner(&request, 1);
     assert_eq!((manner.action.as_str(), manner.host.as_str()), ("CreateVpnGateway", "127.0.0.1:8440"));
-    let gate = Gate::TooMany { seen: 21, allowed: 20, window_s: 1 };
+    let gate = Gate::TooMany { seen: 21, allowed: 20, window_s: 1, left_s: 1 };
     let answer = Tencent.fail(&Tencent.gate(&gate, &manner), &manner);
     assert_eq!((answer.status, answer.content_type), (200, "application/json"));
     let body: Value = serde_json::from_slice(&answer.body).unwrap();

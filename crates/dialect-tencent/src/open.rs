@@ -2,7 +2,6 @@
 //! first scheme); then, once the signature was found to be right, the action's parameters as a typed tree.
 
 use causeway_dialect::{Envelope, Params, ParamsError, Request, Signing, encoding};
-use serde_json::Value;
 
 use crate::action;
 use crate::catalog::{self, ActionSpec, Service};
@@ -171,15 +170,24 @@ fn body_params(request: &Request, service: &Service, spec: &ActionSpec) -> Resul
             "The action has no binary parameters; send its parameters as application/json.",
         )),
         _ if request.body.iter().all(u8::is_ascii_whitespace) => Ok(Params::default()),
-        _ => match serde_json::from_slice(&request.body) {
-            Ok(Value::Object(map)) => Ok(Params(map)),
-            _ => Err(Refusal::plain("InvalidRequest", "The request body is not a valid JSON object.")),
-        },
+        _ => Params::from_json(&request.body).map_err(unread),
     }
 }
 
 fn not_utf8() -> Refusal {
     Refusal::plain("InvalidRequest", "The request is not encoded in UTF-8.")
+}
+
+/// The refusal of parameters that make no tree.
+fn unread(error: ParamsError) -> Refusal {
+    match &error {
+        ParamsError::TooMany => Refusal::plain("InvalidParameter", error.to_string()),
+        ParamsError::TooDeep(name) | ParamsError::IndexTooLarge(name) => Refusal::unknown(name),
+        ParamsError::Conflict(name) => Refusal::wrong_type(name),
+        ParamsError::Malformed(_) => {
+            Refusal::plain("InvalidRequest", "The request body is not a valid JSON object.")
+        }
+    }
 }
 
 fn pairs_of(text: &str) -> Result<Vec<(String, String)>, Refusal> {
@@ -188,11 +196,7 @@ fn pairs_of(text: &str) -> Result<Vec<(String, String)>, Refusal> {
 
 fn flat_params(service: &Service, spec: &ActionSpec, pairs: &[(String, String)]) -> Result<Params, Refusal> {
     let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut params = Params::from_pairs(pairs).map_err(|error| match &error {
-        ParamsError::TooMany => Refusal::plain("InvalidParameter", error.to_string()),
-        ParamsError::TooDeep(name) | ParamsError::IndexTooLarge(name) => Refusal::unknown(name),
-        ParamsError::Conflict(name) => Refusal::wrong_type(name),
-    })?;
+    let mut params = Params::from_pairs(pairs).map_err(unread)?;
     check::convert(service, spec, &mut params);
     Ok(params)
 }

@@ -234,6 +234,21 @@ fn broken_requests_get_the_gates_words() {
 }
 
 #[test]
+fn a_body_with_too_many_or_too_deep_values_is_refused() {
+    let wide = format!("{{\"VpcIds\":[{}0]}}", "0,".repeat(2_000));
+    let deep = format!("{{\"VpcIds\":{}0{}}}", "[".repeat(20), "]".repeat(20));
+    for (body, code, message) in [
+        (wide, "InvalidParameter", "more than 2000 parameters"),
+        (deep, "UnknownParameter", "The parameter `VpcIds` is not recognized."),
+    ] {
+        let mut request = request_named("TC3 POST JSON");
+        request.body = Bytes::from(body);
+        let refusal = read_whole(&request).expect_err(code);
+        assert_eq!((refusal.code, refusal.en.as_str()), (code, message));
+    }
+}
+
+#[test]
 fn an_empty_body_has_no_parameters() {
     let mut request = request_named("TC3 POST JSON");
     request.body = Bytes::new();

@@ -62,21 +62,30 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// A required text without control characters, which no name has and which break what it is printed in.
+    fn visible(&self, name: &str) -> Result<String, Refusal> {
+        let text = self.required(name)?;
+        if text.contains(char::is_control) {
+            return Err(Refusal::malformed(MALFORMED, &self.path(name), &text));
+        }
+        Ok(text)
+    }
+
     /// A required name of at most `limit` bytes.
     ///
     /// # Errors
-    /// Those of [`Members::required`], and `InvalidParameterValue.TooLong`.
+    /// Those of [`Members::required`], `InvalidParameterValue.Malformed` and `InvalidParameterValue.TooLong`.
     pub fn name_bytes(&self, name: &str, limit: usize) -> Result<String, Refusal> {
-        let text = self.required(name)?;
+        let text = self.visible(name)?;
         if text.len() > limit { Err(Refusal::too_long(&self.path(name), limit)) } else { Ok(text) }
     }
 
     /// A required name of at most `limit` characters.
     ///
     /// # Errors
-    /// Those of [`Members::required`], and `InvalidParameterValue.TooLong`.
+    /// Those of [`Members::required`], `InvalidParameterValue.Malformed` and `InvalidParameterValue.TooLong`.
     pub fn name_chars(&self, name: &str, limit: usize) -> Result<String, Refusal> {
-        let text = self.required(name)?;
+        let text = self.visible(name)?;
         if text.chars().count() > limit { Err(Refusal::too_long(&self.path(name), limit)) } else { Ok(text) }
     }
 
@@ -254,6 +263,20 @@ fn check_tag(key: &str, value: &str) -> Result<(), Refusal> {
             "标签键为空。",
         ));
     }
+    if key.contains(char::is_control) {
+        return Err(Refusal::new(
+            "InvalidParameterValue.TagInvalidKey",
+            "The tag key has control characters.",
+            "标签键包含控制字符。",
+        ));
+    }
+    if value.contains(char::is_control) {
+        return Err(Refusal::new(
+            "InvalidParameterValue.TagInvalidVal",
+            "The tag value has control characters.",
+            "标签值包含控制字符。",
+        ));
+    }
     if key.chars().count() > TAG_KEY_CHARS_MAX {
         return Err(Refusal::new(
             "InvalidParameterValue.TagInvalidKeyLen",
@@ -278,13 +301,13 @@ fn check_tag(key: &str, value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Reads an IPv4 range whose address is the range's own.
+/// Reads an IPv4 range whose address is the range's own, written without leading zeros, which some take for octal.
 ///
 /// # Errors
 /// `InvalidParameterValue.Malformed`.
 pub fn cidr(text: &str, path: &str) -> Result<Ipv4Net, Refusal> {
     match text.parse::<Ipv4Net>() {
-        Ok(net) if net.addr() == net.network() => Ok(net),
+        Ok(net) if net.addr() == net.network() && net.to_string() == text => Ok(net),
         _ => Err(Refusal::malformed(MALFORMED, path, text)),
     }
 }
@@ -312,13 +335,15 @@ mod tests {
 
     #[test]
     fn names_are_measured_in_bytes_or_characters() {
-        let params = params(json!({"Name": "网".repeat(21)}));
+        let params = params(json!({"Name": "网".repeat(21), "Unseen": "a\nb"}));
         let members = Members::new(&params);
         assert_eq!(
             members.name_bytes("Name", 60).expect_err("63 bytes").code,
             "InvalidParameterValue.TooLong"
         );
         assert!(members.name_chars("Name", 60).is_ok());
+        let unseen = members.name_chars("Unseen", 60).expect_err("a line break");
+        assert_eq!(unseen.code, "InvalidParameterValue.Malformed");
     }
 
     #[test]
@@ -335,9 +360,15 @@ mod tests {
 
     #[test]
     fn ranges_need_their_own_address() {
-        for (text, is_right) in
-            [("10.0.0.0/8", true), ("10.0.0.1/8", false), ("10.0.0.0", false), ("::/0", false), ("x", false)]
-        {
+        for (text, is_right) in [
+            ("10.0.0.0/8", true),
+            ("10.0.0.1/8", false),
+            ("10.0.0.0", false),
+            ("::/0", false),
+            ("x", false),
+            ("010.0.0.0/8", false),
+            ("10.0.0.0/08", false),
+        ] {
             assert_eq!(cidr(text, "CidrBlock").is_ok(), is_right, "{text}");
         }
     }
@@ -347,6 +378,8 @@ mod tests {
         let cases = [
             (json!([{"Key": "a", "Value": "1"}, {"Key": "a"}]), "InvalidParameterValue.TagDuplicateKey"),
             (json!([{"Key": ""}]), "InvalidParameterValue.TagInvalidKey"),
+            (json!([{"Key": "a\u{0}"}]), "InvalidParameterValue.TagInvalidKey"),
+            (json!([{"Key": "a", "Value": "b\n"}]), "InvalidParameterValue.TagInvalidVal"),
             (json!([{"Key": "k".repeat(128)}]), "InvalidParameterValue.TagInvalidKeyLen"),
             (json!([{"Key": "k", "Value": "v".repeat(256)}]), "InvalidParameterValue.TagInvalidVal"),
             (json!([{"Key": "qcloud:x"}]), "UnsupportedOperation.TagSystemReservedTagKey"),

@@ -26,6 +26,8 @@ pub enum Gate {
         allowed: u32,
         /// Length of the window in seconds.
         window_s: u32,
+        /// Seconds until the next window.
+        left_s: u32,
     },
     /// The request is larger than the server takes.
     TooLarge,

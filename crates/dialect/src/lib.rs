@@ -8,6 +8,7 @@ pub mod params;
 pub mod request;
 pub mod response;
 pub mod time;
+pub mod tree;
 pub mod xml;
 
 pub use dialect::{ActionInfo, Call, DecodeContext, Dialect, EncodeContext, Gate, RateLimit};

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::tree::read_object;
+
 /// Parameters of one request at most.
 pub const PARAMS_MAX: usize = 2_000;
 /// Levels of nesting at most.
@@ -9,7 +11,7 @@ pub const DEPTH_MAX: usize = 10;
 /// The highest index of a flattened list.
 pub const INDEX_MAX: usize = 1_000;
 
-/// Why pairs could not be made into a tree.
+/// Why pairs or a JSON text could not be made into a tree.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ParamsError {
     /// More than [`PARAMS_MAX`] parameters.
@@ -24,6 +26,9 @@ pub enum ParamsError {
     /// A name is both a value and an object or list.
     #[error("{0} is both a value and a structure")]
     Conflict(String),
+    /// A text that should be one JSON object is none.
+    #[error("the JSON object can't be read: {0}")]
+    Malformed(String),
 }
 
 /// The parameters of a request. Leaves that came as text are strings; the decoder converts them.
@@ -47,6 +52,14 @@ impl Params {
             insert(&mut root, name, value)?;
         }
         Ok(Params(root.into_iter().map(|(name, value)| (name, close_lists(value))).collect()))
+    }
+
+    /// Reads a JSON object, within the same limits.
+    ///
+    /// # Errors
+    /// See [`read_object`].
+    pub fn from_json(text: &[u8]) -> Result<Params, ParamsError> {
+        read_object(text).map(Params)
     }
 
     /// The value of a top-level parameter; JSON null counts as absent.

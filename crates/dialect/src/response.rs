@@ -22,11 +22,19 @@ pub struct Failure {
     pub code: String,
     /// The API's message.
     pub message: String,
+    /// The request may be sent again after so many seconds, where the refusal is one of time.
+    pub retry_after_s: Option<u32>,
 }
 
 impl Failure {
     /// A refusal.
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into() }
+        Self { status, code: code.into(), message: message.into(), retry_after_s: None }
+    }
+
+    /// The same for a request that may be sent again later.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
     }
 }

@@ -24,6 +24,8 @@ pub enum LinuxError {
     ShimSilent { instance: String, seconds: u64 },
     #[error("node tag {0:?}: 1 to 8 characters of a-z and 0-9")]
     Tag(String),
+    #[error("another engine has {0}")]
+    InUse(PathBuf),
     #[error("{what}")]
     System { what: String, source: io::Error },
     #[error("IPsec in user space")]

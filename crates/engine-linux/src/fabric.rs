@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::error::LinuxError;
+use crate::error::{Doing, LinuxError};
 use crate::links;
 use crate::netns::{Namespace, ROUTER_SYSCTLS};
 use crate::routes::{self, TABLE_MAIN, Way};
@@ -41,6 +41,18 @@ pub async fn attach(
     let way = Way { gateway: Some(router), link: Some(link), onlink: true, table: TABLE_MAIN };
     routes::set(&socket, routes::default_of(address), way).await?;
     route_to(fabric, port, address).await
+}
+
+/// Whether an address is routed to another port than this one.
+pub async fn leads_elsewhere(fabric: &Namespace, address: IpAddr, port: &str) -> Result<bool, LinuxError> {
+    if !fabric.exists() {
+        return Ok(false);
+    }
+    let (socket, what) = (fabric.route()?, || "routes of the fabric".to_owned());
+    let own = socket.get_link_by_name(port).await.doing(what)?.map(|link| link.ifindex());
+    let routes = socket.get_routes_for_table(TABLE_MAIN).await.doing(what)?;
+    let mut of_address = routes.iter().filter(|route| route.destination() == Some(&address));
+    Ok(of_address.any(|route| route.oif() != own))
 }
 
 /// Routes an address to a port.

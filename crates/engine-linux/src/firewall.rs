@@ -10,18 +10,26 @@ use nlink::netlink::nftables::types::{
 
 use crate::error::{Doing, LinuxError};
 use crate::names::{PRIVATE, PUBLIC, TUNNEL_PREFIX};
-use crate::netns::Namespace;
+use crate::netns::{Namespace, NftSocket};
 use crate::selectors::{self, Direction, VERSIONS};
 use crate::source_routing::marks;
 
 /// The instance's one table.
 pub(crate) const TABLE: &str = "causeway";
 pub(crate) const FAMILY: Family = Family::Inet;
+/// The chains that drop what no rule takes, and the one that marks.
+const CHAINS: [&str; 3] = ["input", "forward", "output"];
+const MARKS: &str = "marks";
+/// The kernel's number of the verdict (`NF_DROP`).
+const VERDICT_DROP: u32 = 0;
 const IKE_PORT: u16 = 500;
 const NAT_T_PORT: u16 = 4_500;
 const ICMP: u8 = 1;
 const ESP: u8 = 50;
 const ICMPV6: u8 = 58;
+/// Types of ICMP (RFC 792) and the first of ICMPv6 that is no error (RFC 4443 section 2.1).
+const ECHO_REPLY: u8 = 0;
+const ICMPV6_INFORMATIONAL: u8 = 128;
 /// Headers of a TCP segment: IPv4 (RFC 791) and TCP (RFC 9293), without options. The same limit holds for
 /// IPv6, whose hosts take 20 more off by path MTU discovery.
 const IPV4_TCP_HEADERS: u16 = 40;
@@ -30,7 +38,7 @@ const IPV4_TCP_HEADERS: u16 = 40;
 /// selectors and the maps of marks stay: they are the keeper's.
 ///
 /// - What comes in is marked for a tunnel where its source counts ([`source_routing`](crate::source_routing)).
-/// - The public leg takes and sends IKE, ESP and ICMP only.
+/// - The public leg takes and sends IKE, ESP and ICMP only, and sends no ICMP that quotes a packet.
 /// - Packets are forwarded between the private leg and tunnels, and from tunnel to tunnel, where the traffic
 ///   selectors of each tunnel on their way have them, and counted.
 /// - Everything else is dropped and counted.
@@ -40,14 +48,16 @@ pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) ->
         Chain::new(TABLE, name).map(|chain| chain.family(FAMILY).base(base))
     };
     let before_routing = BaseChain::filter(FilterHook::Prerouting, Priority::Mangle);
-    let marking = Chain::new(TABLE, "marks").map(|chain| chain.family(FAMILY).base(before_routing));
+    let marking = Chain::new(TABLE, MARKS).map(|chain| chain.family(FAMILY).base(before_routing));
     let what = || format!("firewall of {}", namespace.name());
     let socket = namespace.nft()?;
-    let tables = socket.list_tables_in(FAMILY).await.doing(what)?;
     let mut transaction = socket.transaction();
-    if tables.iter().any(|table| table.name == TABLE) {
+    if lacks(&socket).await?.is_none() {
         transaction = transaction.flush_table(TABLE, FAMILY);
     } else {
+        if has_table(&socket).await? {
+            transaction = transaction.del_table(TABLE, FAMILY);
+        }
         transaction = transaction
             .add_table(TABLE, FAMILY)
             .add_chain(chain("input", FilterHook::Input).doing(what)?)
@@ -62,6 +72,47 @@ pub(crate) async fn set(namespace: &Namespace, inner_mtu: u16, mss: MssClamp) ->
         transaction = transaction.add_rule(rule);
     }
     transaction.commit(&socket).await.doing(what)
+}
+
+async fn has_table(socket: &NftSocket) -> Result<bool, LinuxError> {
+    let tables = socket.list_tables_in(FAMILY).await.doing(|| "firewall".into())?;
+    Ok(tables.iter().any(|table| table.name == TABLE))
+}
+
+/// What the table lacks of its chains and sets, if anything.
+async fn lacks(socket: &NftSocket) -> Result<Option<String>, LinuxError> {
+    if !has_table(socket).await? {
+        return Ok(Some("the firewall is gone".to_owned()));
+    }
+    let chains = socket.list_chains_in(TABLE, FAMILY).await.doing(|| "chains of the firewall".into())?;
+    let drops = |name: &str| {
+        let chain = chains.iter().find(|chain| chain.name == name);
+        chain.is_some_and(|chain| chain.hook.is_some() && chain.policy == Some(VERDICT_DROP))
+    };
+    if let Some(name) = CHAINS.iter().find(|name| !drops(name)) {
+        return Ok(Some(format!("the firewall's chain {name} is gone or lets everything pass")));
+    }
+    if !chains.iter().any(|chain| chain.name == MARKS && chain.hook.is_some()) {
+        return Ok(Some(format!("the firewall's chain {MARKS} is gone")));
+    }
+    let sets = socket.list_sets_in(TABLE, FAMILY).await.doing(|| "sets of the firewall".into())?;
+    let mut wanted = VERSIONS.iter().flat_map(|version| [version.set(), marks::map(*version)]);
+    let lost = wanted.find(|set| !sets.iter().any(|it| it.name == set.name()));
+    Ok(lost.map(|set| format!("the firewall's set {} is gone", set.name())))
+}
+
+/// What of an instance's firewall is not as [`set`] made it, if anything.
+pub(crate) async fn damage(
+    socket: &NftSocket,
+    inner_mtu: u16,
+    mss: MssClamp,
+) -> Result<Option<String>, LinuxError> {
+    if let Some(what) = lacks(socket).await? {
+        return Ok(Some(what));
+    }
+    let seen = socket.list_rules(TABLE, FAMILY).await.doing(|| "rules of the firewall".into())?.len();
+    let wanted = rules(inner_mtu, mss).len();
+    Ok((seen != wanted).then(|| format!("the firewall has {seen} rules in place of {wanted}")))
 }
 
 /// Packets and bytes that an instance's firewall counted since its rules were last set. A packet that
@@ -114,7 +165,7 @@ fn rules(inner_mtu: u16, mss: MssClamp) -> Vec<Rule> {
         rules.push(rule("forward").clamp_tcp_mss(bytes));
     }
     for version in VERSIONS {
-        rules.push(marks::marking(rule("marks"), version));
+        rules.push(marks::marking(rule(MARKS), version));
         let into = |rule: Rule| selectors::matching(rule, version, Direction::IntoTunnel);
         let out_of = |rule: Rule| selectors::matching(rule, version, Direction::OutOfTunnel);
         let (private_in, private_out) =
@@ -134,11 +185,18 @@ fn rules(inner_mtu: u16, mss: MssClamp) -> Vec<Rule> {
         counted(in_udp(output().match_udp_sport(NAT_T_PORT)), "out-esp-udp").accept(),
         counted(output().match_udp_sport(NAT_T_PORT), "out-ike-nat-t").accept(),
         counted(output().match_udp_sport(IKE_PORT), "out-ike").accept(),
-        output().match_l4proto(ICMP).accept(),
-        output().match_l4proto(ICMPV6).accept(),
+        icmp_of(output().match_l4proto(ICMP), CmpOp::Eq, ECHO_REPLY).accept(),
+        icmp_of(output().match_l4proto(ICMPV6), CmpOp::Gte, ICMPV6_INFORMATIONAL).accept(),
         counted(rule("output"), "output-dropped").drop(),
     ]);
     rules
+}
+
+/// Narrows a rule to some types of ICMP. An error quotes the packet that it is about: about one from a tunnel or the
+/// network it must not leave in clear.
+fn icmp_of(rule: Rule, op: CmpOp, kind: u8) -> Rule {
+    let load = Expr::Payload { dreg: Register::R0, base: PayloadBase::Transport, offset: 0, len: 1 };
+    rule.expr(load).expr(Expr::Cmp { sreg: Register::R0, op, data: vec![kind] })
 }
 
 /// ESP in UDP starts with its SPI, which is not zero; IKE on the same port with four zero bytes (RFC 3948

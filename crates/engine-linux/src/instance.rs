@@ -2,15 +2,20 @@
 
 use causeway_plan::{Instance, InstanceKey};
 use ipnet::IpNet;
+use nlink::RuleBuilder;
+use nlink::netlink::messages::RuleMessage;
 
-use crate::error::LinuxError;
+use crate::error::{Already, Doing, LinuxError};
 use crate::fabric;
 use crate::firewall;
 use crate::links;
 use crate::names::{self, Names, PRIVATE, PUBLIC};
-use crate::netns::{Namespace, ROUTER_SYSCTLS};
-use crate::routes::{self, TABLE_INTO_NETWORK, Way};
+use crate::netns::{Namespace, ROUTER_SYSCTLS, RouteSocket};
+use crate::routes::{self, TABLE_INTO_NETWORK, TABLE_MAIN, Way};
 use crate::shaping;
+
+/// The priority of the kernel's own rule for the main table.
+pub(crate) const MAIN_RULE: u32 = 32_766;
 
 /// Makes an instance's namespace as its object says. `old` is what it was made from before, if at all:
 /// what of that no longer holds is taken away. Tunnels in it stay.
@@ -58,6 +63,7 @@ async fn attach_private(
     links::set_addresses(&socket, PRIVATE, &[address.expect("the length of a prefix")]).await?;
     links::up(&socket, PRIVATE).await?;
     routes::separate_directions(&socket, PRIVATE).await?;
+    look_in_main_table(&socket).await?;
     let direct = Way { gateway: None, link: Some(PRIVATE), onlink: false, table: TABLE_INTO_NETWORK };
     routes::set(&socket, instance.subnet_cidr, direct).await?;
     let router = Way { gateway: Some(instance.router_ip), onlink: true, ..direct };
@@ -72,6 +78,21 @@ async fn attach_private(
     }
     // What the instance itself answers to its network (a ping) finds its way by the source address.
     routes::answer_from(&socket, instance.private_ip, TABLE_INTO_NETWORK).await?;
+    Ok(())
+}
+
+/// The kernel's own rules, in case somebody removed them together with all others.
+async fn look_in_main_table(socket: &RouteSocket) -> Result<(), LinuxError> {
+    let what = || "the rule of the main table".to_owned();
+    let seen = socket.get_rules().await.doing(what)?;
+    for (number, family) in [(libc::AF_INET, RuleBuilder::v4 as fn() -> _), (libc::AF_INET6, RuleBuilder::v6)]
+    {
+        let is_main = |rule: &RuleMessage| i32::from(rule.family()) == number && rule.priority() == MAIN_RULE;
+        if !seen.iter().any(is_main) {
+            let rule = family().priority(MAIN_RULE).table(TABLE_MAIN);
+            socket.add_rule(rule).await.or_exists().doing(what)?;
+        }
+    }
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub mod names;
 pub mod netns;
 mod netns_directory;
 mod network;
+pub mod orphans;
 mod records;
 pub mod routes;
 mod selectors;
@@ -31,7 +32,7 @@ mod strongswan;
 mod supervisor;
 mod tmpfs;
 
-pub use config::{LinuxConfig, ShimCommand};
+pub use config::{LinuxConfig, RUN_ROOT, ShimCommand};
 pub use dataplane::{Choice, Kind, kernel_has_esp};
 pub use engine::LinuxEngine;
 pub use error::LinuxError;

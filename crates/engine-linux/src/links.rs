@@ -18,15 +18,30 @@ pub async fn ensure_veth(here: (&Namespace, &str), there: (&Namespace, &str)) ->
     }
     // A left-over far end of an earlier life would hold the name.
     there.0.route()?.del_link_if_exists(there.1).await.doing(what)?;
-    let veth = VethLink::new(here.1, there.1).peer_netns(there.0.name()).doing(what)?;
+    // The address stays when the link is made again: nobody has to ask anew who has it.
+    let address = hardware_address(&format!("{}/{}", there.1, here.1));
+    let veth = VethLink::new(here.1, there.1).address(address).peer_netns(there.0.name()).doing(what)?;
     socket.add_link(veth).await.doing(what)
 }
 
-/// Makes a bridge unless it is there, and puts it up.
+/// Makes a bridge unless it is there, and puts it up. It has an address of its own: otherwise it takes the lowest of
+/// its ports', and with each port that comes or goes everybody may have to ask anew where the router is.
 pub async fn ensure_bridge(socket: &RouteSocket, name: &str) -> Result<(), LinuxError> {
     let what = || format!("bridge {name}");
-    socket.add_link(BridgeLink::new(name)).await.or_exists().doing(what)?;
+    let address = hardware_address(name);
+    socket.add_link(BridgeLink::new(name).address(address)).await.or_exists().doing(what)?;
+    socket.set_link_address(name, address).await.doing(what)?;
     socket.set_link_up(name).await.doing(what)
+}
+
+/// An address for whatever has this name: locally administered, of one interface (IEEE 802), and always the same.
+fn hardware_address(name: &str) -> [u8; 6] {
+    // FNV-1a, 64 bits.
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let [a, b, c, d, e, ..] = hash.to_be_bytes();
+    [0x02, a, b, c, d, e]
 }
 
 /// Puts a link into a bridge, and up.
@@ -83,4 +98,17 @@ async fn add_address(socket: &RouteSocket, link: &str, net: IpNet) -> Result<(),
 
 fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hardware_address;
+
+    #[test]
+    fn a_name_has_one_hardware_address_of_its_own() {
+        let (one, other) = (hardware_address("b-one"), hardware_address("b-other"));
+        assert_eq!(one, hardware_address("b-one"));
+        assert_ne!(one, other);
+        assert_eq!([one[0], other[0]], [2, 2], "locally administered, of one interface");
+    }
 }

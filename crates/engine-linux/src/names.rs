@@ -67,6 +67,12 @@ impl Names {
         format!("{}lab-{name}", self.prefix)
     }
 
+    /// The tag in the name of a namespace of whatever node.
+    pub fn tag_of(namespace: &str) -> Option<String> {
+        let (tag, _) = namespace.strip_prefix("cw")?.split_once('-')?;
+        Self::new(tag).role(namespace).map(|_| tag.to_owned())
+    }
+
     /// What a namespace of this node is for; `None` for one of somebody else.
     pub fn role(&self, namespace: &str) -> Option<Role> {
         let rest = namespace.strip_prefix(&self.prefix)?;

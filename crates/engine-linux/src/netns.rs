@@ -106,6 +106,8 @@ pub const ROUTER_SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv4.conf.all.send_redirects", "0"),
     ("net.ipv4.conf.default.send_redirects", "0"),
     ("net.ipv4.conf.all.accept_redirects", "0"),
+    // An error goes back the way that the packet came: by its address the way is chosen.
+    ("net.ipv4.icmp_errors_use_inbound_ifaddr", "1"),
     ("net.ipv6.conf.default.accept_ra", "0"),
     ("net.ipv6.conf.default.accept_dad", "0"),
 ];

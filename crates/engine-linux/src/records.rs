@@ -84,13 +84,22 @@ impl Records {
         remove_dir(&self.scope_dir(scope))
     }
 
-    /// Every record, by scope.
+    /// Every record, by scope. One that can't be read, because another version of the program wrote it, is told and
+    /// removed: what it was for is seen without a record then, and made again.
     pub(crate) fn all(&self) -> Result<BTreeMap<Scope, BTreeMap<ObjectKey, Record>>, LinuxError> {
         let mut all: BTreeMap<Scope, BTreeMap<ObjectKey, Record>> = BTreeMap::new();
         for kind in ["networks", "gateways"] {
             for path in files_below(&self.root.join(kind))? {
                 if path.extension().is_some_and(|e| e == "json") {
-                    let record = read(&path)?;
+                    let record = match read(&path) {
+                        Err(LinuxError::Record { path, source }) => {
+                            let file = path.display();
+                            tracing::warn!(%file, error = %source, "another version's record: its object is made anew");
+                            remove_file(&path)?;
+                            continue;
+                        }
+                        other => other?,
+                    };
                     let key = record.object.key();
                     all.entry(key.scope()).or_default().insert(key, record);
                 }
@@ -106,6 +115,13 @@ pub(crate) fn instance_path(instance_dir: &Path) -> PathBuf {
 
 pub(crate) fn tunnel_path(instance_dir: &Path, connection: &str) -> PathBuf {
     instance_dir.join(format!("tunnel-{connection}.json"))
+}
+
+/// The directories in which keepers have their sockets.
+pub(crate) fn keeper_sockets(root: &Path) -> Result<Vec<PathBuf>, LinuxError> {
+    let files = files_below(&root.join("gateways"))?;
+    let sockets = files.iter().filter(|path| path.file_name().is_some_and(|name| name == "keeper.sock"));
+    Ok(sockets.filter_map(|path| path.parent().map(Path::to_owned)).collect())
 }
 
 /// The connections that an instance's directory has tunnels of.
@@ -170,4 +186,28 @@ fn files_below(path: &Path) -> Result<Vec<PathBuf>, LinuxError> {
         }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_plan::{FingerprintKey, Network, NetworkKey};
+
+    use super::*;
+
+    #[test]
+    fn a_record_of_another_version_is_left_out_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::at(dir.path());
+        let key = |text: &str| NetworkKey::new(text).unwrap();
+        for name in ["n1", "n2"] {
+            let object = Object::Network(Network { key: key(name), cidrs: Vec::new() });
+            let fingerprint = FingerprintKey::new(&[0; 32]).fingerprint(&object);
+            records.put(&Record { object, fingerprint }).unwrap();
+        }
+        let odd = dir.path().join("networks/n2/network.json");
+        fs::write(&odd, "{\"object\": {\"network\": {\"name\": \"n2\"}}}").unwrap();
+        let scopes: Vec<Scope> = records.all().unwrap().into_keys().collect();
+        assert_eq!(scopes, [Scope::Network(key("n1"))]);
+        assert!(!odd.exists());
+    }
 }

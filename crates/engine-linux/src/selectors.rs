@@ -237,6 +237,17 @@ pub(crate) async fn clear(socket: &NftSocket) -> Result<(), LinuxError> {
     Ok(())
 }
 
+/// How many elements the sets have.
+pub(crate) async fn count(socket: &NftSocket) -> Result<usize, LinuxError> {
+    let mut count = 0;
+    for version in VERSIONS {
+        let set = version.set();
+        let elements = socket.list_set_elements(TABLE, set.name(), FAMILY).await;
+        count += elements.doing(|| "traffic selectors".into())?.len();
+    }
+    Ok(count)
+}
+
 /// The pairs of a family.
 fn elements<'a>(version: Version, interface: &str, pairs: impl Iterator<Item = &'a Pair>) -> Vec<SetElement> {
     let mut name = interface.as_bytes().to_vec();

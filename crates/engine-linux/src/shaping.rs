@@ -47,6 +47,12 @@ pub(crate) async fn set(
     }
 }
 
+/// Whether what leaves by a link is limited.
+pub(crate) async fn is_set(socket: &RouteSocket, link: &str) -> Result<bool, LinuxError> {
+    let qdiscs = socket.get_qdiscs_by_name(link).await.doing(|| format!("bandwidth of {link}"))?;
+    Ok(qdiscs.iter().any(|qdisc| qdisc.is_root() && qdisc.kind() == Some("tbf")))
+}
+
 fn bucket(mbps: u32, mtu: u16) -> TbfConfig {
     let bits = u64::from(mbps) * 1_000_000;
     let mtu = u64::from(mtu);

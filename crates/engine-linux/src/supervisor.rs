@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::ShimCommand;
 use crate::error::LinuxError;
 use crate::shim::ShimArgs;
-use crate::shim::protocol::{Answer, MAX_LINE_BYTES, Request, Status, socket};
+use crate::shim::protocol::{Answer, MAX_LINE_BYTES, OLDEST_PROTOCOL, PROTOCOL, Request, Status, socket};
 
 /// How long a fresh keeper may take to open its socket.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -76,6 +76,16 @@ impl Keeper {
         match self.ask(&Request::Status).await? {
             Answer::Status(status) => Ok(status),
             other => Err(self.odd(&other)),
+        }
+    }
+
+    /// Whether it is understood: one of another version may speak otherwise. One that does not answer may be.
+    pub(crate) async fn is_understood(&self) -> bool {
+        match self.ask(&Request::Status).await {
+            Ok(Answer::Status(status)) => (OLDEST_PROTOCOL..=PROTOCOL).contains(&status.protocol),
+            Ok(_) => false,
+            Err(LinuxError::Shim { source, .. }) => source.kind() != io::ErrorKind::InvalidData,
+            Err(_) => true,
         }
     }
 
@@ -144,7 +154,7 @@ impl Keeper {
             let limit = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
             let mut answer = String::new();
             BufReader::new(stream).take(limit).read_line(&mut answer).await?;
-            serde_json::from_str(&answer).map_err(io::Error::other)
+            serde_json::from_str(&answer).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
         };
         let answer = timeout(ANSWER_LIMIT, asking).await;
         answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|source| self.failed(source))

@@ -28,16 +28,3 @@ pub enum EngineError {
     #[error("{what} failed")]
     Failed { what: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
-
-impl EngineError {
-    /// Whether the same request may succeed later without a change of the desired state.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::MissingParent { .. }
-            | Self::InUse { .. }
-            | Self::AddressInUse { .. }
-            | Self::Failed { .. } => true,
-            Self::Unsupported { .. } | Self::Proposal { .. } => false,
-        }
-    }
-}

@@ -10,6 +10,8 @@ pub enum LabError {
     Unknown(String),
     #[error("the network or subnet of {0:?} does not exist")]
     NoSubnet(String),
+    #[error("the public address {0} is a gateway's or another site's")]
+    Taken(std::net::IpAddr),
     #[error(transparent)]
     Node(#[from] LinuxError),
     #[error(transparent)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use causeway_engine_linux::fabric;
 use causeway_engine_linux::links;
-use causeway_engine_linux::netns::{HOST_SYSCTLS, Namespace, ROUTER_SYSCTLS};
+use causeway_engine_linux::netns::{self, HOST_SYSCTLS, Namespace, ROUTER_SYSCTLS};
 use ipnet::IpNet;
 
 use crate::Lab;
@@ -52,17 +52,23 @@ pub(crate) fn host_of(site: &str) -> String {
 }
 
 impl Lab {
-    /// Makes a site and starts its strongSwan, without any configuration yet.
+    /// Makes a site and starts its strongSwan, without any configuration yet. One that is there is made anew.
     ///
     /// # Errors
-    /// [`LabError::Node`], or [`LabError::Timeout`] when charon does not start.
+    /// [`LabError::Node`], [`LabError::Taken`] when a gateway or another site has the public address, or
+    /// [`LabError::Timeout`] when charon does not start.
     pub async fn add_site(&self, spec: &SiteSpec) -> Result<Site, LabError> {
         let router = self.namespace(&spec.name)?;
         let host = self.namespace(&host_of(&spec.name))?;
-        router.ensure(ROUTER_SYSCTLS).await?;
-        host.ensure(HOST_SYSCTLS).await?;
         let port = format!("s-{}", spec.name);
         let fabric = Namespace::named(self.names.fabric());
+        if fabric::leads_elsewhere(&fabric, spec.public_ip, &port).await? {
+            return Err(LabError::Taken(spec.public_ip));
+        }
+        // A charon of before would keep the ports.
+        netns::end_processes(&router).await?;
+        router.ensure(ROUTER_SYSCTLS).await?;
+        host.ensure(HOST_SYSCTLS).await?;
         fabric::attach(&fabric, &port, &router, WAN, spec.public_ip).await?;
         links::ensure_veth((&router, LAN), (&host, host::LINK)).await?;
         let socket = router.route()?;

@@ -137,6 +137,20 @@ mod tests {
         }
     }
 
+    /// A search that walked over what is taken would cost as much as there is.
+    #[test]
+    fn neighbours_are_one_run_in_whatever_order_they_come() {
+        let mut taken = TakenAddresses::default();
+        // 7 and 256 have no common factor: every place comes once.
+        for place in (0..=255_u8).map(|turn| turn.wrapping_mul(7)) {
+            taken.insert(Ground::Public, ip(place));
+        }
+        assert_eq!((taken.count(Ground::Public), taken.runs.len()), (256, 1));
+        assert_eq!(taken.first_free(Ground::Public, ip(0), ip(255)), None);
+        taken.remove(Ground::Public, ip(9));
+        assert_eq!(taken.runs.len(), 2);
+    }
+
     #[test]
     fn families_and_the_ends_of_the_numbers_do_not_meet() {
         let mut taken = TakenAddresses::default();

@@ -80,9 +80,10 @@ macro_rules! typed_reads {
 }
 
 impl View {
-    /// The snapshot with these records, whose newest was written with a revision.
-    pub fn restored(revision: u64, records: impl IntoIterator<Item = Record>) -> Self {
-        let mut view = Self { revision, ..Self::default() };
+    /// The snapshot with these records, as the transaction with this revision left it. `next_seq` is what
+    /// [`View::next_seq`] was then; the records may ask for a higher one.
+    pub fn restored(revision: u64, next_seq: u64, records: impl IntoIterator<Item = Record>) -> Self {
+        let mut view = Self { revision, next_seq, ..Self::default() };
         records.into_iter().for_each(|record| view.put(record));
         view
     }

@@ -152,7 +152,7 @@ proptest! {
         let mut view = View::default();
         for change in history {
             view.apply(&[change.write()]);
-            let anew = View::restored(view.revision, view.records().cloned());
+            let anew = View::restored(view.revision, 0, view.records().cloned());
             prop_assert_eq!(&view.records, &anew.records);
             prop_assert_eq!(&view.externals, &anew.externals);
             prop_assert_eq!(&view.lists, &anew.lists);

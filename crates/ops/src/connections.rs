@@ -16,6 +16,12 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
     if let Some(network) = gateway.network {
         check_parent(context.view, Kind::Gateway, &it.gateway, network, it.network.as_ref())?;
     }
+    // What is not there is told before what state the rest is in.
+    let peers = it
+        .tunnels
+        .iter()
+        .map(|tunnel| context.customer_gateway(&tunnel.customer_gateway))
+        .collect::<Result<Vec<_>, _>>()?;
     if !gateway.features.ipsec {
         return Err(OpError::IpsecDisabled(it.gateway.clone()));
     }
@@ -31,11 +37,6 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
     if it.tunnels.len() != gateway.instances.len() {
         return Err(OpError::TunnelCount { expected: gateway.instances.len() });
     }
-    let peers = it
-        .tunnels
-        .iter()
-        .map(|tunnel| context.customer_gateway(&tunnel.customer_gateway))
-        .collect::<Result<Vec<_>, _>>()?;
     check_quotas(&context, &gateway, &peers)?;
     check_policy_routes(&context, &gateway, it)?;
     check_duplicate(&context, &gateway, &peers, it)?;
@@ -177,7 +178,8 @@ fn random_psk(context: &mut Context<'_>) -> Secret {
 }
 
 /// Routes to the remote ranges in the network's main table. A range that is routed already, and the range of
-/// everything, are left to the owner.
+/// everything, are left to the owner; one inside the network's own subnets is refused, as [`routes`](crate::routes)
+/// refuses it: it would take a subnet's hosts away.
 fn add_routes(
     context: &mut Context<'_>,
     gateway: &Gateway,
@@ -187,15 +189,17 @@ fn add_routes(
     let Some(network) = gateway.network.and_then(|id| context.view.network(id)).cloned() else {
         return Ok(());
     };
-    let mut routed: Vec<ipnet::IpNet> = context
-        .view
-        .children(network.main_table, Kind::Route)
-        .filter_map(|record| match record {
-            Record::Route(route) => Some(route.destination),
-            _ => None,
-        })
-        .collect();
+    let mut routed: Vec<ipnet::IpNet> = Vec::new();
+    let mut own: Vec<ipnet::IpNet> = Vec::new();
+    for record in context.view.children(network.main_table, Kind::Route) {
+        let Record::Route(route) = record else { continue };
+        let list = if route.system { &mut own } else { &mut routed };
+        list.push(route.destination);
+    }
     for &destination in it.remote_subnets.iter().filter(|range| range.prefix_len() > 0) {
+        if own.iter().any(|subnet| subnet.contains(&destination)) {
+            return Err(OpError::RouteConflictsWithSubnet(destination));
+        }
         if routed.contains(&destination) {
             continue;
         }

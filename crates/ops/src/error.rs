@@ -188,6 +188,20 @@ pub enum OpError {
         /// Its id.
         id: ExternalId,
     },
+    /// The bandwidth can't be changed so far: the gateway would have to be another one.
+    #[error("the bandwidth can't be changed from {from_mbps} to {to_mbps} Mbit/s")]
+    BandwidthBand {
+        /// The present one.
+        from_mbps: u32,
+        /// The one asked for.
+        to_mbps: u32,
+    },
+    /// The bandwidth of what is paid for in advance can't be lowered.
+    #[error("the bandwidth of a prepaid gateway can't be lowered to {to_mbps} Mbit/s")]
+    BandwidthLowered {
+        /// The one asked for.
+        to_mbps: u32,
+    },
     /// The table has a route to this destination.
     #[error("the table has a route to {0}")]
     RouteExists(IpNet),

@@ -5,7 +5,7 @@ use causeway_model::{
 };
 
 use crate::context::Context;
-use crate::operation::{CreateGateway, Label, ModifyGateway, Target};
+use crate::operation::{CreateGateway, Label, ModifyGateway, NewBandwidth, Target};
 use crate::{Decision, Lack, OpError, Outcome, Quota, placement};
 
 pub(crate) fn create(mut context: Context<'_>, it: &CreateGateway) -> Result<Decision, OpError> {
@@ -81,13 +81,16 @@ pub(crate) fn modify(mut context: Context<'_>, it: &ModifyGateway) -> Result<Dec
     if it.ssl_clients.is_some() && old.features.ssl_clients.is_none() {
         return Err(OpError::SslDisabled(it.id.clone()));
     }
+    if let Some(bandwidth) = &it.bandwidth {
+        check_bandwidth(&old, bandwidth)?;
+    }
     let mut new = (*old).clone();
     new.features.ssl_clients = it.ssl_clients.or(new.features.ssl_clients);
     new.meta.name = it.name.clone().unwrap_or(new.meta.name);
     new.meta.description = it.description.clone().unwrap_or(new.meta.description);
     new.meta.facet = it.facet.clone().unwrap_or(new.meta.facet);
     new.propagate = it.propagate.unwrap_or(new.propagate);
-    new.bandwidth_mbps = it.bandwidth_mbps.unwrap_or(new.bandwidth_mbps);
+    new.bandwidth_mbps = it.bandwidth.map_or(new.bandwidth_mbps, |bandwidth| bandwidth.mbps);
     new.charge = it.charge.unwrap_or(new.charge);
     new.asn = it.asn.or(new.asn);
     // Names are not the data plane's business, and it has no SSL-VPN clients yet.
@@ -99,6 +102,22 @@ pub(crate) fn modify(mut context: Context<'_>, it: &ModifyGateway) -> Result<Dec
     let key = new.id.key();
     context.put(new);
     Ok(context.decided(Outcome::Changed(key)))
+}
+
+/// A new bandwidth is of the same band, and no less where more is paid for.
+fn check_bandwidth(gateway: &Gateway, new: &NewBandwidth) -> Result<(), OpError> {
+    let (from_mbps, to_mbps) = (gateway.bandwidth_mbps, new.mbps);
+    let of_both = |(lowest, highest): &(u32, u32)| {
+        let band = *lowest..=*highest;
+        band.contains(&from_mbps) && band.contains(&to_mbps)
+    };
+    if !new.bands.iter().any(of_both) {
+        return Err(OpError::BandwidthBand { from_mbps, to_mbps });
+    }
+    if to_mbps < from_mbps && gateway.charge != Charge::PostPaid {
+        return Err(OpError::BandwidthLowered { to_mbps });
+    }
+    Ok(())
 }
 
 /// What the sessions of its connections rest on stays.

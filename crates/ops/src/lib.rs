@@ -1,6 +1,6 @@
 //! Operations and what each of them decides. Pure: time, ids and the snapshot are arguments.
 
-pub mod addresses;
+mod addresses;
 mod agree;
 mod apart;
 pub mod caller;

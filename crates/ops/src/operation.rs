@@ -13,6 +13,10 @@ use ipnet::IpNet;
 
 use crate::query::Query;
 
+mod facet;
+
+pub use facet::{FacetChange, FacetTest, Suits};
+
 /// What a caller names and describes when it makes something.
 #[derive(Clone, Debug, Default)]
 pub struct Label {
@@ -202,14 +206,24 @@ pub struct ModifyGateway {
     pub propagate: Option<bool>,
     /// New number of SSL-VPN clients, of a gateway that has them.
     pub ssl_clients: Option<u32>,
-    /// New bandwidth in Mbit/s.
-    pub bandwidth_mbps: Option<u32>,
+    /// New bandwidth.
+    pub bandwidth: Option<NewBandwidth>,
     /// New charge type.
     pub charge: Option<Charge>,
     /// New BGP number.
     pub asn: Option<u32>,
     /// New dialect facts.
     pub facet: Option<Facet>,
+}
+
+/// A bandwidth that a gateway is to have from now on.
+#[derive(Clone, Copy, Debug)]
+pub struct NewBandwidth {
+    /// In Mbit/s.
+    pub mbps: u32,
+    /// The old and the new one must be in the same of these ranges, ends included: gateways of different ranges are
+    /// different machines in the cloud.
+    pub bands: &'static [(u32, u32)],
 }
 
 /// See [`Operation::CreateCustomerGateway`].
@@ -318,44 +332,6 @@ pub struct Relabel {
     pub description: Option<String>,
     /// Changes to the dialect's own facts: the new ones, from the old ones.
     pub facet: Option<FacetChange>,
-}
-
-/// Makes new dialect facts of old ones, so that what a caller does not name stays.
-#[derive(Clone)]
-pub struct FacetChange(pub std::sync::Arc<dyn Fn(&str) -> Facet + Send + Sync>);
-
-impl FacetChange {
-    /// A change.
-    pub fn new(change: impl Fn(&str) -> Facet + Send + Sync + 'static) -> Self {
-        Self(std::sync::Arc::new(change))
-    }
-}
-
-impl std::fmt::Debug for FacetChange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FacetChange(..)")
-    }
-}
-
-/// Tells by the dialect's own facts of a resource whether it will do; the error is the dialect's own word for why
-/// it will not.
-#[derive(Clone)]
-pub struct FacetTest(pub std::sync::Arc<Suits>);
-
-/// See [`FacetTest`].
-pub type Suits = dyn Fn(&str) -> Result<(), &'static str> + Send + Sync;
-
-impl FacetTest {
-    /// A test.
-    pub fn new(test: impl Fn(&str) -> Result<(), &'static str> + Send + Sync + 'static) -> Self {
-        Self(std::sync::Arc::new(test))
-    }
-}
-
-impl std::fmt::Debug for FacetTest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FacetTest(..)")
-    }
 }
 
 /// A resource whose tags change.

@@ -171,7 +171,7 @@ pub fn modify_gateway(id: &ExternalId) -> ModifyGateway {
         description: None,
         propagate: None,
         ssl_clients: None,
-        bandwidth_mbps: None,
+        bandwidth: None,
         charge: None,
         asn: None,
         facet: None,

@@ -1,6 +1,6 @@
 //! Client tokens: the same token with the same request gives the same result.
 
-use causeway_model::{Millis, Token, TokenId, View, Write, limits};
+use causeway_model::{Millis, Secret, Token, TokenId, View, Write, limits};
 
 use crate::{Caller, ClientToken, Decision, OpError, Outcome};
 
@@ -14,6 +14,11 @@ fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
+}
+
+/// A request's fingerprint as the store keeps it.
+fn stored(token: &ClientToken) -> Secret {
+    Secret::new(token.fingerprint.to_string())
 }
 
 /// The place of a scope: the token that was stored for it, or the free id where it may be stored.
@@ -37,7 +42,7 @@ pub(crate) fn recall(view: &View, caller: &Caller, now: Millis) -> Result<Option
     if is_over || view.record(known.subject).is_none() {
         return Ok(None);
     }
-    if known.fingerprint != token.fingerprint {
+    if known.fingerprint != stored(token) {
         return Err(OpError::TokenMismatch);
     }
     Ok(Some(Outcome::Created(vec![known.subject])))
@@ -50,7 +55,7 @@ pub(crate) fn remember(view: &View, caller: &Caller, now: Millis, mut decision: 
     {
         let scope = scope(caller, token);
         let (id, _) = look_up(view, &scope);
-        let memory = Token { id, scope, fingerprint: token.fingerprint, subject, used: now };
+        let memory = Token { id, scope, fingerprint: stored(token), subject, used: now };
         decision.writes.push(Write::Put(memory.into()));
     }
     decision

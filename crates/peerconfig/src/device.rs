@@ -20,6 +20,11 @@ pub enum NoWord {
     /// IPv6 ranges.
     #[error("the device's text has no {0}")]
     Range(IpNet),
+    /// A text that a terminal would read as something else.
+    #[error(
+        "a device's terminal does not take the {0} as it is: blanks, quotes and question marks mean something there"
+    )]
+    Text(&'static str),
 }
 
 /// Lines that end as terminals of devices want it.
@@ -37,6 +42,28 @@ impl Text {
     pub fn finish(self) -> String {
         self.0
     }
+}
+
+/// Refuses what would not reach a device as it is: a key with a blank is read as a type and a key, a question mark
+/// calls for help, and a line break begins another command.
+///
+/// # Errors
+/// [`NoWord::Text`].
+pub fn check_words(config: &PeerConfig, interface: &str) -> Result<(), NoWord> {
+    let is_word =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'"'));
+    for tunnel in &config.tunnels {
+        let texts = [
+            ("pre-shared key", tunnel.psk.expose()),
+            ("local identity", &tunnel.local_id),
+            ("remote identity", &tunnel.remote_id),
+        ];
+        if let Some((what, _)) = texts.into_iter().find(|(_, text)| !is_word(text)) {
+            return Err(NoWord::Text(what));
+        }
+    }
+    // Names of interfaces may have a blank between kind and number.
+    if is_word(&interface.replace(' ', "")) { Ok(()) } else { Err(NoWord::Text("interface name")) }
 }
 
 /// A range as address and inverse mask (wildcard).

@@ -2,7 +2,7 @@
 
 use causeway_model::{DhGroup, Encryption, IkeVersion, Integrity};
 
-use crate::device::{NoWord, Text, is_address, is_route_based, wildcard};
+use crate::device::{NoWord, Text, check_words, is_address, is_route_based, wildcard};
 use crate::facts::{PeerConfig, PeerTunnel};
 
 /// The number of the first proposal, list and tunnel interface: high, to stay clear of the device's own.
@@ -15,6 +15,7 @@ const LIFETIME_KB_MAX: u64 = 4_294_967_295;
 /// # Errors
 /// [`NoWord`] for algorithms that Comware lacks.
 pub fn render(config: &PeerConfig, interface: &str) -> Result<String, NoWord> {
+    check_words(config, interface)?;
     let mut text = Text::default();
     text.line(format!("# Connection {}", config.name));
     text.line("# Numbers and names below must be unique on the device; change them where they are in use.");

@@ -57,3 +57,22 @@ fn the_national_algorithms_have_words_and_others_are_refused() {
     config.tunnels[0].ike.dh_group = DhGroup(16);
     assert_eq!(render(&config, "G1/0"), Err(NoWord::Group(DhGroup(16))));
 }
+
+#[test]
+fn what_a_terminal_reads_differently_is_refused() {
+    let config = connection(IkeVersion::V2);
+    for (render, interface) in
+        [(render as fn(&_, &_) -> _, "GigabitEthernet 1/0"), (crate::cisco::render, "G0/1")]
+    {
+        assert!(render(&config, interface).is_ok());
+        for key in ["0 a", "a?b", "a\"b", "a\tb", "k\u{e9}y"] {
+            let mut other = config.clone();
+            other.tunnels[0].psk = causeway_model::Secret::new(key);
+            assert_eq!(render(&other, interface), Err(NoWord::Text("pre-shared key")), "{key:?}");
+        }
+        let mut other = config.clone();
+        other.tunnels[0].remote_id = "a\r\nreload".to_owned();
+        assert_eq!(render(&other, interface), Err(NoWord::Text("remote identity")));
+        assert_eq!(render(&config, "G0/1\r\nreload"), Err(NoWord::Text("interface name")));
+    }
+}

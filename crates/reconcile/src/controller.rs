@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use causeway_engine::Engine;
-use causeway_model::{Key, Kind, Millis, NetworkId, Record, TokenId, View, Write, limits};
+use causeway_model::{Key, Kind, Millis, NetworkId, Record, Token, TokenId, View, Write, limits};
 use causeway_plan::Scope;
 use causeway_store::{Store, transact};
 use tokio::sync::broadcast::error::RecvError;
@@ -15,7 +15,7 @@ use tokio::time::{Duration, Instant, interval_at, sleep_until, timeout};
 
 use crate::keys::Item;
 use crate::queue::Queue;
-use crate::reconciler::{Reconciler, Settled, Trouble};
+use crate::reconciler::{Locks, Reconciler, Settled, Trouble};
 
 /// Runs side by side at most.
 const RUNS_MAX: usize = 32;
@@ -27,19 +27,25 @@ const TOKENS_FORGOTTEN_MAX: usize = 10_000;
 const SAFETY_NET: Duration = Duration::from_secs(300);
 
 /// Makes the data plane follow the store, and the store's status follow the data plane, until the future is
-/// dropped. Dropping it at any point is safe, but what was under way may go on for a moment.
+/// dropped. Dropping it at any point is safe, but what was under way may go on for a moment. No gateway is locked.
 pub async fn run(store: Arc<dyn Store>, engine: Arc<dyn Engine>) {
     let (_never, stop) = watch::channel(false);
-    run_until(store, engine, stop).await;
+    run_until(store, engine, Arc::new(|_| false), stop).await;
 }
 
-/// Like [`run`], until `stop` turns true: then what is under way is broken off, and is over when this returns.
-pub async fn run_until(store: Arc<dyn Store>, engine: Arc<dyn Engine>, mut stop: watch::Receiver<bool>) {
+/// Like [`run`], until `stop` turns true: then what is under way is broken off, and is over when this returns. What
+/// `locks` says of a gateway stays the same meanwhile.
+pub async fn run_until(
+    store: Arc<dyn Store>,
+    engine: Arc<dyn Engine>,
+    locks: Locks,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut store_changes = store.watch();
     let mut engine_changes = engine.watch();
     let mut controller = Controller {
         known: store.view(),
-        reconciler: Reconciler { store, engine },
+        reconciler: Reconciler { store, engine, locks },
         queue: Queue::default(),
         runs: JoinSet::new(),
         items: HashMap::new(),
@@ -116,16 +122,17 @@ impl Controller {
         }
     }
 
-    /// Removes client tokens that are past their life, so that the store does not grow with every creation.
+    /// Removes client tokens that speak of nothing any more, so that the store does not grow with every creation.
     async fn forget_tokens(&self) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-        let forget = move |view: &View| (over_tokens(view, now), ());
-        if over_tokens(&self.known, now).is_empty() {
-            return;
-        }
-        if let Err(error) = transact(&*self.reconciler.store, forget).await {
-            tracing::warn!(%error, "old client tokens were not removed");
+        // Part by part: others write in between.
+        while !over_tokens(&self.reconciler.store.view(), now).is_empty() {
+            let forget = move |view: &View| (over_tokens(view, now), ());
+            if let Err(error) = transact(&*self.reconciler.store, forget).await {
+                tracing::warn!(%error, "old client tokens were not removed");
+                return;
+            }
         }
     }
 
@@ -204,14 +211,17 @@ impl Controller {
     }
 }
 
-/// The removal of client tokens that are past their life. One behind which another stands (see [`Token::id`]) stays
+/// The removal of client tokens that are past their life, or whose subject is gone. One behind which another stands (see [`Token::id`]) stays
 /// until that is gone: a look-up ends at the first number that is free.
 ///
 /// [`Token::id`]: causeway_model::Token::id
 fn over_tokens(view: &View, now: Millis) -> Vec<Write> {
     let stands_before_another = |id: TokenId| view.token(TokenId(id.0.wrapping_add(1))).is_some();
+    let is_over = |token: &Token| {
+        now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS || view.record(token.subject).is_none()
+    };
     let tokens = view.records().filter_map(|record| match record {
-        Record::Token(token) if now.0 - token.used.0 > limits::CLIENT_TOKEN_LIFE_MS => Some(token.id),
+        Record::Token(token) if is_over(token) => Some(token.id),
         _ => None,
     });
     let last = tokens.filter(|id| !stands_before_another(*id));
@@ -280,8 +290,20 @@ mod tests {
     }
 
     fn token(id: u64, used: Millis) -> Write {
-        let subject = Key { kind: Kind::Gateway, id: 1 };
-        Write::Put(Token { id: TokenId(id), scope: id.to_string(), fingerprint: 0, subject, used }.into())
+        // What it made is there: the token itself.
+        let subject = TokenId(id).key();
+        let fingerprint = causeway_model::Secret::new("0");
+        Write::Put(Token { id: TokenId(id), scope: id.to_string(), fingerprint, subject, used }.into())
+    }
+
+    #[test]
+    fn a_token_goes_with_what_it_made() {
+        let now = Millis(1);
+        let Write::Put(Record::Token(made)) = token(5, now) else { panic!("it is a token") };
+        let gone = Token { subject: Key { kind: Kind::Gateway, id: 1 }, ..(*made).clone() };
+        let mut view = View::default();
+        view.apply(&[Write::Put(gone.into()), token(9, now)]);
+        assert_eq!(over_tokens(&view, now), [Write::Delete(TokenId(5).key())]);
     }
 
     /// A look-up walks from number to number: a hole would hide what stands behind it.

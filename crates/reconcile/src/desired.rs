@@ -15,6 +15,9 @@ use crate::keys::{Item, connection_key, gateway_key, network_key, router_link_ke
 /// overhead of the offered algorithms.
 const TUNNEL_MTU: u16 = 1_400;
 
+/// What is said of a locked gateway's tunnels.
+const LOCKED: &str = "the gateway is locked for lack of funds";
+
 /// Tunnels that can't be carried, and why.
 pub(crate) type Left = Vec<(TunnelKey, String)>;
 
@@ -66,9 +69,9 @@ fn has_linked_gateway(view: &View, network: &Network) -> bool {
     })
 }
 
-/// The objects of a gateway, and the tunnels that had to be left out. None while it is unpaid, being deleted
-/// or gone, and for a transit gateway, which no network leads to yet.
-pub(crate) fn gateway(view: &View, id: GatewayId) -> (Desired, Left) {
+/// The objects of a gateway, and the tunnels that had to be left out, which are all of a locked gateway's. None while
+/// it is unpaid, being deleted or gone, and for a transit gateway, which no network leads to yet.
+pub(crate) fn gateway(view: &View, id: GatewayId, locks: &dyn Fn(&Gateway) -> bool) -> (Desired, Left) {
     let scope = Item::Gateway(id).scope();
     let nothing = (Desired { scope: scope.clone(), objects: Vec::new() }, Vec::new());
     let Some(gateway) = view.gateway(id).filter(|gateway| gateway.paid && !gateway.meta.deleting) else {
@@ -78,10 +81,15 @@ pub(crate) fn gateway(view: &View, id: GatewayId) -> (Desired, Left) {
     let mut objects = instances(view, gateway, network);
     let mut left = Left::new();
     let mut interface_ids = BTreeSet::new();
+    let is_locked = locks(gateway);
     for connection in connections(view, gateway) {
         for (index, tunnel) in connection.tunnels.iter().enumerate() {
             let key = tunnel_key(connection, index);
             let if_id = interface_id(connection, index, &mut interface_ids);
+            if is_locked {
+                left.push((key, LOCKED.to_owned()));
+                continue;
+            }
             match tunnel_object(view, connection, tunnel, key.clone(), if_id) {
                 Ok(object) => objects.push(object),
                 Err(what) => left.push((key, format!("not carried by this data plane: {what}"))),

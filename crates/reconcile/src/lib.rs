@@ -12,3 +12,4 @@ mod status;
 
 pub use controller::{run, run_until};
 pub use keys::Item;
+pub use reconciler::Locks;

@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use causeway_engine::{Engine, EngineError};
-use causeway_model::{GatewayId, NetworkId, View};
+use causeway_model::{Gateway, GatewayId, NetworkId, View};
 use causeway_plan::{Desired, Object, ObjectKey, Observed, Plan, Step, plan};
 use causeway_store::{Store, StoreError, transact};
 
 use crate::desired;
 use crate::keys::Item;
 use crate::status::{self, GatewaySeen, Refusals};
+
+/// Whether a gateway is locked for lack of funds: then it stays, with its addresses, and carries nothing.
+pub type Locks = Arc<dyn Fn(&Gateway) -> bool + Send + Sync>;
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +44,7 @@ pub(crate) enum Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Trouble::Engine(error) => error.fmt(f),
+            Trouble::Engine(error) => f.write_str(&with_causes(error)),
             Trouble::Store(error) => error.fmt(f),
             Trouble::TooLong => f.write_str("the run took too long"),
             Trouble::Panicked => f.write_str("the run panicked"),
@@ -65,6 +68,7 @@ impl From<StoreError> for Trouble {
 pub(crate) struct Reconciler {
     pub store: Arc<dyn Store>,
     pub engine: Arc<dyn Engine>,
+    pub locks: Locks,
 }
 
 impl Reconciler {
@@ -91,17 +95,35 @@ impl Reconciler {
 
     async fn gateway(&self, id: GatewayId) -> Result<Settled, Trouble> {
         let wished = self.store.view();
-        let (wanted, left) = desired::gateway(&wished, id);
+        let (wanted, left) = desired::gateway(&wished, id, &*self.locks);
         let observed = self.engine.observe(&wanted.scope).await?;
         let todo = plan(&wanted, &observed);
         if let Some(network) = self.missing_ground(&wished, id, &todo).await? {
             return Ok(Settled::AfterNetwork(network));
         }
-        let (observed, rest, trouble) = self.carry_out(&wanted, observed, todo).await?;
-        if wished.gateway(id).is_none() {
-            return Ok(settled(&rest, &trouble));
+        if status::lacks_an_instance(&todo) {
+            // It may have been active: what is not there any more is told before it is made again.
+            self.tell(id, &wished, &observed, &todo, &left, &Refusals::new()).await?;
         }
-        let settled = settled(&rest, &trouble);
+        let (observed, rest, trouble) = self.carry_out(&wanted, observed, todo).await?;
+        if wished.gateway(id).is_some() {
+            self.tell(id, &wished, &observed, &rest, &left, &trouble).await?;
+        }
+        Ok(settled(&rest, &trouble))
+    }
+
+    /// Writes the status of a gateway and its connections as they were seen.
+    async fn tell(
+        &self,
+        id: GatewayId,
+        wished: &Arc<View>,
+        observed: &Observed,
+        rest: &Plan,
+        left: &desired::Left,
+        trouble: &Refusals,
+    ) -> Result<(), Trouble> {
+        let (wished, observed, rest) = (Arc::clone(wished), observed.clone(), rest.clone());
+        let (left, trouble) = (left.clone(), trouble.clone());
         let decide = move |newest: &View| {
             let seen = GatewaySeen {
                 wished: &wished,
@@ -114,8 +136,7 @@ impl Reconciler {
                 newest.gateway(id).map(|gateway| status::gateway(newest, gateway, &seen)).unwrap_or_default();
             (writes, ())
         };
-        self.write(decide).await?;
-        Ok(settled)
+        self.write(decide).await
     }
 
     /// The network that has to be made before what is to be done for the gateway can be. Only an instance that is
@@ -163,8 +184,9 @@ impl Reconciler {
         for step in &todo.steps {
             tracing::debug!(key = %step.key(), "apply");
             if let Err(error) = self.engine.apply(step).await {
-                tracing::warn!(key = %step.key(), %error, "a step failed");
-                trouble.push((step.key(), format!("{}: {error}", step.key())));
+                let why = with_causes(&error);
+                tracing::warn!(key = %step.key(), error = %why, "a step failed");
+                trouble.push((step.key(), format!("{}: {why}", step.key())));
             }
         }
         let observed = self.engine.observe(&wanted.scope).await?;
@@ -183,6 +205,12 @@ impl Reconciler {
         transact(&*self.store, decide).await?;
         Ok(())
     }
+}
+
+/// What an error says, and its causes: "netlink failed" alone helps nobody.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn settled(rest: &Plan, trouble: &Refusals) -> Settled {

@@ -1,7 +1,9 @@
 //! The store's status from what was observed: pure functions of a snapshot and an observation.
 
 use causeway_model::{Connection, Gateway, Kind, Millis, Network, Record, Subnet, TunnelStatus, View, Write};
-use causeway_plan::{ChildState, IkeState, InstanceHealth, ObjectKey, Observed, Plan, TunnelKey};
+use causeway_plan::{
+    ChildState, IkeState, InstanceHealth, Object, ObjectKey, Observed, Plan, Step, TunnelKey,
+};
 
 use crate::desired::{Left, instance_key, tunnel_key};
 use crate::keys::{network_key, subnet_key};
@@ -47,12 +49,34 @@ pub(crate) fn gateway(newest: &View, gateway: &Gateway, seen: &GatewaySeen<'_>) 
     if is_carried(wished, seen) {
         new.status.observed_generation = wished.meta.generation;
         new.status.was_active = true;
+    } else if lacks_an_instance(seen.rest) && gateway.status.observed_generation >= wished.meta.generation {
+        // Whatever was seen once: its data plane is not there now.
+        new.status.observed_generation = 0;
     }
-    new.status.trouble = seen.trouble.first().map(|(_, why)| why.clone()).unwrap_or_default();
+    new.status.trouble = trouble(seen);
     if new != *gateway {
         writes.push(Write::Put(new.into()));
     }
     writes
+}
+
+/// What keeps a gateway from being as it should: the first step that failed, or why an instance does not work.
+fn trouble(seen: &GatewaySeen<'_>) -> String {
+    let failed = seen.trouble.first().map(|(_, why)| why.clone());
+    let sick = || {
+        seen.observed.instances.iter().find_map(|(key, health)| match health {
+            InstanceHealth::Failed(why) => Some(format!("{}: {why}", ObjectKey::Instance(key.clone()))),
+            InstanceHealth::Starting | InstanceHealth::Active => None,
+        })
+    };
+    failed.or_else(sick).unwrap_or_default()
+}
+
+/// Whether an instance is still to be made, or made again.
+pub(crate) fn lacks_an_instance(rest: &Plan) -> bool {
+    let makes =
+        |step: &Step| matches!(step, Step::Create(Object::Instance(_)) | Step::Update(Object::Instance(_)));
+    rest.steps.iter().any(makes)
 }
 
 /// Whether every instance is healthy and nothing of the gateway is left to be done. Tunnels and routes that were
@@ -61,7 +85,7 @@ pub(crate) fn gateway(newest: &View, gateway: &Gateway, seen: &GatewaySeen<'_>) 
 fn is_carried(wished: &Gateway, seen: &GatewaySeen<'_>) -> bool {
     let healthy =
         |index| seen.observed.instances.get(&instance_key(wished.id, index)) == Some(&InstanceHealth::Active);
-    let is_refused = |step: &causeway_plan::Step| {
+    let is_refused = |step: &Step| {
         let key = step.key();
         matches!(key, ObjectKey::Tunnel(_) | ObjectKey::Route(_)) && seen.refusal(&key).is_some()
     };

@@ -2,7 +2,7 @@
 //! goes, and a new controller carries on where a dead one stopped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use causeway_engine::{Engine, EngineError, EngineInfo, MemoryEngine};
@@ -12,7 +12,7 @@ use causeway_model::{
     GatewayId, GatewayState, NetworkId, Record, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel,
     View, Write,
 };
-use causeway_plan::{ObjectKey, Observed, Scope, Step};
+use causeway_plan::{InstanceHealth, ObjectKey, Observed, Scope, Step};
 use causeway_store::{MemoryStore, Store, transact};
 use futures_util::future::BoxFuture;
 use tokio::sync::broadcast::Receiver;
@@ -139,6 +139,43 @@ async fn gateways_come_find_each_other_and_go() {
     controller.abort();
 }
 
+/// Its addresses stay, and its connections say why they carry nothing; with funds all is as it was.
+#[tokio::test]
+async fn a_locked_gateway_carries_nothing_until_it_is_paid_for() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::default());
+    let run = |locked: u64| {
+        let locks: causeway_reconcile::Locks = Arc::new(move |gateway| gateway.id == GatewayId(locked));
+        let (going, stop) = tokio::sync::watch::channel(false);
+        let run = causeway_reconcile::run_until(Arc::clone(&store), Arc::clone(&engine), locks, stop);
+        (tokio::spawn(run), going)
+    };
+    let (controller, going) = run(0);
+    write(&store, ground()).await;
+    write(&store, [1, 2].map(|n| Write::Put(gateway(n).into()))).await;
+    write(&store, connection(1, 2, "secret").into_iter().chain(connection(2, 1, "secret"))).await;
+    eventually(&store, "both up", |view| is_up(view, 1) && is_up(view, 2)).await;
+    going.send(true).unwrap();
+    controller.await.unwrap();
+
+    let (controller, going) = run(1);
+    eventually(&store, "locked", |view| !is_up(view, 1) && !is_up(view, 2)).await;
+    let view = store.view();
+    let shown = &view.connection(ConnectionId(1)).unwrap().status.tunnels[0];
+    assert!(shown.trouble.contains("locked"), "{shown:?}");
+    assert!(is_active(&view, 1), "it is there");
+    let seen = engine.observe(&causeway_reconcile::Item::Gateway(GatewayId(1)).scope()).await.unwrap();
+    let is_tunnel = |key: &ObjectKey| matches!(key, ObjectKey::Tunnel(_));
+    assert!(!seen.objects.keys().any(is_tunnel) && !seen.objects.is_empty(), "{:?}", seen.objects);
+    going.send(true).unwrap();
+    controller.await.unwrap();
+
+    let (controller, going) = run(0);
+    eventually(&store, "both up again", |view| is_up(view, 1) && is_up(view, 2)).await;
+    going.send(true).unwrap();
+    controller.await.unwrap();
+}
+
 #[tokio::test]
 async fn what_the_store_does_not_know_is_removed_at_start() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
@@ -180,11 +217,13 @@ async fn an_algorithm_that_is_not_carried_is_told_and_keeps_nothing_else_down() 
     controller.abort();
 }
 
-/// An engine that may refuse every tunnel, and counts how often networks are looked at.
+/// An engine that may refuse every tunnel, hold instances back or say that none works, and counts how often networks are looked at.
 #[derive(Default)]
 struct Watched {
     engine: MemoryEngine,
     refuses_tunnels: bool,
+    holds_instances: AtomicBool,
+    fails_instances: AtomicBool,
     network_looks: AtomicU32,
 }
 
@@ -197,13 +236,26 @@ impl Engine for Watched {
         if matches!(scope, Scope::Network(_)) {
             self.network_looks.fetch_add(1, Ordering::Relaxed);
         }
-        self.engine.observe(scope)
+        Box::pin(async {
+            let mut observed = self.engine.observe(scope).await?;
+            if self.fails_instances.load(Ordering::Relaxed) {
+                let failed = InstanceHealth::Failed("charon ended: status 1".to_owned());
+                observed.instances.values_mut().for_each(|health| *health = failed.clone());
+            }
+            Ok(observed)
+        })
     }
 
     fn apply<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<(), EngineError>> {
         match step.key() {
             key @ ObjectKey::Tunnel(_) if self.refuses_tunnels => Box::pin(async {
                 Err(EngineError::Unsupported { object: Box::new(key), what: "it refuses: this".to_owned() })
+            }),
+            ObjectKey::Instance(_) => Box::pin(async {
+                while self.holds_instances.load(Ordering::Relaxed) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                self.engine.apply(step).await
             }),
             _ => self.engine.apply(step),
         }
@@ -243,6 +295,58 @@ async fn a_refused_tunnel_is_told_and_keeps_the_gateway_open_for_its_removal() {
         is_active(view, 1) && told
     })
     .await;
+    controller.abort();
+}
+
+/// Where charon can't start, nothing fails that was asked for; the reason is told all the same, and the gateway can be
+/// deleted.
+#[tokio::test]
+async fn an_instance_that_does_not_work_is_told_and_can_be_removed() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine = Arc::new(Watched::default());
+    engine.fails_instances.store(true, Ordering::Relaxed);
+    let run = causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine) as Arc<dyn Engine>);
+    let controller = tokio::spawn(run);
+    write(&store, ground().into_iter().chain([Write::Put(gateway(1).into())])).await;
+    eventually(&store, "told", |view| {
+        let told = |it: &Arc<Gateway>| it.status.trouble.contains("charon ended") && !is_active(view, 1);
+        view.gateway(GatewayId(1)).is_some_and(told)
+    })
+    .await;
+    let mut deleting = (**store.view().gateway(GatewayId(1)).unwrap()).clone();
+    deleting.meta.deleting = true;
+    write(&store, [Write::Put(deleting.into())]).await;
+    eventually(&store, "gone", |view| view.gateway(GatewayId(1)).is_none()).await;
+    controller.abort();
+}
+
+/// A reboot, or somebody who took it away: the store says `active` from before, and must not go on saying so.
+#[tokio::test]
+async fn a_gateway_that_is_gone_is_not_active_until_it_is_there_again() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine = Arc::new(Watched::default());
+    let run = || {
+        let run = causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine) as Arc<dyn Engine>);
+        tokio::spawn(run)
+    };
+    let controller = run();
+    write(&store, ground()).await;
+    write(&store, [1, 2].map(|n| Write::Put(gateway(n).into()))).await;
+    write(&store, connection(1, 2, "secret").into_iter().chain(connection(2, 1, "secret"))).await;
+    eventually(&store, "up", |view| is_active(view, 1) && is_up(view, 1)).await;
+    controller.abort();
+    let _ = controller.await;
+    let scope = causeway_reconcile::Item::Gateway(GatewayId(1)).scope();
+    engine.remove_scope(&scope).await.unwrap();
+    engine.holds_instances.store(true, Ordering::Relaxed);
+    let controller = run();
+    eventually(&store, "not active, and down", |view| {
+        let state = view.gateway(GatewayId(1)).map(|gateway| gateway.state());
+        state == Some(GatewayState::Updating) && !is_up(view, 1)
+    })
+    .await;
+    engine.holds_instances.store(false, Ordering::Relaxed);
+    eventually(&store, "up again", |view| is_active(view, 1) && is_up(view, 1)).await;
     controller.abort();
 }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use causeway_dialect::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::Version;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,9 +18,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::body::{self, Unread};
-use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX, DRAIN_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX};
-use crate::places::Places;
+use crate::body::{Sender, Unread};
+use crate::limits::{DRAIN_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, SMALL_BODY_BYTES_MAX};
+use crate::patient::Patient;
 use crate::service::Service;
 
 /// Serves until `stop` turns true, then lets open requests finish.
@@ -31,7 +32,6 @@ pub async fn serve(
     tls: Option<TlsAcceptor>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Places::new(CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -48,17 +48,16 @@ pub async fn serve(
                 continue;
             }
         };
-        let place = tokio::select! {
-            place = places.take(peer.ip()) => place,
-            _ = stop.wait_for(|stop| *stop) => break,
-        };
-        let Some(place) = place else {
-            tracing::debug!(%peer, "an address has too many connections");
-            continue;
-        };
         let _ = socket.set_nodelay(true);
         let (service, tls, stop) = (Arc::clone(&service), tls.clone(), stop.clone());
         connections.spawn(async move {
+            let place = tokio::select! {
+                place = service.places.take(peer.ip()) => place,
+                () = told_to_stop(stop.clone()) => return,
+            };
+            let Some(place) = place else {
+                return tracing::debug!(%peer, "too many connections");
+            };
             match tls {
                 None => connection(service, socket, peer, stop).await,
                 Some(tls) => match tokio::time::timeout(HEAD_TIME_MAX, tls.accept(socket)).await {
@@ -78,8 +77,9 @@ async fn connection(
     service: Arc<Service>,
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
+    let socket = Patient::new(socket, service.limits.write_pause);
     let handler = service_fn(move |request| {
         let service = Arc::clone(&service);
         async move { Ok::<_, Infallible>(handle(&service, request, peer).await) }
@@ -90,11 +90,9 @@ async fn connection(
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(socket), handler);
     tokio::pin!(connection);
-    // The guard that `wait_for` gives must not live on.
-    let told_to_stop = async move { stop.wait_for(|stop| *stop).await.map(|_| ()) };
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        _ = told_to_stop => {
+        () = told_to_stop(stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -104,13 +102,21 @@ async fn connection(
     }
 }
 
+/// Waits for the end of the service. The guard that the channel gives does not live on.
+async fn told_to_stop(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 async fn handle(
     service: &Service,
     request: hyper::Request<Incoming>,
     peer: SocketAddr,
 ) -> hyper::Response<Full<Bytes>> {
+    if let Some(fault) = wrong_host(&request) {
+        return closing(text(400, fault));
+    }
     if request.uri().path() == "/healthz" {
-        return text(200, "ok\n");
+        return health(service);
     }
     let (head, body) = request.into_parts();
     // The reader's buffer may grow beyond its limit before it gives up.
@@ -133,8 +139,14 @@ async fn handle(
     {
         read.headers.push(("host".to_owned(), authority.to_string()));
     }
+    let is_small = body.size_hint().upper().is_some_and(|octets| octets <= SMALL_BODY_BYTES_MAX as u64);
+    let sender = if is_small { Ok(Sender::Nameless) } else { service.sender(&read) };
+    let sender = match sender {
+        Ok(sender) => sender,
+        Err(refusal) => return finish(refusal),
+    };
     // A large body's place is held until the answer is there: the body lives as long.
-    let (bytes, _place) = match body::read(body).await {
+    let (bytes, _place) = match service.bodies.read(body, sender, peer.ip()).await {
         Ok(placed) => placed,
         Err(Unread::TooLarge) => return finish(service.too_large(&read)),
         Err(Unread::TooSlow) => return text(408, "the body took too long\n"),
@@ -142,6 +154,33 @@ async fn handle(
     };
     read.body = bytes;
     finish(service.answer(&read, peer).await)
+}
+
+/// Whether the service can do its work.
+fn health(service: &Service) -> hyper::Response<Full<Bytes>> {
+    match service.store().health() {
+        Ok(()) => text(200, "ok\n"),
+        Err(error) => {
+            // What it is about is the operator's alone.
+            tracing::warn!(%error, "not healthy");
+            text(503, "the store can't write\n")
+        }
+    }
+}
+
+/// What makes it unclear to whom a request goes (RFC 9112, 3.2): others on its way may read it otherwise. Where it ends
+/// is the parser's matter: of a length and chunks it takes the chunks, and closes the connection afterwards (6.3).
+fn wrong_host<B>(request: &hyper::Request<B>) -> Option<&'static str> {
+    match request.headers().get_all(HOST).iter().count() {
+        0 if request.version() >= Version::HTTP_11 => Some("no Host header\n"),
+        0 | 1 => None,
+        _ => Some("more than one Host header\n"),
+    }
+}
+
+fn closing<B>(mut response: hyper::Response<B>) -> hyper::Response<B> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Names and values of headers; or the name of one that can't be read. To go on without it would make a signature

@@ -66,9 +66,27 @@ impl Rates {
     }
 }
 
+/// Seconds until the next window of a limit, at least one.
+pub(crate) fn left_s(limit: RateLimit, now_s: i64) -> u32 {
+    let length_s = limit.per_s.max(1);
+    length_s - u32::try_from(now_s.rem_euclid(i64::from(length_s))).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_too_many_is_told_when_the_next_window_begins() {
+        let rates = Rates::default();
+        let limit = RateLimit { calls: 1, per_s: 60 };
+        for (now_s, left) in [(120, 60), (121, 59), (179, 1)] {
+            assert_eq!(left_s(limit, now_s), left);
+        }
+        assert_eq!(rates.count("a", limit, 179), Ok(()));
+        assert_eq!(rates.count("a", limit, 179), Err(2));
+        assert_eq!(rates.count("a", limit, 179 + i64::from(left_s(limit, 179))), Ok(()));
+    }
 
     #[test]
     fn the_operators_limit_takes_the_place_of_the_documented_one() {

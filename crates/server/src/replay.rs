@@ -3,7 +3,10 @@
 use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use aws_lc_rs::digest;
+use causeway_store::SpentNonce;
 
 use crate::limits::NONCES_MAX;
 
@@ -19,8 +22,6 @@ pub(crate) enum Nonce {
     Fresh,
     /// It was seen.
     Seen,
-    /// Whether it was seen is not known: the request was made before this memory began.
-    Forgotten,
     /// It can't be remembered, so it can't be taken.
     Full,
 }
@@ -101,35 +102,74 @@ impl Shard {
 /// when none of its timestamps is acceptable any more. A nonce is kept as a keyed hash of 64 bits; with
 /// [`NONCES_MAX`] of them one request in about 10^12 is taken for a replay that is none, and can be sent again.
 ///
-/// A service that starts again has forgotten the nonces of the one before it, however that ended. So it refuses what
-/// was made before its start: a client whose clock is right does not notice, and nothing has to be written for each
-/// request.
+/// What is kept here ends with the service. Nonces of requests that may change something are also kept in the store,
+/// with what they changed ([`Replay::spent`]), and a service that starts is given those of the ones before it. So only
+/// what reads can be sent again after a restart, and whatever a client's clock shows, it is let in at once.
 pub(crate) struct Replay {
+    /// The dialect's word.
+    dialect: String,
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
     window_s: i64,
-    /// Timestamps before this are not taken.
-    began_s: i64,
+    earlier: RwLock<Earlier>,
     /// Nonces of one shard at most.
     places: usize,
 }
 
+/// Nonces that services before this one took, of all dialects. None is added.
+#[derive(Default)]
+struct Earlier {
+    marks: HashSet<[u8; 16]>,
+    /// The last second at which one of them counts.
+    until_s: i64,
+}
+
 impl Replay {
-    /// For a dialect whose timestamps may be `window_s` seconds off. `began_s` is now, in seconds since the epoch;
-    /// `None` when nobody took a nonce before.
-    pub fn new(window_s: i64, began_s: Option<i64>) -> Self {
-        Self::with_places(window_s, began_s, NONCES_MAX / SHARDS)
+    /// For a dialect whose timestamps may be `window_s` seconds off. `earlier` are the nonces that the services before
+    /// this one took.
+    pub fn new(dialect: &str, window_s: i64, earlier: &[SpentNonce]) -> Self {
+        Self::with_places(dialect, window_s, earlier, NONCES_MAX / SHARDS)
     }
 
-    fn with_places(window_s: i64, began_s: Option<i64>, places: usize) -> Self {
+    fn with_places(dialect: &str, window_s: i64, earlier: &[SpentNonce], places: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { hasher: RandomState::new(), shards, window_s, began_s: began_s.unwrap_or(i64::MIN), places }
+        let earlier = RwLock::new(Earlier {
+            marks: earlier.iter().map(|nonce| nonce.mark).collect(),
+            until_s: earlier.iter().map(|nonce| nonce.until_s).max().unwrap_or(i64::MIN),
+        });
+        Self { dialect: dialect.to_owned(), hasher: RandomState::new(), shards, window_s, earlier, places }
+    }
+
+    /// What the store is to keep of a nonce.
+    pub fn spent(&self, access_key: &str, nonce: &str, timestamp_s: i64, now_s: i64) -> SpentNonce {
+        let until_s = timestamp_s.saturating_add(self.window_s);
+        SpentNonce { mark: self.mark(access_key, nonce), taken_s: now_s, until_s }
+    }
+
+    /// The same in every service. No word of a dialect and no access key holds the separator.
+    fn mark(&self, access_key: &str, nonce: &str) -> [u8; 16] {
+        let text = [&self.dialect, "\0", access_key, "\0", nonce].concat();
+        let digest = digest::digest(&digest::SHA256, text.as_bytes());
+        std::array::from_fn(|place| digest.as_ref()[place])
+    }
+
+    fn was_taken_earlier(&self, access_key: &str, nonce: &str, now_s: i64) -> bool {
+        let earlier = self.earlier.read().unwrap_or_else(PoisonError::into_inner);
+        if earlier.marks.is_empty() {
+            return false;
+        }
+        if now_s <= earlier.until_s {
+            return earlier.marks.contains(&self.mark(access_key, nonce));
+        }
+        drop(earlier);
+        *self.earlier.write().unwrap_or_else(PoisonError::into_inner) = Earlier::default();
+        false
     }
 
     /// Takes the nonce that an access key sent. The timestamp was found to be within the window.
     pub fn take(&self, access_key: &str, nonce: &str, timestamp_s: i64, now_s: i64) -> Nonce {
-        if timestamp_s < self.began_s {
-            return Nonce::Forgotten;
+        if self.was_taken_earlier(access_key, nonce, now_s) {
+            return Nonce::Seen;
         }
         let key = self.hasher.hash_one(access_key);
         let mark = self.hasher.hash_one((key, nonce));
@@ -156,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_taken_once_within_the_window() {
-        let replay = Replay::new(900, None);
+        let replay = Replay::new("d", 900, &[]);
         // However far off the client's clock is: the request is acceptable until 900 s after its timestamp.
         for (nonce, timestamp) in [("late", START - 900), ("exact", START), ("early", START + 900)] {
             assert_eq!(replay.take("key", nonce, timestamp, START), Nonce::Fresh);
@@ -175,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_is_not_acceptable_any_more_is_forgotten() {
-        let replay = Replay::new(900, None);
+        let replay = Replay::new("d", 900, &[]);
         for second in 0..20_000 {
             assert_eq!(replay.take("key", &second.to_string(), START + second, START + second), Nonce::Fresh);
         }
@@ -194,7 +234,7 @@ mod tests {
     #[test]
     fn one_key_can_not_use_up_what_all_have() {
         const PLACES: usize = 100;
-        let replay = Replay::with_places(900, None, PLACES);
+        let replay = Replay::with_places("d", 900, &[], PLACES);
         let take_all = |key: &str| {
             let fresh = |n: &usize| replay.take(key, &n.to_string(), START, START) == Nonce::Fresh;
             (0..3 * PLACES * SHARDS).filter(fresh).count()
@@ -210,11 +250,23 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_before_the_start_is_refused() {
-        let replay = Replay::new(900, Some(START));
-        assert_eq!(replay.take("key", "captured", START - 1, START), Nonce::Forgotten);
-        assert_eq!(replay.take("key", "captured", START - 1, START + 800), Nonce::Forgotten);
-        assert_eq!(replay.take("key", "new", START, START), Nonce::Fresh);
-        assert_eq!(replay.take("key", "new", START, START), Nonce::Seen);
+    fn what_an_earlier_service_took_is_refused_as_long_as_it_counts() {
+        let before = Replay::new("d", 900, &[]);
+        let spent = [
+            before.spent("key", "exact", START, START),
+            before.spent("key", "early", START + 900, START),
+            Replay::new("other", 900, &[]).spent("key", "free", START, START),
+        ];
+        let replay = Replay::new("d", 900, &spent);
+        for now in [START, START + 900] {
+            assert_eq!(replay.take("key", "exact", START, now), Nonce::Seen);
+            assert_eq!(replay.take("key", "early", START + 900, now), Nonce::Seen);
+        }
+        assert_eq!(replay.take("key", "early", START + 900, START + 1_800), Nonce::Seen);
+        assert_eq!(replay.take("key", "free", START, START), Nonce::Fresh);
+        assert_eq!(replay.take("another", "exact", START, START), Nonce::Fresh);
+        assert_eq!(replay.take("key", "late", START - 900, START), Nonce::Fresh, "made before the start");
+        assert_eq!(replay.take("key", "new", START + 1_801, START + 1_801), Nonce::Fresh);
+        assert!(replay.earlier.read().unwrap().marks.is_empty(), "what is over is not kept");
     }
 }

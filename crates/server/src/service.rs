@@ -9,13 +9,15 @@ use causeway_dialect::{
 };
 use causeway_model::{AccountId, View};
 use causeway_ops::{Caller, OpError, Operation, Outcome, Settings, decide};
-use causeway_store::{Store, StoreError, transact};
+use causeway_store::{SpentNonce, Store, StoreError, transact_spending};
 
+use crate::body::{BodyReader, Sender};
 use crate::clock;
 use crate::failures::Failures;
-use crate::keyring::Keyring;
-use crate::limits::LOGGED_CHARS_MAX;
-use crate::rate::{RateLimits, Rates};
+use crate::keyring::{AccessKey, Keyring};
+use crate::limits::{ConnectionLimits, LOGGED_CHARS_MAX};
+use crate::places::Places;
+use crate::rate::{self, RateLimits, Rates};
 use crate::replay::{Nonce, Replay};
 
 /// What the service is made of.
@@ -26,6 +28,9 @@ pub struct Service {
     store: Arc<dyn Store>,
     rates: Option<Rates>,
     failures: Failures,
+    pub(crate) bodies: BodyReader,
+    pub(crate) places: Places,
+    pub(crate) limits: ConnectionLimits,
 }
 
 /// Why a request is refused.
@@ -53,19 +58,21 @@ impl Refused {
 
 impl Service {
     /// Puts the service together.
+    ///
+    /// # Errors
+    /// When the store can't tell which nonces were taken by the services before this one.
     pub fn new(
         dialects: Vec<Arc<dyn Dialect>>,
         settings: Arc<Settings>,
         keyring: Keyring,
         store: Arc<dyn Store>,
         rate_limits: RateLimits,
-    ) -> Self {
-        // A store that nothing was ever written to had no service before this one, and no nonce was taken.
-        let began_s = (store.view().revision() > 0).then(|| clock::now().seconds());
+    ) -> Result<Self, StoreError> {
+        let spent = store.spent_nonces(clock::now().seconds())?;
         let dialects = dialects
             .into_iter()
             .map(|dialect| {
-                let replay = Replay::new(dialect.window_s(), began_s);
+                let replay = Replay::new(dialect.id().as_str(), dialect.window_s(), &spent);
                 (dialect, replay)
             })
             .collect();
@@ -73,7 +80,24 @@ impl Service {
             RateLimits::Off => None,
             RateLimits::On(own) => Some(Rates::new(own)),
         };
-        Self { dialects, settings, keyring, store, rates, failures: Failures::default() }
+        let limits = ConnectionLimits::default();
+        Ok(Self {
+            dialects,
+            settings,
+            keyring,
+            store,
+            rates,
+            failures: Failures::default(),
+            bodies: BodyReader::default(),
+            places: Places::new(limits.connections, limits.of_one),
+            limits,
+        })
+    }
+
+    /// The same with other limits of connections. They hold for all listeners together.
+    #[must_use]
+    pub fn limited(self, limits: ConnectionLimits) -> Self {
+        Self { places: Places::new(limits.connections, limits.of_one), limits, ..self }
     }
 
     /// The store, for the other fronts of the service.
@@ -127,6 +151,25 @@ impl Service {
         response
     }
 
+    /// What a request's head tells about its sender, before its body is read.
+    ///
+    /// # Errors
+    /// The answer, where the head alone shows that the request will be refused: its key is not known, or its time is
+    /// over.
+    pub(crate) fn sender(&self, head: &Request) -> Result<Sender, Response> {
+        let Some((dialect, _)) = self.dialects.iter().find(|(dialect, _)| dialect.recognises(head)) else {
+            return Ok(Sender::Nameless);
+        };
+        let Ok(envelope) = dialect.open(head) else { return Ok(Sender::Nameless) };
+        match self.check_claim(&**dialect, &envelope, clock::now().seconds()) {
+            Ok(_) => Ok(Sender::Named),
+            Err(gate) => {
+                let manner = Manner::of(&envelope, dialect.request_id(&envelope, clock::random_u128()));
+                Err(dialect.fail(&dialect.gate(&gate, &manner), &manner))
+            }
+        }
+    }
+
     /// The refusal of a body that is too large to be read.
     pub fn too_large(&self, request: &Request) -> Response {
         let Some((dialect, _)) = self.dialects.iter().find(|(dialect, _)| dialect.recognises(request)) else {
@@ -165,8 +208,14 @@ impl Service {
             self.check(&caller, &operation).map_err(|error| dialect.refuse(envelope, &error))?;
             return Err(Refused::Gate(Gate::DryRun));
         }
+        let spent = match (&operation, &envelope.nonce) {
+            (Operation::Read(_), _) | (_, None) => None,
+            (_, Some(nonce)) => {
+                Some(replay.spent(&envelope.access_key, nonce, envelope.timestamp_s, now.seconds()))
+            }
+        };
         let (outcome, view) = self
-            .execute(&caller, operation)
+            .execute(&caller, operation, spent)
             .await
             .map_err(|error| {
                 tracing::error!(request = %request_id, %error, "the store failed");
@@ -190,14 +239,7 @@ impl Service {
         envelope: &Envelope,
         now_s: i64,
     ) -> Result<AccountId, Refused> {
-        let Some(key) = self.keyring.get(&envelope.access_key) else {
-            self.tell_failure(None, now_s);
-            return Err(Refused::Gate(Gate::UnknownKey));
-        };
-        // A timestamp may be any number: the difference may not fit.
-        if now_s.abs_diff(envelope.timestamp_s) > dialect.window_s().unsigned_abs() {
-            return Err(Refused::Gate(Gate::Expired));
-        }
+        let key = self.check_claim(dialect, envelope, now_s).map_err(Refused::Gate)?;
         if let Err(failure) = dialect.verify(request, envelope, key.secret.expose()) {
             self.tell_failure(Some(&envelope.access_key), now_s);
             return Err(Refused::Failure(failure));
@@ -210,11 +252,28 @@ impl Service {
             match replay.take(&envelope.access_key, nonce, envelope.timestamp_s, now_s) {
                 Nonce::Fresh => {}
                 Nonce::Seen => return Err(Refused::Gate(Gate::Replayed)),
-                Nonce::Forgotten => return Err(Refused::Gate(Gate::Expired)),
                 Nonce::Full => return Err(Refused::Gate(Gate::Unavailable)),
             }
         }
         Ok(key.account.clone())
+    }
+
+    /// Checks key and time.
+    fn check_claim(
+        &self,
+        dialect: &dyn Dialect,
+        envelope: &Envelope,
+        now_s: i64,
+    ) -> Result<&AccessKey, Gate> {
+        let Some(key) = self.keyring.get(&envelope.access_key) else {
+            self.tell_failure(None, now_s);
+            return Err(Gate::UnknownKey);
+        };
+        // A timestamp may be any number: the difference may not fit.
+        if now_s.abs_diff(envelope.timestamp_s) > dialect.window_s().unsigned_abs() {
+            return Err(Gate::Expired);
+        }
+        Ok(key)
     }
 
     fn tell_failure(&self, key: Option<&str>, now_s: i64) {
@@ -235,7 +294,8 @@ impl Service {
         let limit = rates.limit(&envelope.action, dialect.rate_limit(envelope));
         let counter = format!("{account} {} {} {}", dialect.id(), envelope.service, envelope.action);
         rates.count(&counter, limit, now_s).map_err(|seen| {
-            Refused::Gate(Gate::TooMany { seen, allowed: limit.calls, window_s: limit.per_s })
+            let left_s = rate::left_s(limit, now_s);
+            Refused::Gate(Gate::TooMany { seen, allowed: limit.calls, window_s: limit.per_s, left_s })
         })
     }
 
@@ -244,11 +304,13 @@ impl Service {
         decide(&self.store.view(), caller, operation, clock::now(), &mut clock::random_u64).map(drop)
     }
 
-    /// Reads are answered from the newest snapshot; everything else is a transaction.
+    /// Reads are answered from the newest snapshot; everything else is a transaction, which makes the nonce durable as
+    /// well, also when the operation is refused: it might not be a second time.
     async fn execute(
         &self,
         caller: &Caller,
         operation: Operation,
+        nonce: Option<SpentNonce>,
     ) -> Result<Result<(Outcome, Arc<View>), OpError>, StoreError> {
         let now = clock::now();
         if matches!(operation, Operation::Read(_)) {
@@ -257,7 +319,7 @@ impl Service {
             return Ok(decided.map(|decision| (decision.outcome, view)));
         }
         let caller = caller.clone();
-        let (result, view) = transact(&*self.store, move |view| {
+        let (result, view) = transact_spending(&*self.store, nonce, move |view| {
             match decide(view, &caller, &operation, now, &mut clock::random_u64) {
                 Ok(decision) => (decision.writes, Ok(decision.outcome)),
                 Err(error) => (Vec::new(), Err(error)),

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use causeway_model::{Key, Kind, Millis, Token, TokenId, View, Write};
+use causeway_model::{Key, Kind, Millis, Secret, Token, TokenId, View, Write};
 
-use crate::store::{Store, transact};
+use crate::nonces::SpentNonce;
+use crate::store::{Store, transact, transact_spending};
 
 fn counter(n: u64) -> Write {
     let token = Token {
         id: TokenId(1),
         scope: "counter".to_owned(),
-        fingerprint: n,
+        fingerprint: Secret::new(n.to_string()),
         subject: Key { kind: Kind::Token, id: 1 },
         used: Millis(0),
     };
@@ -18,7 +19,7 @@ fn counter(n: u64) -> Write {
 }
 
 fn count(view: &View) -> u64 {
-    view.token(TokenId(1)).map_or(0, |token| token.fingerprint)
+    view.token(TokenId(1)).map_or(0, |token| token.fingerprint.expose().parse().expect("a number"))
 }
 
 /// Runs every check. Panics where one fails.
@@ -29,6 +30,7 @@ pub async fn run<S: Store>(make: impl Fn() -> S) {
     watch_tells_the_keys(&make()).await;
     nothing_to_write_is_fine(&make()).await;
     a_panicking_decision_harms_nobody_else(&make()).await;
+    nonces_are_kept_with_what_they_were_for(&make()).await;
 }
 
 /// Many tasks that each read and add one lose no addition.
@@ -83,4 +85,13 @@ async fn a_panicking_decision_harms_nobody_else(store: &dyn Store) {
     assert!(broken.await.is_err());
     transact(store, |_| (vec![counter(3)], ())).await.expect("the store goes on");
     assert_eq!(count(&store.view()), 3);
+}
+
+async fn nonces_are_kept_with_what_they_were_for(store: &dyn Store) {
+    let nonce = |n: u8| SpentNonce { mark: [n; 16], taken_s: 1_000, until_s: 1_900 + i64::from(n) };
+    transact_spending(store, Some(nonce(1)), |_| (vec![counter(1)], ())).await.expect("the store commits");
+    transact_spending(store, Some(nonce(2)), |_| (Vec::new(), ())).await.expect("the store commits");
+    transact(store, |_| (vec![counter(2)], ())).await.expect("the store commits");
+    assert_eq!(store.spent_nonces(1_901).expect("nonces"), [nonce(1), nonce(2)]);
+    assert_eq!(store.spent_nonces(1_902).expect("nonces"), [nonce(2)]);
 }

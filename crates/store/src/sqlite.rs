@@ -1,10 +1,11 @@
 //! The embedded store: one SQLite file, which `sqlite3` can inspect.
 //!
 //! Table `records` holds number, kind, id, revision and JSON of every record; secrets inside the JSON are sealed.
-//! Table `secrets` holds the service's own sealed texts by name.
+//! Table `secrets` holds the service's own sealed texts by name; `counters` the numbers that never go back; `nonces`
+//! those of requests that were carried out.
 
-use std::fs::File;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,9 +15,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::nonces::{self, Nonces, SpentNonce};
 use crate::store::{Decider, Store, StoreError};
 use crate::vault::{self, Vault};
-use crate::writer::{Sink, Writer};
+use crate::writer::{Group, Sink, Writer};
 
 /// The layout of the file. An older one is brought up to it; a later one is refused rather than misread.
 const SCHEMA_VERSION: i64 = 2;
@@ -28,7 +30,12 @@ const SCHEMA: &str = "
         seq INTEGER NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL, revision INTEGER NOT NULL,
         value TEXT NOT NULL, PRIMARY KEY (seq, kind, id)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, sealed TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
+/// Names of counters: the revision of the newest commit, and the number of the next resource. What holds the highest
+/// ones may have been deleted since.
+const REVISION: &str = "revision";
+const NEXT_SEQ: &str = "next-seq";
 /// From layout 1, whose records stood in the order of kinds and ids.
 const FROM_1: &str = "
     ALTER TABLE records RENAME TO records_1;
@@ -53,8 +60,8 @@ impl From<rusqlite::Error> for StoreError {
 pub struct SqliteStore {
     writer: Writer,
     vault: Arc<Vault>,
-    /// A second connection for the table `secrets`, which the writer does not use.
-    secrets: Mutex<Connection>,
+    /// A second connection, for the table `secrets`, which the writer does not use, and for reading.
+    beside: Mutex<Connection>,
     /// Locked as long as this store is open: two processes would each decide on a snapshot of their own.
     _lock: File,
 }
@@ -68,6 +75,7 @@ impl SqliteStore {
         let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
         // Records name customers and addresses: they are the owner's alone, as the sealed secrets are.
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        nobody_else_writes(dir)?;
         let lock =
             File::options().append(true).create(true).mode(0o600).open(dir.join("lock")).map_err(failed)?;
         lock.try_lock().map_err(|_| StoreError::InUse(dir.display().to_string()))?;
@@ -80,11 +88,20 @@ impl SqliteStore {
         let vault = Arc::new(Vault::open(&key).map_err(failed)?);
         // SQLite gives its journals the permissions of the file that it finds.
         File::options().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
-        let connection = connect(&path)?;
-        let view = load(&connection, &vault)?;
-        let secrets = Mutex::new(connect(&path)?);
-        let writer = Writer::start(view, Committer { connection, vault: Arc::clone(&vault) })?;
-        Ok(Self { writer, vault, secrets, _lock: lock })
+        for file in [&key, &path] {
+            // Brought back from a backup, perhaps, with those of other files.
+            std::fs::set_permissions(file, Permissions::from_mode(0o600)).map_err(failed)?;
+        }
+        let of_file = |error: StoreError| match error {
+            StoreError::Failed(what) => StoreError::Failed(format!("{}: {what}", path.display())),
+            other => other,
+        };
+        let connection = connect(&path).map_err(of_file)?;
+        let view = load(&connection, &vault).map_err(of_file)?;
+        let beside = Mutex::new(connect(&path).map_err(of_file)?);
+        let committer = Committer { connection, vault: Arc::clone(&vault), nonces: Nonces::default() };
+        let writer = Writer::start(view, committer)?;
+        Ok(Self { writer, vault, beside, _lock: lock })
     }
 
     /// A text of the service's own that is kept sealed, such as the development key.
@@ -92,7 +109,7 @@ impl SqliteStore {
     /// # Errors
     /// When the store fails, or the text can't be opened.
     pub fn secret(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let connection = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
         let sealed: Option<String> = connection
             .query_row("SELECT sealed FROM secrets WHERE name = ?1", [name], |row| row.get(0))
             .optional()?;
@@ -109,7 +126,7 @@ impl SqliteStore {
     /// When the store fails.
     pub fn set_secret(&self, name: &str, text: &str) -> Result<(), StoreError> {
         let sealed = self.vault.seal(name, text).ok_or_else(|| StoreError::Sealed(name.to_owned()))?;
-        let connection = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
         connection.execute("INSERT OR REPLACE INTO secrets VALUES (?1, ?2)", [name, &sealed])?;
         Ok(())
     }
@@ -120,13 +137,43 @@ impl Store for SqliteStore {
         self.writer.view()
     }
 
-    fn transact(&self, decider: Decider) -> BoxFuture<'_, Result<Arc<View>, StoreError>> {
-        self.writer.transact(decider)
+    fn transact(
+        &self,
+        decider: Decider,
+        nonce: Option<SpentNonce>,
+    ) -> BoxFuture<'_, Result<Arc<View>, StoreError>> {
+        self.writer.transact(decider, nonce)
+    }
+
+    fn spent_nonces(&self, now_s: i64) -> Result<Vec<SpentNonce>, StoreError> {
+        nonces::read(&self.beside.lock().unwrap_or_else(PoisonError::into_inner), now_s)
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.writer.health().check()
+    }
+
+    fn ended(&self) -> BoxFuture<'static, ()> {
+        Box::pin(self.writer.health().clone().ended())
     }
 
     fn watch(&self) -> broadcast::Receiver<Arc<[Key]>> {
         self.writer.watch()
     }
+}
+
+/// Refuses a directory in which others could put files of theirs in place of the store's.
+fn nobody_else_writes(dir: &Path) -> Result<(), StoreError> {
+    let failed = |error: std::io::Error| StoreError::Failed(format!("{}: {error}", dir.display()));
+    let mode = std::fs::metadata(dir).map_err(failed)?.permissions().mode() & 0o7777;
+    // Its group may: on many systems everybody has one of their own, and directories are made for it.
+    if mode & 0o002 == 0 {
+        return Ok(());
+    }
+    let dir = dir.display();
+    let text =
+        format!("everybody may write to {dir} (mode {mode:o}): choose another directory, or chmod o-w {dir}");
+    Err(StoreError::Failed(text))
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
@@ -139,10 +186,11 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     if version == 1 {
         connection.execute_batch(&format!("BEGIN IMMEDIATE; {FROM_1} COMMIT;"))?;
     } else if version != 0 && version != SCHEMA_VERSION {
-        let text = format!("{} has layout {version}, not {SCHEMA_VERSION}", path.display());
+        let text = format!("it has layout {version}, and this program knows {SCHEMA_VERSION} and older ones");
         return Err(StoreError::Failed(text));
     }
     connection.execute_batch(SCHEMA)?;
+    connection.execute_batch(nonces::SCHEMA)?;
     connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     Ok(connection)
 }
@@ -151,8 +199,8 @@ fn load(connection: &Connection, vault: &Vault) -> Result<View, StoreError> {
     let mut statement = connection.prepare("SELECT kind, id, value, revision FROM records")?;
     let mut rows = statement.query([])?;
     let mut records = Vec::new();
-    // Revisions go on where they were: they grow over restarts.
-    let mut newest = 0;
+    // A file that was written before there were counters has its records only.
+    let mut newest = counter(connection, REVISION)?;
     while let Some(row) = rows.next()? {
         let (kind, id, value): (String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         newest = newest.max(row.get::<_, i64>(3)?.cast_unsigned());
@@ -160,7 +208,13 @@ fn load(connection: &Connection, vault: &Vault) -> Result<View, StoreError> {
     }
     // In order of creation, so that the lists grow at their ends.
     records.sort_by_key(seq);
-    Ok(View::restored(newest, records))
+    Ok(View::restored(newest, counter(connection, NEXT_SEQ)?, records))
+}
+
+fn counter(connection: &Connection, name: &str) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT value FROM counters WHERE name = ?1")?;
+    let value: Option<i64> = statement.query_row([name], |row| row.get(0)).optional()?;
+    Ok(value.unwrap_or_default().cast_unsigned())
 }
 
 fn read_record(vault: &Vault, kind: &str, id: u64, value: &str) -> Result<Record, StoreError> {
@@ -186,7 +240,11 @@ fn seq(record: &Record) -> u64 {
 struct Committer {
     connection: Connection,
     vault: Arc<Vault>,
+    nonces: Nonces,
 }
+
+/// A record as it is written: its place and its text; or nothing, when it is removed.
+type Row = (Key, Option<(u64, String)>);
 
 impl Committer {
     fn text(&self, record: &Record) -> Result<String, StoreError> {
@@ -206,42 +264,51 @@ impl Committer {
 }
 
 impl Sink for Committer {
-    fn commit(&mut self, before: &View, revision: u64, writes: &[Write]) -> Result<(), StoreError> {
+    fn commit(&mut self, group: &Group<'_>) -> Result<(), StoreError> {
         // Of several writes of one record in a group only the last counts.
-        let mut last = std::collections::HashMap::with_capacity(writes.len());
-        for write in writes {
+        let mut last = std::collections::HashMap::with_capacity(group.writes.len());
+        for write in group.writes {
             last.insert(write.key(), write);
         }
-        let texts = last
+        let rows = last
             .into_iter()
             .map(|(key, write)| match write {
                 Write::Put(record) => Ok((key, Some((seq(record), self.text(record)?)))),
                 Write::Delete(_) => Ok((key, None)),
             })
-            .collect::<Result<Vec<_>, StoreError>>()?;
+            .collect::<Result<Vec<Row>, StoreError>>()?;
         let transaction = self.connection.transaction()?;
-        {
-            let mut put =
-                transaction.prepare_cached("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5)")?;
-            let mut delete =
-                transaction.prepare_cached("DELETE FROM records WHERE seq = ?1 AND kind = ?2 AND id = ?3")?;
-            for (key, text) in &texts {
-                // SQLite integers are signed; the bits are kept.
-                let (word, id) = (key.kind.word(), key.id.cast_signed());
-                match text {
-                    Some((seq, text)) => {
-                        put.execute(params![seq.cast_signed(), word, id, revision.cast_signed(), text])?;
-                    }
-                    // What was made in this group is not in the file.
-                    None => {
-                        if let Some(record) = before.record(*key) {
-                            delete.execute(params![seq(record).cast_signed(), word, id])?;
-                        }
-                    }
-                }
-            }
+        if !rows.is_empty() {
+            write_rows(&transaction, group, &rows)?;
         }
+        self.nonces.add(&transaction, group.nonces)?;
         transaction.commit()?;
         Ok(())
     }
+}
+
+fn write_rows(connection: &Connection, group: &Group<'_>, rows: &[Row]) -> Result<(), StoreError> {
+    let mut put = connection.prepare_cached("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut delete =
+        connection.prepare_cached("DELETE FROM records WHERE seq = ?1 AND kind = ?2 AND id = ?3")?;
+    // SQLite integers are signed; the bits are kept.
+    let revision = group.after.revision().cast_signed();
+    for (key, row) in rows {
+        let (word, id) = (key.kind.word(), key.id.cast_signed());
+        match row {
+            Some((seq, text)) => {
+                put.execute(params![seq.cast_signed(), word, id, revision, text])?;
+            }
+            // What was made in this group is not in the file.
+            None => {
+                if let Some(record) = group.before.record(*key) {
+                    delete.execute(params![seq(record).cast_signed(), word, id])?;
+                }
+            }
+        }
+    }
+    let mut count = connection.prepare_cached("INSERT OR REPLACE INTO counters VALUES (?1, ?2)")?;
+    count.execute(params![REVISION, revision])?;
+    count.execute(params![NEXT_SEQ, group.after.next_seq().cast_signed()])?;
+    Ok(())
 }

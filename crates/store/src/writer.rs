@@ -10,6 +10,8 @@ use causeway_model::{Key, View, Write};
 use futures_util::future::BoxFuture;
 use tokio::sync::{broadcast, oneshot};
 
+use crate::health::{Health, Pulse, pulse};
+use crate::nonces::SpentNonce;
 use crate::store::{Decider, StoreError, WATCH_QUEUE};
 
 /// Transactions of one commit at most.
@@ -19,18 +21,38 @@ const QUEUE_MAX: usize = 16_384;
 
 /// Makes writes durable.
 pub(crate) trait Sink: Send + 'static {
-    /// Commits all of the writes or none. `before` is the snapshot without them.
-    fn commit(&mut self, before: &View, revision: u64, writes: &[Write]) -> Result<(), StoreError>;
+    /// Commits all of a group or nothing.
+    fn commit(&mut self, group: &Group<'_>) -> Result<(), StoreError>;
+}
+
+/// What is committed at once.
+pub(crate) struct Group<'a> {
+    /// The snapshot without the writes.
+    pub before: &'a View,
+    /// The snapshot with them.
+    pub after: &'a View,
+    /// The writes, in order.
+    pub writes: &'a [Write],
+    /// Nonces that are used up.
+    pub nonces: &'a [SpentNonce],
 }
 
 type Reply = oneshot::Sender<Result<Arc<View>, StoreError>>;
 
+/// A transaction that waits for the writer.
+pub(crate) struct Job {
+    decider: Decider,
+    nonce: Option<SpentNonce>,
+    reply: Reply,
+}
+
 /// The front of the writer thread.
 pub(crate) struct Writer {
-    jobs: Option<SyncSender<(Decider, Reply)>>,
+    jobs: Option<SyncSender<Job>>,
     view: Arc<RwLock<Arc<View>>>,
     changes: broadcast::Sender<Arc<[Key]>>,
     thread: Option<JoinHandle<()>>,
+    health: Health,
 }
 
 impl Writer {
@@ -39,24 +61,34 @@ impl Writer {
         let (changes, _) = broadcast::channel(WATCH_QUEUE);
         let view = Arc::new(RwLock::new(Arc::new(view)));
         let (shared, announcements) = (Arc::clone(&view), changes.clone());
+        let (pulse, health) = pulse();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&queue, &shared, &announcements, sink))
+            .spawn(move || run(&queue, &shared, &announcements, &pulse, sink))
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { jobs: Some(jobs), view, changes, thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), view, changes, thread: Some(thread), health })
     }
 
     pub fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     pub fn watch(&self) -> broadcast::Receiver<Arc<[Key]>> {
         self.changes.subscribe()
     }
 
-    pub fn transact(&self, decider: Decider) -> BoxFuture<'_, Result<Arc<View>, StoreError>> {
+    pub fn transact(
+        &self,
+        decider: Decider,
+        nonce: Option<SpentNonce>,
+    ) -> BoxFuture<'_, Result<Arc<View>, StoreError>> {
         let (reply, answer) = oneshot::channel();
-        let sent = match self.jobs.as_ref().map(|jobs| jobs.try_send((decider, reply))) {
+        let job = Job { decider, nonce, reply };
+        let sent = match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
             Some(Ok(())) => Ok(()),
             Some(Err(TrySendError::Full(_))) => Err(StoreError::Busy),
             Some(Err(TrySendError::Disconnected(_))) | None => Err(StoreError::Closed),
@@ -79,20 +111,22 @@ impl Drop for Writer {
 }
 
 fn run(
-    queue: &Receiver<(Decider, Reply)>,
+    queue: &Receiver<Job>,
     shared: &RwLock<Arc<View>>,
     changes: &broadcast::Sender<Arc<[Key]>>,
+    pulse: &Pulse,
     mut sink: impl Sink,
 ) {
     while let Ok(first) = queue.recv() {
+        pulse.begin();
         let before = Arc::clone(&shared.read().unwrap_or_else(PoisonError::into_inner));
-        let group = std::iter::once(first).chain(queue.try_iter().take(GROUP_MAX - 1));
-        let Decided { view, writes, replies } = Decided::new(&before, group);
-        let result = match writes.as_slice() {
-            [] => Ok(()),
-            writes => sink.commit(&before, view.revision(), writes),
-        };
-        match result {
+        let jobs = std::iter::once(first).chain(queue.try_iter().take(GROUP_MAX - 1));
+        let Decided { view, writes, nonces, replies } = Decided::new(&before, jobs);
+        let group = Group { before: &before, after: &view, writes: &writes, nonces: &nonces };
+        let is_empty = writes.is_empty() && nonces.is_empty();
+        let committed = (!is_empty).then(|| sink.commit(&group));
+        pulse.end(committed.as_ref());
+        match committed.unwrap_or(Ok(())) {
             Ok(()) => {
                 if !writes.is_empty() {
                     *shared.write().unwrap_or_else(PoisonError::into_inner) = view;
@@ -117,6 +151,7 @@ fn run(
 struct Decided {
     view: Arc<View>,
     writes: Vec<Write>,
+    nonces: Vec<SpentNonce>,
     replies: Vec<(Reply, Arc<View>)>,
 }
 
@@ -124,12 +159,14 @@ impl Decided {
     /// Decides on `before` and what follows from it. Each transaction is answered with the snapshot that it led to or
     /// a later one of the group, from which nothing was removed since: a snapshot of each would cost the next one a
     /// copy of every part of the maps that it touches.
-    fn new(before: &Arc<View>, group: impl Iterator<Item = (Decider, Reply)>) -> Self {
+    fn new(before: &Arc<View>, jobs: impl Iterator<Item = Job>) -> Self {
         let mut next = View::clone(before);
         let mut writes: Vec<Write> = Vec::new();
+        let mut nonces = Vec::new();
         let mut replies = Vec::new();
         let mut unanswered = Vec::new();
-        for (mut decider, reply) in group {
+        for Job { mut decider, nonce, reply } in jobs {
+            nonces.extend(nonce);
             // A decision changes nothing by itself, so one that panics harms only whom it was for.
             let Ok(decided) = catch_unwind(AssertUnwindSafe(|| decider(&next))) else {
                 let _ = reply.send(Err(StoreError::Failed("a decision panicked".to_owned())));
@@ -147,7 +184,7 @@ impl Decided {
         }
         let view = Arc::new(next);
         replies.extend(unanswered.into_iter().map(|reply| (reply, Arc::clone(&view))));
-        Self { view, writes, replies }
+        Self { view, writes, nonces, replies }
     }
 }
 
@@ -165,9 +202,35 @@ mod tests {
     fn decide(group: Vec<Vec<Write>>) -> Decided {
         let jobs = group.into_iter().map(|writes| {
             let decider: Decider = Box::new(move |_: &View| writes.clone());
-            (decider, oneshot::channel().0)
+            Job { decider, nonce: None, reply: oneshot::channel().0 }
         });
         Decided::new(&Arc::default(), jobs)
+    }
+
+    /// Fails or panics as its orders say, the last one first.
+    struct Faulty(Vec<fn() -> Result<(), StoreError>>);
+
+    impl Sink for Faulty {
+        fn commit(&mut self, _: &Group<'_>) -> Result<(), StoreError> {
+            self.0.pop().map_or(Ok(()), |order| order())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_fails_is_told_and_one_that_dies_ends() {
+        let fail = || Err(StoreError::Failed("disk full".to_owned()));
+        let die = || panic!("a fault of the disk, made by this test");
+        let writer = Writer::start(View::default(), Faulty(vec![die, || Ok(()), fail])).unwrap();
+        let write = || writer.transact(Box::new(|_| put(1)), None);
+        assert!(writer.health().check().is_ok());
+        assert!(write().await.is_err());
+        assert!(writer.health().check().unwrap_err().to_string().contains("disk full"));
+        assert!(write().await.is_ok());
+        assert!(writer.health().check().is_ok());
+        assert!(write().await.is_err());
+        writer.health().clone().ended().await;
+        assert!(matches!(writer.health().check(), Err(StoreError::Closed)));
+        assert!(matches!(write().await, Err(StoreError::Closed)));
     }
 
     #[test]

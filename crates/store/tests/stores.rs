@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use causeway_model::fixtures::{gateway, meta};
 use causeway_model::{CustomerGateway, CustomerGatewayId, GatewayId, Secret, Write};
-use causeway_store::{MemoryStore, SqliteStore, Store, StoreError, contract, transact};
+use causeway_store::{
+    MemoryStore, SpentNonce, SqliteStore, Store, StoreError, contract, transact, transact_spending,
+};
 
 #[tokio::test]
 async fn memory_store_keeps_the_contract() {
@@ -77,7 +79,7 @@ async fn a_store_of_the_first_layout_is_taken_over() {
     let token = causeway_model::Token {
         id: causeway_model::TokenId(9),
         scope: "scope".into(),
-        fingerprint: 1,
+        fingerprint: Secret::new("1"),
         subject: GatewayId(2).key(),
         used: causeway_model::Millis(0),
     };
@@ -130,6 +132,22 @@ async fn revisions_grow_over_restarts() {
 }
 
 #[tokio::test]
+async fn what_grows_over_restarts_does_not_go_back_when_all_is_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let spent = SpentNonce { mark: [7; 16], taken_s: 1_000, until_s: 1_900 };
+    let store = SqliteStore::open(dir.path()).unwrap();
+    transact(&store, |_| (vec![Write::Put(gateway(41).into())], ())).await.unwrap();
+    let delete = |_: &_| (vec![Write::Delete(GatewayId(41).key())], ());
+    let (_, view) = transact_spending(&store, Some(spent), delete).await.unwrap();
+    let before = (view.revision(), view.next_seq(), view.len());
+    drop(store);
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let view = store.view();
+    assert_eq!((view.revision(), view.next_seq(), view.len()), before);
+    assert_eq!(store.spent_nonces(1_000).unwrap(), [spent]);
+}
+
+#[tokio::test]
 async fn what_a_store_makes_is_for_its_owner_only() {
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("data");
@@ -142,6 +160,25 @@ async fn what_a_store_makes_is_for_its_owner_only() {
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
+}
+
+#[test]
+fn permissions_that_a_backup_lost_are_set_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    drop(SqliteStore::open(&dir).unwrap());
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let files = [dir.join("key"), dir.join("store.sqlite")];
+    files.iter().for_each(|file| set(file, 0o644));
+    drop(SqliteStore::open(&dir).unwrap());
+    for file in files {
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    set(&dir, 0o777);
+    let refused = SqliteStore::open(&dir).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("everybody may write to") && refused.contains("777"), "{refused}");
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod cases;
 mod guest;
 #[path = "kernel/host.rs"]
 mod host;
+#[path = "kernel/socket.rs"]
+mod socket;
 mod support;
 #[path = "kernel/traffic.rs"]
 mod traffic;

@@ -6,11 +6,13 @@
 mod guest;
 #[path = "kernel/policies.rs"]
 mod policies;
+#[path = "kernel/socket.rs"]
+mod socket;
 #[path = "kernel/states.rs"]
 mod states;
 mod support;
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use socket::Kernel;
 use uxfrm::database::{Clock, Database};
 use uxfrm::xfrm::constants::*;
 use uxfrm::xfrm::wire::{Header, Writer, messages};
@@ -46,39 +48,16 @@ fn comparable(datagram: &[u8]) -> Vec<(u16, u16, String)> {
         .collect()
 }
 
-struct Kernel(OwnedFd);
-
-impl Kernel {
-    /// In a namespace that lasts as long as this thread.
-    fn open() -> Option<Self> {
-        // SAFETY: no pointers; a new descriptor.
-        unsafe {
-            assert_eq!(libc::unshare(libc::CLONE_NEWNET), 0, "{}", std::io::Error::last_os_error());
-            let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, NETLINK_XFRM);
-            (fd >= 0).then(|| Self(OwnedFd::from_raw_fd(fd)))
-        }
-    }
-
-    fn ask(&self, request: &[u8]) -> Vec<Vec<u8>> {
-        let fd = self.0.as_raw_fd();
-        // SAFETY: a readable buffer.
-        let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
-        assert_eq!(sent, request.len() as isize);
-        let mut answers = Vec::new();
-        loop {
-            let mut buffer = vec![0u8; 8192];
-            // SAFETY: a writable buffer. The kernel answers before `send` returns.
-            let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
-            let Ok(len) = usize::try_from(len) else { return answers };
-            buffer.truncate(len);
-            answers.push(buffer);
-        }
-    }
+/// The kernel's XFRM in a namespace that lasts as long as this thread; nothing where it has none.
+fn kernel() -> Option<Kernel> {
+    // SAFETY: no pointers; moves this thread only.
+    assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0, "{}", std::io::Error::last_os_error());
+    Kernel::open()
 }
 
 /// Gives a script to both and compares each step's answers.
 fn compare(script: Vec<(&'static str, Vec<u8>)>) {
-    let kernel = Kernel::open().expect("CONFIG_XFRM_USER");
+    let kernel = kernel().expect("CONFIG_XFRM_USER");
     let mut ours = Database::default();
     let clock = Clock { wall: 1_700_000_000, monotonic: 1000 };
     for (step, request) in script {
@@ -95,7 +74,7 @@ fn compare(script: Vec<(&'static str, Vec<u8>)>) {
 }
 
 fn has_xfrm() -> bool {
-    let has = Kernel::open().is_some();
+    let has = kernel().is_some();
     if !has {
         eprintln!("SKIPPED: this kernel has no CONFIG_XFRM_USER");
     }
@@ -110,13 +89,28 @@ fn policies_are_answered_as_by_the_kernel() {
     }
 }
 
+/// Requests that a kernel refuses before it looks for the ciphers, so that this one's answers count whatever it has.
+#[test]
+fn directions_are_refused_as_by_the_kernel() {
+    lab_or_skip!();
+    if !has_xfrm() {
+        return;
+    }
+    let (_, request) = states::directions().into_iter().next().unwrap();
+    if Kernel::open().unwrap().ask(&request)[0][16..20] != (-libc::ERANGE).to_ne_bytes() {
+        eprintln!("SKIPPED: this kernel does not know the direction of an SA (Linux 6.10)");
+        return;
+    }
+    compare(states::directions());
+}
+
 #[test]
 fn states_are_answered_as_by_the_kernel() {
     lab_or_skip!();
     if !has_xfrm() {
         return;
     }
-    let kernel = Kernel::open().unwrap();
+    let kernel = kernel().unwrap();
     let (_, request) = states::script().into_iter().find(|(step, _)| *step == "new").unwrap();
     let answer = kernel.ask(&request);
     // `EPROTONOSUPPORT` without ESP, `ENOSYS` without the ciphers.

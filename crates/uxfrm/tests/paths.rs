@@ -277,3 +277,32 @@ fn dscp_and_ecn_cross_the_tunnel() {
     let lost = lab.ping("ha", "10.2.0.2", 3);
     assert_eq!(lost, 0, "a mark on a packet whose transport cannot see it");
 }
+
+/// DF outside is the inner packet's; IPv6 counts as having it; with `copy_df = no` it is never set.
+#[test]
+fn df_is_copied_unless_configured_otherwise() {
+    lab_or_skip!();
+    for (name, encapsulate, copy) in [("d1", true, true), ("d2", false, true), ("d3", true, false)] {
+        let child = if copy { String::new() } else { "copy_df = no".into() };
+        let lab = Lab::new(name, Options { encapsulate, child, ..Options::default() });
+        lab.initiate("c0");
+        // Packets of 500 bytes, one way; IKE's are shorter then. With and without DF in turn: a batch has one kind alone.
+        let capture = lab.in_namespace(
+            "gb",
+            "timeout 10 tcpdump -n -v -c 8 -i wan -Q in \\( udp dst port 4500 or ip proto 50 \\) and greater 500",
+        );
+        let capture =
+            std::thread::spawn(move || String::from_utf8_lossy(&try_run(&capture).stdout).into_owned());
+        std::thread::sleep(Duration::from_millis(700));
+        for _ in 0..2 {
+            lab.exec("ha", "ping -q -i 0.05 -c 1 -s 500 -M do 10.2.0.2");
+            lab.exec("ha", "ping -q -i 0.05 -c 1 -s 500 -M dont 10.2.0.2");
+            lab.exec("ha", "ping -q -i 0.05 -c 1 -s 500 fd02::2");
+            lab.exec("ha", "ping -q -i 0.05 -c 1 -s 500 -M dont 10.2.0.2");
+        }
+        let text = capture.join().unwrap();
+        let flags: Vec<_> =
+            text.lines().filter_map(|line| Some(line.split_once("flags [")?.1.starts_with("DF"))).collect();
+        assert_eq!(flags, [copy, false, copy, false, copy, false, copy, false], "{name}: {text}");
+    }
+}

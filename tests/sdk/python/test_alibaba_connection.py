@@ -120,6 +120,18 @@ def test_documented_refusals(ali_world, alibaba, single, change, code, status):
         alibaba("CreateVpnConnection", **params)
 
 
+def test_routes_into_a_vswitch_of_the_vpc_are_refused(ali_world, alibaba, single):
+    gateway, customer = single
+    # Some of the VPC's only vSwitch.
+    params = {
+        "VpnGatewayId": gateway, "CustomerGatewayId": customer, "LocalSubnet": "10.0.0.0/8",
+        "RemoteSubnet": "192.168.10.0/24,10.1.0.128/25",
+    }
+    with Refused("VpnRouteEntry.Conflict", status=400):
+        alibaba("CreateVpnConnection", AutoConfigRoute=True, **params)
+    ali_world.connection(gateway, customer, AutoConfigRoute=False, RemoteSubnet="10.2.0.0/24")
+
+
 BGP = {"EnableBgp": "true", "LocalAsn": "45104", "TunnelCidr": "169.254.30.0/30", "LocalBgpIp": "169.254.30.1"}
 speaks_bgp = pytest.mark.skipif(ENGINE == "linux", reason="the gateways of this engine have no BGP daemon yet")
 

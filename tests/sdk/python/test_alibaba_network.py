@@ -161,3 +161,19 @@ def test_no_vswitch_has_ipv6(ali_world, alibaba):
     vpc = ali_world.vpc()
     with Refused("OperationFailed.VpcIpv6Disabled", status=400):
         alibaba("CreateVSwitch", VpcId=vpc, ZoneId=ali_world.zones()[0], CidrBlock="10.9.0.0/24", Ipv6CidrBlock=8)
+
+
+def test_names_and_descriptions_change(ali_world, alibaba):
+    vpc, vswitch = ali_world.site()
+    for name, description in (("renamed", "some"), ("renamed-again", "")):
+        alibaba("ModifyVpcAttribute", VpcId=vpc, VpcName=name, Description=description)
+        seen = alibaba("DescribeVpcAttribute", VpcId=vpc)
+        assert (seen["VpcName"], seen["Description"]) == (name, description)
+        alibaba("ModifyVSwitchAttribute", VSwitchId=vswitch, VSwitchName=name, Description=description)
+        seen = alibaba("DescribeVSwitchAttributes", VSwitchId=vswitch)
+        assert (seen["VSwitchName"], seen["Description"]) == (name, description)
+    with Refused("InvalidVSwitchName.Malformed"):
+        alibaba("ModifyVSwitchAttribute", VSwitchId=vswitch, VSwitchName="http://x")
+    with Refused("InvalidVpcDiscription.Malformed"):
+        alibaba("ModifyVpcAttribute", VpcId=vpc, Description="http://x")
+    assert alibaba("DescribeVpcAttribute", VpcId=vpc)["VpcName"] == "renamed-again"

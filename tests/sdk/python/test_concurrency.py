@@ -13,7 +13,7 @@ from harness.sign_alibaba import v1_send
 from harness.sign_tencent import tc3_send
 from harness.waiting import until
 
-CALLERS = 24
+CALLERS = 50
 CONFIG = NO_RATE_LIMITS + """
 [[accounts]]
 id = "1000000000000001"
@@ -55,6 +55,59 @@ def test_one_address_makes_one_customer_gateway(server):
     ten = {"CustomerGatewayName": "x", "IpAddress": params["IpAddress"]}
     replies = at_once(lambda _: tc3_send(server, "CreateCustomerGateway", ten).json()["Response"])
     assert sum("Error" not in reply for reply in replies) == 1
+
+
+def test_one_thing_is_deleted_once(server):
+    made = v1_send(server, "CreateCustomerGateway", {"RegionId": REGION, "IpAddress": peer_ip()}).json()
+    params = {"RegionId": REGION, "CustomerGatewayId": made["CustomerGatewayId"]}
+    replies = at_once(lambda _: v1_send(server, "DeleteCustomerGateway", params))
+    codes = sorted(reply.json().get("Code", "deleted") for reply in replies)
+    assert codes == ["InvalidCustomerGatewayInstanceId.NotFound"] * (CALLERS - 1) + ["deleted"]
+    assert v1_send(server, "DescribeCustomerGateways", {"RegionId": REGION}).json()["TotalCount"] == 0
+
+
+def test_a_gateway_is_made_or_deleted_but_not_both(server):
+    """Deletions while a gateway is being made are refused or win; none leaves half of it."""
+    world = World(NewSdk(server))
+    vpc, vswitch = world.site()
+    made = [world.gateway(vpc, vswitch, wait=False) for _ in range(5)]
+    replies = at_once(
+        lambda number: v1_send(server, "DeleteVpnGateway", {"RegionId": REGION, "VpnGatewayId": made[number % 5]})
+    )
+    assert {reply.status for reply in replies} <= {200, 400, 403, 404}, [reply.json() for reply in replies]
+    deleted = {made[number % 5] for number, reply in enumerate(replies) if reply.status == 200}
+    stay = set(made) - deleted
+
+    def is_quiet() -> bool:
+        page = world.api("DescribeVpnGateways", PageSize=50)["VpnGateways"]["VpnGateway"]
+        return {item["VpnGatewayId"] for item in page if item["Status"] == "active"} == stay and len(page) == len(stay)
+
+    until(is_quiet, what="the gateways that stay, active, and no others")
+
+
+def test_a_customer_gateway_in_use_stays(server):
+    """Of a connection's creation and the deletion of its customer gateway, one wins."""
+    world = World(NewSdk(server))
+    vpc, vswitch = world.site()
+    gateway = world.gateway(vpc, vswitch)
+    for round_ in range(5):
+        customer = v1_send(server, "CreateCustomerGateway", {"RegionId": REGION, "IpAddress": peer_ip()}).json()["CustomerGatewayId"]
+        create = {
+            "RegionId": REGION, "VpnGatewayId": gateway, "CustomerGatewayId": customer, "LocalSubnet": "10.0.0.0/8",
+            "RemoteSubnet": f"192.168.{round_}.0/24",
+        }
+        delete = {"RegionId": REGION, "CustomerGatewayId": customer}
+        calls = [("CreateVpnConnection", create), ("DeleteCustomerGateway", delete)]
+        if round_ % 2:
+            calls.reverse()
+        replies = dict(zip((name for name, _ in calls), at_once(lambda number: v1_send(server, *calls[number]), 2)))
+        is_made = replies["CreateVpnConnection"].status == 200
+        assert is_made != (replies["DeleteCustomerGateway"].status == 200), [reply.json() for reply in replies.values()]
+        if is_made:
+            world.wait_gateway(gateway)
+    found = world.api("DescribeVpnConnections", PageSize=50)["VpnConnections"]["VpnConnection"]
+    for connection in found:
+        world.api("DescribeCustomerGateway", CustomerGatewayId=connection["CustomerGatewayId"])
 
 
 def test_a_quota_is_never_overdrawn(server):

@@ -89,6 +89,30 @@ def test_a_prepaid_gateway_expires_and_is_kept(server, tencent_clients):
         world.api("DeleteVpnGateway", VpnGatewayId=gateway)
 
 
+def test_a_bandwidth_changes_within_its_band(ten_world, tencent):
+    gateway = ten_world.gateway(ten_world.site(), InternetMaxBandwidthOut=5)
+    for bandwidth in (100, 10):
+        tencent("ResetVpnGatewayInternetMaxBandwidth", VpnGatewayId=gateway, InternetMaxBandwidthOut=bandwidth)
+        assert ten_world.read_gateway(gateway)["InternetMaxBandwidthOut"] == bandwidth
+    with Refused("UnsupportedOperation"):
+        tencent("ResetVpnGatewayInternetMaxBandwidth", VpnGatewayId=gateway, InternetMaxBandwidthOut=200)
+    assert ten_world.read_gateway(gateway)["InternetMaxBandwidthOut"] == 10
+
+
+def test_the_bandwidth_of_a_prepaid_gateway_can_only_be_raised(server, tencent_clients):
+    from harness.tencent_world import World
+
+    world = World(tencent_clients["tc3-post"])
+    gateway = world.gateway(
+        world.site(), InternetMaxBandwidthOut=20, InstanceChargeType="PREPAID",
+        InstanceChargePrepaid={"Period": 1, "RenewFlag": "NOTIFY_AND_MANUAL_RENEW"},
+    )
+    world.api("ResetVpnGatewayInternetMaxBandwidth", VpnGatewayId=gateway, InternetMaxBandwidthOut=50)
+    with Refused("UnsupportedOperation.VpnUnsupportedModifyBandwidth"):
+        world.api("ResetVpnGatewayInternetMaxBandwidth", VpnGatewayId=gateway, InternetMaxBandwidthOut=20)
+    assert world.read_gateway(gateway)["InternetMaxBandwidthOut"] == 50
+
+
 def test_filters_and_pages(ten_world, tencent):
     vpc = ten_world.site()
     names = [unique("gw") for _ in range(4)]

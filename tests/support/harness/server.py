@@ -137,6 +137,11 @@ class Server:
             self.process.kill()
             self.process.wait(STOP_TIMEOUT_S)
 
+    def stop_process(self, sign: int = signal.SIGTERM) -> int:
+        """An orderly end, which has to come; gives the exit status."""
+        self.process.send_signal(sign)
+        return self.process.wait(STOP_TIMEOUT_S)
+
     def stop(self) -> None:
         """SIGTERM, then SIGKILL; removes the data directory if it made it."""
         if self.process and self.process.poll() is None:

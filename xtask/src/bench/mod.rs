@@ -22,6 +22,9 @@ pub enum What {
     Dataplane(dataplane::Dataplane),
     /// uxfrm for minutes under a steady load with rekeys: packets lost, memory over time. Needs root.
     Soak(dataplane::soak::Soak),
+    /// What the data plane's benchmark starts as its peer `relay`.
+    #[command(hide = true)]
+    Relay(dataplane::relay::Relay),
 }
 
 /// `cargo xtask bench api`.
@@ -84,5 +87,6 @@ pub fn run(what: &What) -> anyhow::Result<()> {
         What::Gateways(options) => runtime.block_on(gateways::run(options)),
         What::Dataplane(options) => dataplane::run(options),
         What::Soak(options) => dataplane::soak::run(options),
+        What::Relay(options) => dataplane::relay::run(options),
     }
 }

@@ -1,6 +1,7 @@
 //! `causeway ctl`.
 
 pub mod endpoints;
+mod gc;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -40,8 +41,14 @@ enum Command {
         /// Its id, in either API.
         id: String,
     },
-    /// Remove from the data plane what the store does not know.
-    Gc,
+    /// Remove orphans: of the running service what its store does not know, and everything of services whose data
+    /// directory is gone.
+    Gc {
+        /// Remove everything of this node instead, whosever it was: the characters between `cw` and the dash in the
+        /// names of its namespaces. No service may run it.
+        #[arg(long, value_name = "TAG")]
+        node: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -78,7 +85,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             print!("{text}");
         }
         Command::Subnet { id } => println!("{:#}", ask(dir, &Ask::Subnet { id })?),
-        Command::Gc => println!("{:#}", ask(dir, &Ask::Gc)?),
+        Command::Gc { node } => println!("{:#}", gc::run(dir, node.as_deref())?),
     }
     Ok(())
 }

@@ -53,7 +53,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         bail!("real gateways can't run here: {why}. `causeway demo --engine memory` shows the API part.");
     }
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(async {
-        // Dropping what is under way cleans it up, so Ctrl-C is no special case.
+        // Dropping what is under way cleans it up, so Ctrl-C is no special case. From here on no signal ends the demo by
+        // itself: one that comes while its service starts is seen as soon as there is something to stop.
+        let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         // A terminal that is closed.
         let mut hangup = signal(SignalKind::hangup())?;
@@ -62,7 +64,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         let show = AssertUnwindSafe(show(&arguments, &child)).catch_unwind();
         let result = tokio::select! {
             result = show => result.unwrap_or_else(|_| bail!("the demo broke off")),
-            _ = tokio::signal::ctrl_c() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
             _ = terminate.recv() => Ok(()),
             _ = hangup.recv() => Ok(()),
         };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::World;
+use crate::testing::{World, connect};
 
 const RANGES: [(&str, &str); 2] = [("LocalSubnet", "10.0.0.0/16"), ("RemoteSubnet", "192.168.0.0/16")];
 
@@ -50,6 +50,34 @@ fn one_tunnel_by_json_strings() {
     assert_eq!(world.ok("DescribeVpnConnection", &[("VpnConnectionId", id)])["State"], "active");
 }
 
+#[test]
+fn what_is_switched_off_is_shown_as_it_was_sent() {
+    let mut world = World::new();
+    let gateway = world.gateway();
+    let peer = world.customer_gateway("203.0.113.1");
+    let bgp = r#"{"EnableBgp":false,"LocalAsn":"45104","TunnelCidr":"169.254.30.0/30","LocalBgpIp":"169.254.30.1"}"#;
+    let check = r#"{"enable":false,"dip":"192.168.1.1","sip":"10.0.1.1","interval":10,"retry":5}"#;
+    let pairs = [
+        ("VpnGatewayId", gateway.as_str()),
+        ("CustomerGatewayId", peer.as_str()),
+        ("BgpConfig", bgp),
+        ("HealthCheckConfig", check),
+    ];
+    let id = world.made("CreateVpnConnection", &with_ranges(&pairs), "VpnConnectionId");
+    let shown = world.ok("DescribeVpnConnection", &[("VpnConnectionId", &id)]);
+    assert_eq!(
+        shown["VpnBgpConfig"],
+        json!({"Status": "failed", "EnableBgp": "false", "TunnelCidr": "169.254.30.0/30", "LocalAsn": 45104,
+            "LocalBgpIp": "169.254.30.1"})
+    );
+    assert_eq!(
+        shown["VcoHealthCheck"],
+        json!({"Enable": "false", "Dip": "192.168.1.1", "Sip": "10.0.1.1", "Interval": 10, "Retry": 5,
+            "Status": "failed", "Policy": "revoke_route"})
+    );
+    assert_eq!(world.ok("DescribeVpnGateway", &[("VpnGatewayId", &gateway)])["EnableBgp"], false);
+}
+
 fn dual_pairs<'a>(gateway: &'a str, first: &'a str, second: &'a str) -> Vec<(&'a str, &'a str)> {
     with_ranges(&[
         ("VpnGatewayId", gateway),
@@ -81,7 +109,11 @@ fn two_tunnels_by_list() {
         (&json!("cn-hangzhou-h"), &json!("cn-hangzhou-i"))
     );
     assert_ne!(tunnels[0]["InternetIp"], tunnels[1]["InternetIp"]);
-    assert_eq!(shown["CustomerGatewayId"], first.as_str());
+    assert_eq!(shown["CustomerGatewayId"], "");
+    for (peer, wanted) in [(&first, 1), (&second, 1)] {
+        let found = world.ok("DescribeVpnConnections", &[("CustomerGatewayId", peer)]);
+        assert_eq!(found["TotalCount"], wanted);
+    }
 }
 
 #[test]
@@ -120,6 +152,34 @@ fn each_rule_has_its_code() {
     assert_eq!(code(&[("HealthCheckConfig", "{\"Enable\":true}")]), "IllegalParam.HealthCheckConfig");
     assert_eq!(code(&[("DryRun", "true")]), "DryRunOperation");
     assert_eq!(code(&[("Tags.1.Key", "acs:a")]), "InvalidParameter.TagKey");
+    let endless = "x".repeat(TEXT_BYTES_MAX + 1);
+    assert_eq!(code(&[("RemoteCaCertificate", &endless)]), "InvalidRemoteCaCertificate");
+    assert_eq!(code(&[("CustomerGatewayId", &endless)]), "InvalidCustomerGatewayId");
+}
+
+#[test]
+fn a_range_of_the_networks_own_subnets_is_not_behind_the_tunnel() {
+    let mut world = World::new();
+    let gateway = world.gateway();
+    let peer = world.customer_gateway("203.0.113.1");
+    let mut try_with = |remote: &str, routes: &str| {
+        let pairs = [
+            ("VpnGatewayId", gateway.as_str()),
+            ("CustomerGatewayId", peer.as_str()),
+            ("RemoteSubnet", remote),
+            ("AutoConfigRoute", routes),
+            ("DryRun", "true"),
+        ];
+        world.code("CreateVpnConnection", &with_ranges(&pairs))
+    };
+    // The vSwitches are 10.0.1.0/24 and 10.0.2.0/24 of the VPC 10.0.0.0/8.
+    for inside in ["10.0.1.0/24", "10.0.2.128/25"] {
+        assert_eq!(try_with(inside, "true"), "VpnRouteEntry.Conflict", "{inside}");
+        assert_eq!(try_with(inside, "false"), "DryRunOperation", "{inside}");
+    }
+    for beside in ["10.0.3.0/24", "10.0.0.0/16", "0.0.0.0/0"] {
+        assert_eq!(try_with(beside, "true"), "DryRunOperation", "{beside}");
+    }
 }
 
 #[test]
@@ -139,6 +199,9 @@ fn a_gateway_that_is_busy_or_used_says_so() {
     let pairs = with_ranges(&[("VpnGatewayId", &gateway), ("CustomerGatewayId", &peer)]);
     world.ok("CreateVpnConnection", &pairs);
     assert_eq!(world.code("CreateVpnConnection", &pairs), "VpnGateway.Configuring");
+    let nobody = with_ranges(&[("VpnGatewayId", &gateway), ("CustomerGatewayId", "cgw-none")]);
+    let word = "InvalidCustomerGatewayInstanceId.NotFound";
+    assert_eq!(world.code("CreateVpnConnection", &nobody), word, "existence before state");
     world.observe();
     assert_eq!(world.code("CreateVpnConnection", &pairs), "InvalidVpnConnection.AlreadyExists");
     assert_eq!(
@@ -184,12 +247,7 @@ fn connections_of_a_gateway_agree() {
     let (one, two) = (world.customer_gateway("203.0.113.1"), world.customer_gateway("203.0.113.2"));
     let mut code = |peer: &str, remote: &str, more: &[(&str, &str)]| {
         world.observe();
-        let mut pairs = vec![
-            ("VpnGatewayId", gateway.as_str()),
-            ("CustomerGatewayId", peer),
-            ("LocalSubnet", "10.0.0.0/16"),
-            ("RemoteSubnet", remote),
-        ];
+        let mut pairs = connect(&gateway, peer, ["10.0.0.0/16", remote]);
         pairs.extend(more.iter().copied());
         world.call("CreateVpnConnection", &pairs).map_or_else(|failure| failure.code, |_| "made".to_owned())
     };
@@ -218,13 +276,8 @@ fn bgp_keeps_propagation_on_and_a_new_key_waits_for_the_gateway() {
     world.ok("ModifyVpnGatewayAttribute", &propagation("true"));
     world.observe();
     let bgp = bgp_config("169.254.10.0/30", 45_104);
-    let pairs = [
-        ("VpnGatewayId", gateway.as_str()),
-        ("CustomerGatewayId", peer.as_str()),
-        ("LocalSubnet", "0.0.0.0/0"),
-        ("RemoteSubnet", "0.0.0.0/0"),
-        ("BgpConfig", bgp.as_str()),
-    ];
+    let mut pairs = connect(&gateway, &peer, ["0.0.0.0/0"; 2]);
+    pairs.push(("BgpConfig", &bgp));
     world.ok("CreateVpnConnection", &pairs);
     let new_key = [("CustomerGatewayId", peer.as_str()), ("AuthKey", "k")];
     assert_eq!(world.code("ModifyCustomerGatewayAttribute", &new_key), "OperationDenied.VpnConfiguring");

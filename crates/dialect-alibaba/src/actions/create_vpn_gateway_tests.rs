@@ -51,7 +51,7 @@ fn defaults_and_the_way_to_active() {
     let id = made["VpnGatewayId"].as_str().unwrap();
     let shown = world.ok("DescribeVpnGateway", &[("VpnGatewayId", id)]);
     assert_eq!(shown["Status"], "provisioning");
-    assert_eq!(shown["ChargeType"], "POSTPAY");
+    assert_eq!(shown["ChargeType"], "PostpayByFlow");
     assert_eq!(shown["Spec"], "10M");
     assert_eq!(shown["VSwitchId"], switch.as_str());
     assert_eq!((&shown["IpsecVpn"], &shown["SslVpn"]), (&json!("enable"), &json!("disable")));

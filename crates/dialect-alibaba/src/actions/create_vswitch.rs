@@ -34,7 +34,10 @@ fn switch_range(fields: &Fields<'_>) -> Result<IpNet, Failure> {
 }
 
 /// Refuses ranges of IPv6: no network here has any.
-fn refuse_ipv6(fields: &Fields<'_>) -> Result<(), Failure> {
+///
+/// # Errors
+/// `OperationFailed.VpcIpv6Disabled`.
+pub fn refuse_ipv6(fields: &Fields<'_>) -> Result<(), Failure> {
     let mut names = ["Ipv6CidrBlock", "Ipv6CidrMask", "VpcIpv6CidrBlock"].into_iter();
     if names.any(|name| fields.value(name).is_some()) {
         // The document gives no text.

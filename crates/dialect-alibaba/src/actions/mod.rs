@@ -35,7 +35,9 @@ mod get_caller_identity;
 mod list_resource_groups;
 mod list_tag_resources;
 mod modify_customer_gateway_attribute;
+mod modify_vpc_attribute;
 mod modify_vpn_gateway_attribute;
+mod modify_vswitch_attribute;
 mod move_vpn_resource_group;
 mod tag_resources;
 mod untag_resources;
@@ -96,7 +98,9 @@ pub const ALL: &[Action] = &[
     list_resource_groups::ACTION,
     list_tag_resources::ACTION,
     modify_customer_gateway_attribute::ACTION,
+    modify_vpc_attribute::ACTION,
     modify_vpn_gateway_attribute::ACTION,
+    modify_vswitch_attribute::ACTION,
     move_vpn_resource_group::ACTION,
     tag_resources::ACTION,
     untag_resources::ACTION,

@@ -22,7 +22,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     Ok(Operation::ModifyCustomerGateway(ModifyCustomerGateway {
         id: fields.required_id("CustomerGatewayId")?,
         name: labels::plain_name(fields, name)?,
-        description: labels::description(fields)?,
+        description: labels::changed_description(fields)?,
         asn: None,
         bgp_key: key(fields)?,
         facet: None,
@@ -44,6 +44,9 @@ mod tests {
         let id = world.made("CreateCustomerGateway", &pairs, "CustomerGatewayId");
         let shown = world.ok("ModifyCustomerGatewayAttribute", &[("CustomerGatewayId", &id), ("Name", "b")]);
         assert_eq!((shown["Name"].as_str(), shown["Description"].as_str()), (Some("b"), Some("d")));
+        let emptied = [("CustomerGatewayId", id.as_str()), ("Description", "")];
+        let shown = world.ok("ModifyCustomerGatewayAttribute", &emptied);
+        assert_eq!((shown["Name"].as_str(), shown["Description"].as_str()), (Some("b"), Some("")));
         let with_key = [("CustomerGatewayId", id.as_str()), ("AuthKey", "k")];
         assert_eq!(world.code("ModifyCustomerGatewayAttribute", &with_key), "OperationDenied.MissingAsn");
         let unknown = [("CustomerGatewayId", "cgw-1"), ("Name", "b")];

@@ -41,10 +41,10 @@ pub fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     Ok(Operation::ModifyGateway(ModifyGateway {
         id: fields.required_id("VpnGatewayId")?,
         name: labels::gateway_name(fields, labels::NAME_MESSAGE)?,
-        description: labels::description(fields)?,
+        description: labels::changed_description(fields)?,
         propagate: fields.boolean("AutoPropagate")?,
         ssl_clients: None,
-        bandwidth_mbps: None,
+        bandwidth: None,
         charge: None,
         asn: None,
         facet: None,
@@ -80,6 +80,8 @@ mod tests {
         let shown = world.ok("ModifyVpnGatewayAttribute", &pairs);
         assert_eq!((shown["Name"].as_str(), shown["Description"].as_str()), (Some("other"), Some("d")));
         assert_eq!(shown["Status"], "active");
+        let pairs = [("VpnGatewayId", id.as_str()), ("Description", "")];
+        assert_eq!(world.ok("ModifyVpnGatewayAttribute", &pairs)["Description"], "");
         let pairs = [("VpnGatewayId", id.as_str()), ("AutoPropagate", "true")];
         assert_eq!(world.ok("ModifyVpnGatewayAttribute", &pairs)["Status"], "updating");
         assert_eq!(world.code("ModifyVpnGatewayAttribute", &pairs), "VpnGateway.Configuring");

@@ -1,10 +1,10 @@
 //! IPsec connections.
 
-use causeway_model::{Connection, Tunnel, TunnelStatus, View};
+use causeway_model::{Connection, TunnelBgp, TunnelStatus, View};
 use ipnet::IpNet;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::facet::{self, ConnectionFacet};
+use crate::facet::{self, ConnectionFacet, IdleBgp, IdleCheck};
 use crate::shapes::tunnel::{self, Numbers};
 use crate::tags;
 
@@ -28,43 +28,60 @@ fn best(connection: &Connection) -> TunnelStatus {
     statuses.max_by_key(|it| (it.child_installed, it.ike_established)).unwrap_or_default()
 }
 
-fn bgp_config(tunnel: Option<&Tunnel>, key: Option<&str>, place: Place) -> Value {
-    let bgp = tunnel.and_then(|tunnel| tunnel.bgp.as_ref());
+fn bgp_config(bgp: Option<&TunnelBgp>, idle: &IdleBgp, key: Option<&str>, place: Place) -> Value {
     // No session was observed; the word for that differs.
     let down = if place == Place::Alone { "failed" } else { "false" };
-    let mut shown = match bgp {
-        None => json!({"Status": down}),
-        Some(bgp) => json!({
-            "TunnelCidr": bgp.tunnel_cidr.to_string(),
-            "LocalAsn": bgp.local_asn,
-            "LocalBgpIp": bgp.local_ip.to_string(),
-            "PeerAsn": bgp.peer_asn,
-            "PeerBgpIp": bgp.peer_ip.to_string(),
-            "AuthKey": key.unwrap_or_default(),
-            "Status": down,
-        }),
-    };
-    if let (Place::Alone, Some(members)) = (place, shown.as_object_mut()) {
-        members.insert("EnableBgp".to_owned(), bgp.is_some().to_string().into());
+    let mut shown = Map::new();
+    let mut show = |name: &str, value: Value| shown.insert(name.to_owned(), value);
+    show("Status", down.into());
+    if place == Place::Alone {
+        show("EnableBgp", bgp.is_some().to_string().into());
     }
-    shown
+    if let Some(bgp) = bgp {
+        show("TunnelCidr", bgp.tunnel_cidr.to_string().into());
+        show("LocalAsn", bgp.local_asn.into());
+        show("LocalBgpIp", bgp.local_ip.to_string().into());
+        show("PeerAsn", bgp.peer_asn.into());
+        show("PeerBgpIp", bgp.peer_ip.to_string().into());
+        show("AuthKey", key.unwrap_or_default().into());
+    } else {
+        // What was sent is what is read: Terraform compares it.
+        let idle = [
+            ("TunnelCidr", idle.tunnel_cidr.clone().map(Value::from)),
+            ("LocalAsn", idle.local_asn.map(Value::from)),
+            ("LocalBgpIp", idle.local_ip.clone().map(Value::from)),
+        ];
+        for (name, value) in idle {
+            if let Some(value) = value {
+                show(name, value);
+            }
+        }
+    }
+    Value::Object(shown)
 }
 
-fn health_check(connection: &Connection) -> Value {
-    let Some(check) = &connection.health_check else {
-        return json!({"Enable": "false", "Sip": "", "Dip": "", "Interval": 3, "Retry": 3, "Status": "failed",
-            "Policy": "revoke_route"});
-    };
-    json!({
-        "Enable": "true",
-        "Sip": check.source.to_string(),
-        "Dip": check.destination.to_string(),
-        "Interval": check.interval_s,
-        "Retry": check.retries,
-        // No probe was observed.
-        "Status": "failed",
-        "Policy": if check.revoke_routes { "revoke_route" } else { "reserve_route" },
-    })
+fn policy(revoke_routes: bool) -> &'static str {
+    if revoke_routes { "revoke_route" } else { "reserve_route" }
+}
+
+fn health_check(connection: &Connection, idle: Option<&IdleCheck>) -> Value {
+    // No probe was observed.
+    let status = "failed";
+    match (&connection.health_check, idle) {
+        (Some(check), _) => json!({
+            "Enable": "true", "Sip": check.source.to_string(), "Dip": check.destination.to_string(),
+            "Interval": check.interval_s, "Retry": check.retries, "Status": status,
+            "Policy": policy(check.revoke_routes),
+        }),
+        (None, Some(check)) => json!({
+            "Enable": "false", "Sip": check.source, "Dip": check.destination, "Interval": check.interval_s,
+            "Retry": check.retries, "Status": status, "Policy": policy(check.revoke_routes),
+        }),
+        (None, None) => json!({
+            "Enable": "false", "Sip": "", "Dip": "", "Interval": 3, "Retry": 3, "Status": status,
+            "Policy": policy(true),
+        }),
+    }
 }
 
 /// The members that speak of one tunnel: of the only one, or empty beside a list.
@@ -101,11 +118,14 @@ pub fn describe(connection: &Connection, place: Place, view: &View) -> Value {
     let peer = first.and_then(|it| view.customer_gateway(it.customer_gateway));
     let key = peer.and_then(|it| it.bgp_key.as_ref()).map(|key| key.expose());
     let address = gateway.and_then(|it| it.instances.first()).map(|it| it.public_ip.to_string());
+    let bgp = first.filter(|_| !facet.has_tunnel_list).and_then(|tunnel| tunnel.bgp.as_ref());
+    // Of a list each tunnel has its own: Terraform would make the connection anew for one that it did not send.
+    let only_peer = peer.filter(|_| !facet.has_tunnel_list);
     let (ike, ipsec, has_dpd, has_nat_traversal) = of_single_tunnel(connection, &facet);
     let mut shown = json!({
         "VpnConnectionId": meta.external,
         "VpnGatewayId": gateway_id,
-        "CustomerGatewayId": peer.map(|it| it.meta.external.as_str()).unwrap_or_default(),
+        "CustomerGatewayId": only_peer.map(|it| it.meta.external.as_str()).unwrap_or_default(),
         "Name": meta.name,
         "CreateTime": meta.created.0,
         "LocalSubnet": joined(&connection.local_subnets),
@@ -129,8 +149,8 @@ pub fn describe(connection: &Connection, place: Place, view: &View) -> Value {
         "RemoteCaCertificate": facet.certificates.first().map(String::as_str).unwrap_or_default(),
         "IkeConfig": ike,
         "IpsecConfig": ipsec,
-        "VpnBgpConfig": bgp_config(first.filter(|_| !facet.has_tunnel_list), key, place),
-        "VcoHealthCheck": health_check(connection),
+        "VpnBgpConfig": bgp_config(bgp, facet.idle_bgp.as_ref().unwrap_or(&IdleBgp::default()), key, place),
+        "VcoHealthCheck": health_check(connection, facet.idle_check.as_ref()),
         "TunnelOptionsSpecification": {"TunnelOptions": tunnels(connection, &facet, view)},
     });
     if let Some(members) = shown.as_object_mut() {

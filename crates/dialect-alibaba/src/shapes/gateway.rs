@@ -140,7 +140,9 @@ pub fn describe<'a>(gateway: &'a Gateway, view: &'a View, settings: &Settings) -
         status: status(gateway.state()),
         business_status: business_status(settings.locks(gateway)),
         charge_type: match gateway.charge {
-            Charge::PostPaid => "POSTPAY",
+            // Not the word of the request: every Terraform provider so far takes anything else for prepaid, or
+            // for a change that needs a new gateway.
+            Charge::PostPaid => "PostpayByFlow",
             Charge::PrePaid { .. } => "Prepay",
         },
         ipsec_vpn: enable_word(gateway.features.ipsec),

@@ -8,17 +8,17 @@ use crate::signature::v1::canonical_query;
 /// The word of the scheme.
 pub const SCHEME: &str = "ACS3-HMAC-SHA256";
 
-/// Headers that decide what the request means: each that was sent must be signed, so that nobody between the
-/// client and the service can change it.
-const MUST_BE_SIGNED: &[&str] = &[
-    "host",
-    "x-acs-action",
-    "x-acs-version",
-    "x-acs-date",
-    "x-acs-signature-nonce",
-    "x-acs-content-sha256",
-    "x-acs-security-token",
-];
+/// Headers that decide what the request means, and so do all that begin with [`OWN_HEADERS`]: each that was sent must
+/// be signed, so that nobody between the client and the service can change it.
+const MUST_BE_SIGNED: &[&str] = &["host", "content-type"];
+/// What the scheme's own headers begin with.
+const OWN_HEADERS: &str = "x-acs-";
+/// The hash of the body, in hex.
+const CONTENT_HASH: &str = "x-acs-content-sha256";
+
+fn must_be_signed(header: &str) -> bool {
+    MUST_BE_SIGNED.contains(&header) || header.starts_with(OWN_HEADERS)
+}
 
 /// The parts of an `Authorization` header.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ pub fn read_authorization(value: &str) -> Result<Authorization<'_>, Failure> {
 }
 
 /// The canonical form of a request.
-fn canonical_request(request: &Request, signed_headers: &str) -> Option<String> {
+fn canonical_request(request: &Request, signed_headers: &str, payload: &str) -> Option<String> {
     let pairs = form_pairs(&request.query)?;
     let query = canonical_query(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let path = if request.path.is_empty() { "/" } else { request.path.as_str() };
@@ -65,7 +65,7 @@ fn canonical_request(request: &Request, signed_headers: &str) -> Option<String> 
             text.push_str(part);
         }
     }
-    for part in ["\n", signed_headers, "\n", &sha256_hex(&request.body)] {
+    for part in ["\n", signed_headers, "\n", payload] {
         text.push_str(part);
     }
     Some(text)
@@ -74,14 +74,22 @@ fn canonical_request(request: &Request, signed_headers: &str) -> Option<String> 
 /// The text that is signed.
 ///
 /// # Errors
-/// `IncompleteSignature` when a header that must be signed is not.
+/// `IncompleteSignature` when a header that must be signed is not, `SignatureDoesNotMatch` when the body is not the one
+/// whose hash the headers tell.
 pub fn string_to_sign(request: &Request) -> Result<String, Failure> {
     let authorization = read_authorization(request.header("authorization").unwrap_or_default())?;
-    let canonical = canonical_request(request, authorization.signed_headers).unwrap_or_default();
+    let payload = sha256_hex(&request.body);
+    let canonical = canonical_request(request, authorization.signed_headers, &payload).unwrap_or_default();
     let text = format!("{SCHEME}\n{}", sha256_hex(canonical.as_bytes()));
-    let covers = |name: &&str| authorization.signed_headers.split(';').any(|signed| signed == *name);
-    let is_covered = MUST_BE_SIGNED.iter().filter(|name| request.header(name).is_some()).all(covers);
-    if is_covered { Ok(text) } else { Err(super::incomplete(&text)) }
+    let is_covered = |name: &str| authorization.signed_headers.split(';').any(|signed| signed == name);
+    let mut sent = request.headers.iter().map(|(name, _)| name.as_str());
+    if !sent.all(|name| is_covered(name) || !must_be_signed(name)) {
+        return Err(super::incomplete(&text));
+    }
+    match request.header(CONTENT_HASH) {
+        Some(told) if told != payload => Err(super::mismatch(&text)),
+        _ => Ok(text),
+    }
 }
 
 /// The signature of a text.

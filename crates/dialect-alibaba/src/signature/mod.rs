@@ -36,7 +36,7 @@ fn incomplete(string_to_sign: &str) -> Failure {
 /// The text that a request's signature covers.
 ///
 /// # Errors
-/// `IncompleteSignature` when a header that must be signed is not.
+/// As [`acs3::string_to_sign`].
 pub fn string_to_sign(request: &Request, envelope: &Envelope) -> Result<String, Failure> {
     match envelope.signing.scheme {
         acs3::SCHEME => acs3::string_to_sign(request),

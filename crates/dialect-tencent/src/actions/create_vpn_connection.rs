@@ -57,6 +57,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
         probe_threshold: health.threshold,
         probe_timeout_ms: health.timeout_ms,
         lifetime_traffic_kb: ipsec.lifetime_traffic_kb,
+        idle_policies: chosen.idle_policies,
         task: input.context.request_id.to_owned(),
     };
     let tunnel = NewTunnel {

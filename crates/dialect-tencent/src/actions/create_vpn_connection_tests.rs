@@ -195,8 +195,47 @@ fn the_answer_holds_what_terraform_reads_without_a_check() {
     let found = testing::call(&mut view, "vpc", "DescribeVpnConnections", json!({})).unwrap();
     assert_eq!(found["VpnConnectionSet"][0]["State"], "DELETING");
     let task = crate::task::deletion_id(it["VpnConnectionId"].as_str().unwrap(), 1);
-    let task = testing::call(&mut view, "vpc", "DescribeVpcTaskResult", json!({"TaskId": task})).unwrap();
-    assert_eq!(task["Status"], "RUNNING");
+    let task = json!({"TaskId": task});
+    let status = |view: &mut View| {
+        testing::call(view, "vpc", "DescribeVpcTaskResult", task.clone()).unwrap()["Status"].clone()
+    };
+    assert_eq!(status(&mut view), "RUNNING");
+    // Another account's is as one that is gone.
+    let id = it["VpnConnectionId"].as_str().unwrap().into();
+    let Some(Record::Connection(known)) = view.by_external(&"tencent".into(), Kind::Connection, &id) else {
+        panic!("it is there")
+    };
+    let mut foreign = (**known).clone();
+    foreign.meta.owner = "somebody".into();
+    view.apply(&[Write::Put(foreign.into())]);
+    assert_eq!(status(&mut view), "SUCCESS");
+}
+
+#[test]
+fn rules_are_shown_as_they_were_given() {
+    let everything = json!([{"LocalCidrBlock": "0.0.0.0/0", "RemoteCidrBlock": ["0.0.0.0/0"]}]);
+    let some =
+        json!([{"LocalCidrBlock": "10.0.0.0/16", "RemoteCidrBlock": ["192.168.1.0/24", "192.168.2.0/24"]}]);
+    let link = json!({"TunnelCidr": "169.254.128.0/30", "LocalBgpIp": "169.254.128.1", "RemoteBgpIp": "169.254.128.2"});
+    let cases = [
+        (json!({"RouteType": "StaticRoute"}), everything.clone()),
+        (json!({"RouteType": "StaticRoute", "SecurityPolicyDatabases": some}), some.clone()),
+        (json!({"RouteType": "STATIC"}), json!([])),
+        (json!({}), json!([])),
+        (json!({"RouteType": "Policy", "SecurityPolicyDatabases": some}), some.clone()),
+        (json!({"RouteType": "Bgp", "BgpConfig": link}), json!([])),
+        (json!({"RouteType": "Bgp", "BgpConfig": link, "SecurityPolicyDatabases": everything}), everything),
+    ];
+    for (extra, wanted) in cases {
+        let mut view = View::default();
+        let (gateway, peer) = with_gateways(&mut view);
+        let given = json!({"VpnGatewayId": gateway, "CustomerGatewayId": peer, "VpnConnectionName": "c",
+            "PreShareKey": "123456"});
+        let answer =
+            testing::call(&mut view, "vpc", "CreateVpnConnection", testing::merged(given, extra.clone()));
+        let answer = answer.unwrap_or_else(|refusal| panic!("{extra}: {refusal:?}"));
+        assert_eq!(answer["VpnConnection"]["SecurityPolicyDatabaseSet"], wanted, "{extra}");
+    }
 }
 
 #[test]

@@ -23,6 +23,11 @@ const ASN_DEFAULT: u32 = 64_551;
 const PERIODS: [i64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 24, 36];
 const MAX_CONNECTION_DEFAULT: i64 = 5;
 
+/// The numbers of SSL clients on offer, and none.
+fn with_zero() -> Vec<i64> {
+    MAX_CONNECTIONS.into_iter().chain([0]).collect()
+}
+
 fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     let name = members.name_bytes("VpnGatewayName", NAME_BYTES_MAX)?;
@@ -34,7 +39,8 @@ fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     let (charge, renew_flag) = charge(&members)?;
     let max_connection = match has_ssl {
         true => members.integer_of("MaxConnection", &MAX_CONNECTIONS)?.unwrap_or(MAX_CONNECTION_DEFAULT),
-        false => 0,
+        // Without effect, and refused all the same where nobody sells it.
+        false => members.integer_of("MaxConnection", &with_zero())?.map_or(0, |_| 0),
     };
     let max_connection = u32::try_from(max_connection).unwrap_or_default();
     let asn = asn::read(&members)?;
@@ -244,6 +250,8 @@ mod tests {
                 "InvalidParameterValue",
             ),
             (json!({"Type": "SSL", "MaxConnection": 6}), "InvalidParameterValue"),
+            (json!({"MaxConnection": 6}), "InvalidParameterValue"),
+            (json!({"MaxConnection": -1}), "InvalidParameterValue"),
             (json!({"VpnGatewayName": "n".repeat(61)}), "InvalidParameterValue.TooLong"),
             (json!({"VpnGatewayName": ""}), "InvalidParameterValue.Empty"),
             (json!({"BgpAsn": 0}), "InvalidParameterValue"),
@@ -260,6 +268,7 @@ mod tests {
             (json!({"CdcId": "cluster-gbo27yc4"}), "ResourceNotFound"),
             (json!({"Zone": "ap-nowhere-1"}), "InvalidParameterValue"),
             (json!({"ClientToken": "t"}), "UnknownParameter"),
+            (json!({"Zone": "z".repeat(16 * 1024 + 1)}), "InvalidParameterValue.TooLong"),
         ];
         for (extra, code) in cases {
             assert_eq!(decoded(extra.clone()).err().as_deref(), Some(code), "{extra}");

@@ -45,10 +45,14 @@ fn state_of_creation(state: ConnectionState) -> &'static str {
 /// connection stayed.
 fn deletion(context: &EncodeContext<'_>, task: &str) -> Option<(&'static str, ExternalId)> {
     let id = task::deletion_of(task)?;
-    let record = context.view.by_external(&context.caller.dialect, Kind::Connection, &id);
-    let status = match record.and_then(Record::meta) {
+    let caller = context.caller;
+    let record = context.view.by_external(&caller.dialect, Kind::Connection, &id);
+    // Another account's or region's is as one that is gone: whether it is there is not for this caller.
+    let own = record
+        .and_then(Record::meta)
+        .filter(|meta| meta.owner == caller.account && meta.region == caller.region);
+    let status = match own {
         None => "SUCCESS",
-        Some(meta) if meta.owner != context.caller.account => return None,
         Some(meta) if meta.deleting => "RUNNING",
         Some(_) => "FAILED",
     };

@@ -32,6 +32,7 @@ mod modify_subnet_attribute;
 mod modify_vpc_attribute;
 mod modify_vpn_gateway_attribute;
 mod places;
+mod reset_vpn_gateway_internet_max_bandwidth;
 
 use crate::action::Action;
 
@@ -88,6 +89,7 @@ pub const ALL: &[Action] = &[
     places::CVM_ZONES,
     places::REGION_REGIONS,
     places::REGION_ZONES,
+    reset_vpn_gateway_internet_max_bandwidth::ACTION,
 ];
 
 /// The action of a service with a name.

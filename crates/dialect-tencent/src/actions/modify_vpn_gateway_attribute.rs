@@ -32,7 +32,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
         description: None,
         propagate: None,
         ssl_clients: ssl_clients.and_then(|number| u32::try_from(number).ok()),
-        bandwidth_mbps: None,
+        bandwidth: None,
         charge,
         asn: asn::read(&members)?,
         facet: None,

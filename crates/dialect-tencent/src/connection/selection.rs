@@ -29,6 +29,8 @@ pub struct Chosen {
     pub remote: Vec<IpNet>,
     /// BGP in the tunnel.
     pub bgp: Option<NewTunnelBgp>,
+    /// Rules that were given although routes choose.
+    pub idle_policies: Vec<Policy>,
 }
 
 impl Chosen {
@@ -47,13 +49,21 @@ pub fn read(members: &Members<'_>) -> Result<Chosen, Refusal> {
     let route_type = members.word("RouteType", &words)?.unwrap_or("STATIC");
     let policies = policies(members)?;
     let bgp = bgp(members)?;
-    let mut chosen = Chosen { route_type, selection: Selection::Routes, local: vec![], remote: vec![], bgp };
+    let mut chosen = Chosen {
+        route_type,
+        selection: Selection::Routes,
+        local: vec![],
+        remote: vec![],
+        bgp,
+        idle_policies: vec![],
+    };
     match route_type {
         "Bgp" => {
             if chosen.bgp.is_none() {
                 return Err(Refusal::missing("BgpConfig"));
             }
             chosen.selection = Selection::Bgp;
+            chosen.idle_policies = policies;
         }
         // The legacy default means rules where there are some.
         "Policy" | "STATIC" if !policies.is_empty() => {
@@ -62,7 +72,10 @@ pub fn read(members: &Members<'_>) -> Result<Chosen, Refusal> {
             chosen.selection = Selection::Policies(policies);
         }
         "Policy" => return Err(Refusal::missing("SecurityPolicyDatabases")),
-        _ => chosen.remote = route(members)?.into_iter().collect(),
+        _ => {
+            chosen.remote = route(members)?.into_iter().collect();
+            chosen.idle_policies = policies;
+        }
     }
     if chosen.selection != Selection::Bgp && chosen.bgp.is_some() {
         return Err(Refusal::coexist("RouteType", "BgpConfig"));

@@ -13,6 +13,9 @@ use crate::shapes::algorithms::{
 };
 use crate::shapes::tag_set;
 
+/// The type of connections whose traffic static routes choose.
+const STATIC_ROUTE: &str = "StaticRoute";
+
 /// A connection. Every member that clients read without a check is present.
 pub fn connection(view: &View, it: &Connection) -> Value {
     let own: ConnectionFacet = facet::read(&it.meta.facet);
@@ -34,7 +37,7 @@ pub fn connection(view: &View, it: &Connection) -> Value {
         "CreatedTime": time::china_standard(it.meta.created),
         "State": state(it.state()),
         "NetStatus": if it.is_up() { "AVAILABLE" } else { "UNAVAILABLE" },
-        "SecurityPolicyDatabaseSet": policies(it),
+        "SecurityPolicyDatabaseSet": policies(it, &own),
         "IKEOptionsSpecification": tunnel.map(|tunnel| ike(tunnel, &own)),
         "IPSECOptionsSpecification": tunnel.map(|tunnel| esp(tunnel, &own)),
         "EnableHealthCheck": own.health_check,
@@ -73,8 +76,10 @@ fn state(state: ConnectionState) -> &'static str {
     }
 }
 
-/// The pairs of ranges. What is chosen by routes shows the pair of everything.
-fn policies(it: &Connection) -> Value {
+/// The pairs of ranges. Where routes choose, those that were given; of `StaticRoute` without any the pair of
+/// everything, as the API's example has it. Of the other types it shows nothing then: Terraform reads the list of
+/// all types but `StaticRoute`, and would want to take away what its user never wrote.
+fn policies(it: &Connection, own: &ConnectionFacet) -> Value {
     let one = |policy: &Policy| {
         let remotes: Vec<String> = policy.remotes.iter().map(ToString::to_string).collect();
         json!({"LocalCidrBlock": policy.local.to_string(), "RemoteCidrBlock": remotes})
@@ -85,9 +90,12 @@ fn policies(it: &Connection) -> Value {
             let policy = |local: &IpNet| Policy { local: *local, remotes: it.remote_subnets.clone() };
             it.local_subnets.iter().map(|local| one(&policy(local))).collect()
         }
-        Selection::Routes | Selection::Bgp => {
+        Selection::Routes | Selection::Bgp
+            if own.idle_policies.is_empty() && own.route_type == STATIC_ROUTE =>
+        {
             json!([{"LocalCidrBlock": "0.0.0.0/0", "RemoteCidrBlock": ["0.0.0.0/0"]}])
         }
+        Selection::Routes | Selection::Bgp => own.idle_policies.iter().map(one).collect(),
     }
 }
 

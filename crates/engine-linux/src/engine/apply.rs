@@ -6,7 +6,7 @@ use causeway_plan::{Instance, Network, Object, ObjectKey, Route, Subnet, Tunnel}
 
 use super::{Inner, failover, watch};
 use crate::error::LinuxError;
-use crate::netns::Namespace;
+use crate::netns::{self, Namespace};
 use crate::records::Record;
 use crate::shim::protocol::Request;
 use crate::{fabric, instance, network};
@@ -32,21 +32,27 @@ pub(super) async fn instance(
     inner.check_addresses(wanted)?;
     let old = inner.state().instance(&wanted.key).cloned();
     let keeper = inner.keeper(&wanted.key);
-    if !inner.instance_namespace(&wanted.key).exists() {
+    let is_new = !inner.instance_namespace(&wanted.key).exists();
+    if is_new {
         // A keeper that lost its namespace's name would go on in one that nobody can reach.
         inner.state().unwatch(&wanted.key);
         keeper.stop().await?;
+    } else if old.is_none() && !keeper.answers().await {
+        // Whoever is in a namespace without a record, and can't be reached, has lost the files he lived by. He would
+        // hold the ports of who comes now.
+        netns::end_processes(&inner.instance_namespace(&wanted.key)).await?;
     }
     fabric::ensure(&Namespace::named(inner.names.fabric())).await?;
     instance::ensure(&inner.names, wanted, old.as_ref()).await?;
     // The keeper reads the record, so that comes first.
     inner.remember(object)?;
     keeper.ensure(&inner.config.shim, &inner.shim_args(&wanted.key)).await?;
-    if old.is_some() {
-        keeper.order(&Request::Reload).await?;
-    }
+    // Whoever watches finds out when a keeper has to be replaced, so that comes before it is asked for anything.
     if !inner.state().is_watched(&wanted.key) {
         watch::start(inner, wanted.key.clone());
+    }
+    if !is_new {
+        keeper.order(&Request::Reload).await?;
     }
     Ok(())
 }

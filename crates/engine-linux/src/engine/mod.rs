@@ -4,6 +4,7 @@ mod apply;
 mod failover;
 mod observe;
 mod remove;
+mod rounds;
 mod state;
 mod watch;
 
@@ -17,8 +18,9 @@ use causeway_engine::{Engine, EngineError, EngineInfo, WAKE_UP_QUEUE};
 use causeway_plan::{FingerprintKey, InstanceKey, Object, Observed, Scope, Step};
 use futures_util::future::BoxFuture;
 use tokio::sync::broadcast;
+use tokio::task::AbortHandle;
 
-use crate::config::{LinuxConfig, MAX_TAG_CHARS};
+use crate::config::LinuxConfig;
 use crate::dataplane::{self, Choice};
 use crate::error::LinuxError;
 use crate::firewall::{self, Count};
@@ -27,7 +29,7 @@ use crate::netns::Namespace;
 use crate::records::{self, Records};
 use crate::shim::ShimArgs;
 use crate::supervisor::Keeper;
-use crate::{fabric, tmpfs};
+use crate::{fabric, orphans, tmpfs};
 use state::State;
 
 /// The engine of real gateways.
@@ -36,6 +38,7 @@ use state::State;
 /// the same tag and run directory finds them.
 pub struct LinuxEngine {
     inner: Arc<Inner>,
+    rounds: AbortHandle,
 }
 
 struct Inner {
@@ -57,15 +60,17 @@ impl LinuxEngine {
     /// [`LinuxError`] when the tag is malformed, another engine has the run directory, or the node refuses.
     pub async fn start(config: LinuxConfig) -> Result<Self, LinuxError> {
         let tag = &config.node_tag;
-        let tag_fits = (1..=MAX_TAG_CHARS).contains(&tag.len());
-        if !tag_fits || !tag.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        if !orphans::is_tag(tag) {
             return Err(LinuxError::Tag(tag.clone()));
         }
         if !config.charon.exists() {
             return Err(LinuxError::NoCharon(config.charon));
         }
-        let lock = take_lock(&config.run_dir)?;
+        let lock = orphans::take_lock(&config.run_dir)?;
         tmpfs::ensure(&config.run_dir)?;
+        if let Some(owner) = &config.owner {
+            orphans::write_owner(&config.run_dir, owner)?;
+        }
         let names = Names::new(tag);
         let records = Records::at(&config.run_dir);
         let key = fingerprint_key(&config.run_dir.join("fingerprint.key"))?;
@@ -81,7 +86,8 @@ impl LinuxEngine {
         for instance in instances {
             watch::start(&inner, instance);
         }
-        Ok(Self { inner })
+        let rounds = tokio::spawn(rounds::go(Arc::downgrade(&inner))).abort_handle();
+        Ok(Self { inner, rounds })
     }
 
     /// The fabric's namespace, to which labs and uplinks attach.
@@ -122,6 +128,7 @@ impl LinuxEngine {
 
 impl Drop for LinuxEngine {
     fn drop(&mut self) {
+        self.rounds.abort();
         self.inner.state().stop_watching();
     }
 }
@@ -200,21 +207,6 @@ impl Engine for LinuxEngine {
 
     fn cleanup_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {
         Box::pin(remove::everything(&self.inner))
-    }
-}
-
-fn take_lock(run_dir: &Path) -> Result<(File, PathBuf), LinuxError> {
-    let path = run_dir.with_extension("lock");
-    if let Some(parent) = path.parent() {
-        records::make_private_dir(parent)?;
-    }
-    let taken = File::create(&path).and_then(|file| {
-        file.try_lock().map_err(std::io::Error::from)?;
-        Ok(file)
-    });
-    match taken {
-        Ok(file) => Ok((file, path)),
-        Err(source) => Err(LinuxError::File { path, source }),
     }
 }
 

@@ -37,7 +37,8 @@ async fn network(inner: &Inner, key: &NetworkKey, observed: &mut Observed) -> Re
     let bridges = links.iter().filter_map(|link| names::subnet_of(link));
     let there = bridges.map(|subnet| ObjectKey::Subnet(key.clone(), subnet));
     for object in there.chain([ObjectKey::Network(key.clone())]) {
-        let fingerprint = records.get(&object).copied().unwrap_or(Fingerprint::UNKNOWN);
+        let whole = records.get(&object).filter(|_| inner.state().damage(&object).is_none());
+        let fingerprint = whole.copied().unwrap_or(Fingerprint::UNKNOWN);
         observed.objects.insert(object, fingerprint);
     }
     Ok(())
@@ -65,8 +66,11 @@ async fn gateway(inner: &Inner, key: &GatewayKey, observed: &mut Observed) -> Re
         let object = ObjectKey::Instance(key.clone());
         let recorded = records.get(&object).copied();
         match (seen?, recorded) {
-            (Seen::Whole(status), Some(fingerprint)) => {
-                observed.objects.insert(object, fingerprint);
+            (Seen::Whole(status), Some(recorded)) => {
+                let outside = inner.state().damage(&object).map(str::to_owned);
+                let status = status.map(|seen| Status { damage: seen.damage.or(outside.clone()), ..seen });
+                let is_damaged = outside.is_some() || matches!(&status, Ok(seen) if seen.damage.is_some());
+                observed.objects.insert(object, if is_damaged { Fingerprint::UNKNOWN } else { recorded });
                 take_in(observed, key, status);
             }
             (Seen::Nothing, None) => {}
@@ -124,7 +128,11 @@ fn take_in(observed: &mut Observed, key: InstanceKey, seen: Result<Status, Linux
             return;
         }
     };
-    observed.instances.insert(key.clone(), status.health);
+    let health = match status.damage {
+        Some(what) => InstanceHealth::Failed(what),
+        None => status.health,
+    };
+    observed.instances.insert(key.clone(), health);
     for (connection, loaded) in status.tunnels {
         let Ok(connection) = ConnectionKey::new(connection) else { continue };
         let tunnel = TunnelKey { instance: key.clone(), connection };

@@ -13,7 +13,7 @@ use crate::names::Role;
 use crate::netns::{self, Namespace};
 use crate::routes::{self, TABLE_MAIN};
 use crate::shim::protocol::Request;
-use crate::{instance, network, records, tmpfs};
+use crate::{instance, network, orphans, records, tmpfs};
 
 /// How many scopes are removed at once when all are.
 const AT_ONCE: usize = 16;
@@ -151,5 +151,6 @@ pub(super) async fn everything(inner: &Inner) -> Result<(), EngineError> {
         }
     }
     tmpfs::remove(&inner.config.run_dir)?;
+    records::remove_file(&orphans::owner_file(&inner.config.run_dir))?;
     Ok(records::remove_file(&inner.lock.1)?)
 }

@@ -16,12 +16,14 @@ pub(super) struct State {
     scopes: Scopes,
     /// The instance that each route leads to, as this engine set it.
     pub routes: HashMap<RouteKey, InstanceKey>,
+    /// What was found not to be as it was made, until it is made again.
+    damage: HashMap<ObjectKey, String>,
     watchers: HashMap<InstanceKey, AbortHandle>,
 }
 
 impl State {
     pub(super) fn new(scopes: Scopes) -> Self {
-        Self { scopes, routes: HashMap::new(), watchers: HashMap::new() }
+        Self { scopes, routes: HashMap::new(), damage: HashMap::new(), watchers: HashMap::new() }
     }
 
     pub(super) fn get(&self, key: &ObjectKey) -> Option<&Record> {
@@ -30,11 +32,13 @@ impl State {
 
     pub(super) fn put(&mut self, record: Record) {
         let key = record.object.key();
+        self.damage.remove(&key);
         self.scopes.entry(key.scope()).or_default().insert(key, record);
     }
 
     pub(super) fn remove(&mut self, key: &ObjectKey) {
         let scope = key.scope();
+        self.damage.remove(key);
         if let Some(records) = self.scopes.get_mut(&scope) {
             records.remove(key);
             if records.is_empty() {
@@ -44,6 +48,30 @@ impl State {
         if let ObjectKey::Route(route) = key {
             self.routes.remove(route);
         }
+    }
+
+    /// Every object that has a record.
+    pub(super) fn objects(&self) -> Vec<Object> {
+        self.scopes.values().flat_map(BTreeMap::values).map(|record| record.object.clone()).collect()
+    }
+
+    /// Notes that an object is not as it was made; tells whether that is news. Nothing is said of one that is gone or
+    /// another one meanwhile.
+    pub(super) fn set_damage(&mut self, object: &Object, what: String) -> bool {
+        let key = object.key();
+        if self.get(&key).is_none_or(|record| record.object != *object) {
+            return false;
+        }
+        if let ObjectKey::Route(route) = &key {
+            // It counts as not set, and is set again.
+            return self.routes.remove(route).is_some();
+        }
+        self.damage.insert(key, what).is_none()
+    }
+
+    /// Why an object is not as it was made.
+    pub(super) fn damage(&self, key: &ObjectKey) -> Option<&str> {
+        self.damage.get(key).map(String::as_str)
     }
 
     pub(super) fn scopes(&self) -> impl Iterator<Item = &Scope> {

@@ -42,6 +42,10 @@ async fn keep(engine: Weak<Inner>, instance: InstanceKey) {
 async fn follow(engine: &Weak<Inner>, inner: Arc<Inner>, instance: &InstanceKey) -> Result<(), LinuxError> {
     let keeper = inner.keeper(instance);
     keeper.ensure(&inner.config.shim, &inner.shim_args(instance)).await?;
+    if !keeper.is_understood().await {
+        tracing::warn!(%instance, "the keeper is of another version and is replaced; its tunnels are built anew");
+        return keeper.kill().await;
+    }
     let mut changes = keeper.watch().await?;
     // Between two changes the task holds nothing of the engine.
     let mut held = Some(inner);

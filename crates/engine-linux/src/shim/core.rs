@@ -9,6 +9,7 @@ use causeway_plan::{Fingerprint, Instance, InstanceHealth, Tunnel};
 use ipnet::IpNet;
 
 use super::tunnels::Tunnels;
+use super::wholeness::Damage;
 use crate::dataplane::DataPlane;
 use crate::error::{Doing, LinuxError};
 use crate::names;
@@ -29,11 +30,13 @@ pub(super) struct Core {
     pub client: Option<Client>,
     pub tunnels: Tunnels,
     pub plane: Box<dyn DataPlane>,
-    socket: RouteSocket,
-    nft: NftSocket,
-    /// What the firewall lets pass each tunnel: its interface and the pairs.
-    admitted: BTreeMap<String, (String, BTreeSet<Pair>)>,
-    marks: Marks,
+    pub socket: RouteSocket,
+    pub nft: NftSocket,
+    /// What the firewall lets pass each tunnel: its interface and the pairs. Every tunnel with an interface is in it.
+    pub admitted: BTreeMap<String, (String, BTreeSet<Pair>)>,
+    pub marks: Marks,
+    /// What was last found not to be as it was made.
+    pub damage: Option<Damage>,
 }
 
 /// Why a tunnel could not be made.
@@ -69,6 +72,7 @@ impl Core {
             socket: RouteSocket::new().doing(|| "routing socket".into())?,
             nft: NftSocket::new().doing(|| "nftables socket".into())?,
             admitted: BTreeMap::new(),
+            damage: None,
             marks: Marks::default(),
         })
     }
@@ -173,6 +177,21 @@ impl Core {
         }
         connection::load(client, tunnel, end).await?;
         self.tunnels.set_loaded(name);
+        Ok(())
+    }
+
+    /// Makes every tunnel's routes and place in the firewall again, and puts its interface up.
+    pub(super) async fn make_interfaces_again(&mut self) -> Result<(), LinuxError> {
+        self.clear().await?;
+        self.admitted.values_mut().for_each(|(_, pairs)| pairs.clear());
+        self.marks = Marks::default();
+        let known: Vec<String> = self.admitted.keys().cloned().collect();
+        for name in known {
+            let tunnel = self.tunnels.get(&name).map(|kept| kept.tunnel.clone());
+            if let Some(tunnel) = tunnel {
+                self.prepare_interface(&name, &tunnel).await?;
+            }
+        }
         Ok(())
     }
 

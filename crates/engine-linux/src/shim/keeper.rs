@@ -8,7 +8,8 @@ use tokio::sync::{Mutex, Notify, watch};
 
 use super::ShimArgs;
 use super::core::{Core, TunnelFailure};
-use super::protocol::Status;
+use super::protocol::{PROTOCOL, Status};
+use super::wholeness::Damage;
 use crate::dataplane;
 use crate::error::LinuxError;
 use crate::records;
@@ -92,7 +93,9 @@ impl Keeper {
             self.changed();
         }
         Status {
+            protocol: PROTOCOL,
             health: core.health.clone(),
+            damage: core.damage.as_ref().map(|damage| damage.text().to_owned()),
             data_plane: core.plane.name().to_owned(),
             charon_pid: core.charon_pid,
             tunnels: core.tunnels.report(),
@@ -116,9 +119,33 @@ impl Keeper {
             }
         }
         drop(core);
+        if let Some(Damage::Tunnel(_)) = self.inspect().await.map_err(TunnelFailure::Interface)? {
+            self.mend().await.map_err(TunnelFailure::Interface)?;
+            self.inspect().await.map_err(TunnelFailure::Interface)?;
+        }
         self.calls_changed.notify_one();
         self.changed();
         Ok(())
+    }
+
+    /// Looks whether everything is as it was made, and tells the engine when the answer is another one than before.
+    pub(super) async fn inspect(&self) -> Result<Option<Damage>, LinuxError> {
+        let mut core = self.core.lock().await;
+        let found = core.find_damage().await?;
+        if found != core.damage {
+            match &found {
+                Some(damage) => eprintln!("not as it was made: {}", damage.text()),
+                None => eprintln!("everything is as it was made again"),
+            }
+            core.damage.clone_from(&found);
+            self.changed();
+        }
+        Ok(found)
+    }
+
+    /// Makes what tunnels lack again.
+    pub(super) async fn mend(&self) -> Result<(), LinuxError> {
+        self.core.lock().await.make_interfaces_again().await
     }
 
     /// Makes a tunnel as its record says.

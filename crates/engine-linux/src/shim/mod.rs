@@ -8,6 +8,7 @@ mod keeper;
 pub mod protocol;
 mod server;
 mod tunnels;
+mod wholeness;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -84,16 +85,32 @@ fn run(args: &ShimArgs) -> Result<(), LinuxError> {
     let guard = namespace::enter(&args.namespace).doing(|| format!("entering {}", args.namespace))?;
     // The process stays in the namespace, and so do the threads it may start.
     std::mem::forget(guard);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|source| LinuxError::System { what: "event loop".into(), source })?;
-    runtime.block_on(async {
-        let keeper = Arc::new(Keeper::new(args.clone())?);
-        let serving = server::serve(keeper.clone())?;
-        tokio::select! {
-            result = serving => result,
-            () = charon::keep_running(keeper) => Ok(()),
+    loop {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|source| LinuxError::System { what: "event loop".into(), source })?;
+        match runtime.block_on(live(args))? {
+            End::Told => return Ok(()),
+            // With the runtime goes everything of this life: charon, and the data plane.
+            End::Lost(what) => eprintln!("{what}: charon and the data plane are started anew"),
         }
-    })
+    }
+}
+
+/// How one life of a keeper ended.
+enum End {
+    Told,
+    /// Something that only a new data plane can make again.
+    Lost(String),
+}
+
+async fn live(args: &ShimArgs) -> Result<End, LinuxError> {
+    let keeper = Arc::new(Keeper::new(args.clone())?);
+    let serving = server::serve(keeper.clone())?;
+    tokio::select! {
+        result = serving => result.map(|()| End::Told),
+        () = charon::keep_running(keeper.clone()) => Ok(End::Told),
+        what = wholeness::keep_whole(keeper) => Ok(End::Lost(what)),
+    }
 }
 
 fn lock(instance_dir: &Path) -> Result<File, LinuxError> {

@@ -10,6 +10,12 @@ use serde::{Deserialize, Serialize};
 /// The longest line of the protocol, in bytes: the status of a thousand tunnels is half of it.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 
+/// The version of the protocol and of the records. It is raised when one side can't understand what the other one of
+/// before says; until then a keeper outlives an upgrade.
+pub const PROTOCOL: u32 = 1;
+/// The oldest version that this program understands. Keepers from before there were versions say 0, and mend nothing.
+pub const OLDEST_PROTOCOL: u32 = 1;
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
@@ -59,7 +65,13 @@ impl Refusal {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
+    /// [`PROTOCOL`] of the keeper.
+    #[serde(default)]
+    pub protocol: u32,
     pub health: InstanceHealth,
+    /// What of the instance is not as it was made.
+    #[serde(default)]
+    pub damage: Option<String>,
     /// What carries the packets.
     pub data_plane: String,
     pub charon_pid: Option<u32>,

@@ -75,6 +75,23 @@ impl Marks {
     }
 }
 
+impl Marks {
+    /// Whether the maps and the rules are there as they were made.
+    pub(crate) async fn are_whole(&self, nft: &NftSocket, socket: &RouteSocket) -> Result<bool, LinuxError> {
+        let what = || "marks by source".to_owned();
+        let mut elements = 0;
+        for version in VERSIONS {
+            let seen = nft.list_set_elements(TABLE, map_name(version), FAMILY).await;
+            elements += seen.doing(what)?.len();
+        }
+        let rules = socket.get_rules().await.doing(what)?;
+        let of_marks = [PRIORITY_MARKED_FROM_NETWORK, PRIORITY_MARKED_FROM_TUNNELS];
+        let rules = rules.iter().filter(|rule| of_marks.contains(&rule.priority())).count();
+        let wanted = self.known.keys().filter(|pair| Version::of(pair).is_some()).count();
+        Ok(elements == wanted && rules == of_marks.len() * tables(&self.known).len())
+    }
+}
+
 /// Takes out what an earlier keeper left.
 pub(crate) async fn clear(nft: &NftSocket, socket: &RouteSocket) -> Result<(), LinuxError> {
     for version in VERSIONS {

@@ -5,6 +5,7 @@
 
 mod index;
 mod pairing;
+mod scopes;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,36 +1,31 @@
 //! The memory engine's objects and the indices that keep every operation as small as its scope.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use causeway_model::proposal;
 use causeway_plan::{
-    ChildState, Fingerprint, FingerprintKey, Instance, InstanceHealth, InstanceKey, NextHop, Object,
-    ObjectKey, Observed, Route, Scope, Step, Tunnel, TunnelKey, TunnelStatus, UnixMillis,
+    ChildState, FingerprintKey, Instance, InstanceHealth, InstanceKey, NextHop, Object, ObjectKey, Observed,
+    Route, Scope, Step, Tunnel, TunnelKey, TunnelStatus, UnixMillis,
 };
 
 use super::index::{Index, Pair};
 use super::pairing::{End, Verdict, judge};
+use super::scopes::{Contents, Scopes};
 use crate::error::EngineError;
-
-#[derive(Default)]
-struct Contents {
-    objects: BTreeMap<ObjectKey, (Object, Fingerprint)>,
-    tunnels: BTreeMap<TunnelKey, TunnelStatus>,
-}
 
 pub(super) struct State {
     key: FingerprintKey,
-    scopes: HashMap<Scope, Contents>,
+    scopes: Scopes,
     index: Index,
 }
 
 impl State {
     pub(super) fn new(key: FingerprintKey) -> Self {
-        Self { key, scopes: HashMap::new(), index: Index::default() }
+        Self { key, scopes: Scopes::default(), index: Index::default() }
     }
 
     pub(super) fn scopes(&self) -> Vec<Scope> {
-        self.scopes.keys().cloned().collect()
+        self.scopes.names()
     }
 
     pub(super) fn clear(&mut self) -> Vec<Scope> {
@@ -92,7 +87,7 @@ impl State {
         let mut affected = self.neighbourhood(&key);
         self.unindex(&key);
         let fingerprint = self.key.fingerprint(object);
-        let contents = self.scopes.entry(key.scope()).or_default();
+        let contents = self.scopes.get_or_make(key.scope());
         contents.objects.insert(key.clone(), (object.clone(), fingerprint));
         self.enter_index(&key);
         affected.extend(self.neighbourhood(&key));
@@ -303,3 +298,7 @@ fn next_hop(route: &Route, contents: &Contents) -> Option<InstanceKey> {
     // The last of equals would count, so the order is turned round.
     route.next_hops.iter().rev().max_by_key(|hop| usable(hop)).map(|hop| hop.instance.clone())
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -26,8 +26,10 @@ enum Action {
     Run(Run),
     /// Run a command whose XFRM sockets are served by a running `uxfrm run`: `uxfrm join -- ip xfrm state`.
     Join {
+        /// The socket of `uxfrm run --control`.
         #[arg(long, default_value = "/run/uxfrm.sock")]
         control: PathBuf,
+        /// The command with its arguments.
         #[arg(required = true, trailing_var_arg = true)]
         command: Vec<String>,
     },
@@ -35,6 +37,7 @@ enum Action {
     Probe,
     /// Print the counters of a running engine.
     Stats {
+        /// The socket of `uxfrm run --stats`.
         #[arg(long, default_value = "/run/uxfrm.stats")]
         stats: PathBuf,
         /// In Prometheus' text format; else JSON.

@@ -255,24 +255,3 @@ pub fn join(control: &std::path::Path) -> io::Result<()> {
     let listener = Filter::new().install()?;
     message::send(stream.as_fd(), &[&[0]], Some(listener.as_fd()), true)
 }
-
-/// The namespace of the calling thread, for [`BrokerConfig::netns`].
-///
-/// # Errors
-/// Of opening `/proc/thread-self/ns/net`.
-pub fn current_netns() -> io::Result<OwnedFd> {
-    Ok(std::fs::File::open("/proc/thread-self/ns/net")?.into())
-}
-
-/// Whether two descriptors are of the same namespace.
-///
-/// # Errors
-/// Of `fstat`.
-pub fn same_netns(a: &OwnedFd, b: &OwnedFd) -> io::Result<bool> {
-    let id = |fd: &OwnedFd| -> io::Result<(u64, u64)> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = std::fs::File::from(fd.as_fd().try_clone_to_owned()?).metadata()?;
-        Ok((metadata.dev(), metadata.ino()))
-    };
-    Ok(id(a)? == id(b)?)
-}

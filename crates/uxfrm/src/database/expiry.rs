@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 /// SAs with a limit since first use are looked at this often, in milliseconds.
 const USE_POLL_MS: u64 = 1000;
 
-/// Least time between two reports of the same new address of a peer, in milliseconds.
+/// Least time between two reports of a peer's new address, in milliseconds; what was not told is told by the packets after it.
 const MAPPING_INTERVAL_MS: u64 = 1000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,10 @@ impl State {
             return (Some(at), (clock.monotonic >= at).then_some(Due::Hard));
         }
         let limits = &self.request.info.limits;
-        let since_add = |seconds: u64| self.added.monotonic.saturating_add(seconds.saturating_mul(1000));
+        let since_add = |seconds: u64| {
+            let left = seconds.saturating_mul(1000).saturating_sub(self.age_before_ms());
+            self.added.monotonic.saturating_add(left)
+        };
         let mut soft = (limits.soft_add != 0).then(|| since_add(limits.soft_add));
         let mut hard = (limits.hard_add != 0).then(|| since_add(limits.hard_add));
         let mut poll = None;
@@ -94,20 +97,18 @@ impl Database {
         Some(event)
     }
 
-    /// Authentic packets of an encapsulated SA came from elsewhere. The same news is told once a second at most.
+    /// Authentic packets of an encapsulated SA came from elsewhere. News of an SA are told once a second at most.
     pub fn mapping_changed(&mut self, id: &SaId, source: IpAddr, port: u16, clock: Clock) -> Option<Event> {
         let state = self.states.by_id.get_mut(id)?;
         let request = &state.request;
         let old = (request.info.source, request.encapsulation?.source_port);
         let news = (source, port);
-        let told = state
-            .mapping_reported
-            .is_some_and(|(what, when)| what == news && clock.monotonic < when + MAPPING_INTERVAL_MS);
+        let told = state.mapping_reported.is_some_and(|when| clock.monotonic < when + MAPPING_INTERVAL_MS);
         if old == news || told {
             return None;
         }
         let event = event::mapping(id, request.info.reqid, old, news);
-        state.mapping_reported = Some((news, clock.monotonic));
+        state.mapping_reported = Some(clock.monotonic);
         Some(event)
     }
 

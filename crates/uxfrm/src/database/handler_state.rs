@@ -9,6 +9,7 @@ use crate::esp::replay::ReplayWindow;
 use crate::esp::transform::Transform;
 use crate::xfrm::constants::*;
 use crate::xfrm::lifetime::Limits;
+use crate::xfrm::replay_state::ReplayState;
 use crate::xfrm::state::{SaId, SaInfo, SaRequest, SpiRequest};
 use crate::xfrm::wire::{Errno, Header, Reader, Writer, address_bytes};
 use std::sync::Arc;
@@ -29,10 +30,51 @@ fn checked(request: &SaRequest) -> Result<Algorithm, Errno> {
     if info.id.spi == 0 {
         return Err(Errno(libc::EINVAL));
     }
-    if info.flags & XFRM_STATE_ESN != 0 && request.replay.is_none() {
+    if !replay_is_consistent(request) || !direction_is_consistent(request) {
         return Err(Errno(libc::EINVAL));
     }
     request.algorithms.resolve()
+}
+
+/// Linux: extended numbers need the extended form, which excludes the old window and, but for an SA that only sends, needs one.
+fn replay_is_consistent(request: &SaRequest) -> bool {
+    let extended = request.info.flags & XFRM_STATE_ESN != 0;
+    let Some(replay) = request.replay.as_ref().filter(|_| request.has_extended_replay) else {
+        return !extended;
+    };
+    let needs_window = extended && request.direction != XFRM_SA_DIR_OUT;
+    request.info.replay_window == 0 && (replay.window != 0 || !needs_window)
+}
+
+/// Linux (since 6.10): an SA that is said to be for one direction has nothing that is for the other.
+fn direction_is_consistent(request: &SaRequest) -> bool {
+    let SaRequest { info, replay, extra_flags, .. } = request;
+    let extended = info.flags & XFRM_STATE_ESN != 0;
+    let last = if extended { u64::MAX } else { u64::from(u32::MAX) };
+    match request.direction {
+        0 => true,
+        XFRM_SA_DIR_IN => {
+            let foreign = XFRM_SA_XFLAG_DONT_ENCAP_DSCP | XFRM_SA_XFLAG_OSEQ_MAY_WRAP;
+            let numbers = |r: &ReplayState| r.outbound == 0 && r.inbound < last;
+            info.flags & XFRM_STATE_NOPMTUDISC == 0
+                && extra_flags & foreign == 0
+                && (!request.has_extended_replay || replay.as_ref().is_none_or(numbers))
+        }
+        XFRM_SA_DIR_OUT => {
+            let foreign = XFRM_STATE_DECAP_DSCP | XFRM_STATE_ICMP | XFRM_STATE_WILDRECV;
+            // The extended form has no bitmap at all; the old one always has its word.
+            let bitmap = |r: &ReplayState| {
+                if request.has_extended_replay { r.bitmap.is_empty() } else { r.bitmap == [0] }
+            };
+            let numbers = |r: &ReplayState| {
+                r.inbound == 0
+                    && bitmap(r)
+                    && (!request.has_extended_replay || r.window == 0 && r.outbound < last)
+            };
+            info.flags & foreign == 0 && info.replay_window == 0 && replay.as_ref().is_none_or(numbers)
+        }
+        _ => false,
+    }
 }
 
 fn keyed(request: &SaRequest) -> Result<Association, Errno> {
@@ -50,7 +92,8 @@ fn keyed(request: &SaRequest) -> Result<Association, Errno> {
             replay.import(state.inbound, &state.bitmap);
         }
     }
-    Ok(Association::new(transform, last, replay, &request.info.limits))
+    let carried = request.usage.unwrap_or_default();
+    Ok(Association::new(transform, last, replay, &request.info.limits, &carried))
 }
 
 /// What the kernel shows of an SPI that waits for its keys: the outer addresses as selector, without a family, and the
@@ -83,6 +126,7 @@ impl Database {
                 encapsulation: None,
                 if_id: request.if_id,
                 replay: None,
+                has_extended_replay: false,
                 usage: None,
                 extra_flags: 0,
                 direction: 0,
@@ -100,14 +144,18 @@ impl Database {
         Ok((vec![message], true))
     }
 
-    fn unused_spi(&self, id: SaId, minimum: u32, maximum: u32) -> Result<u32, Errno> {
+    /// A random SPI, but dealt out to the workers in turn: the remainder says which of them opens the SA's packets.
+    fn unused_spi(&mut self, id: SaId, minimum: u32, maximum: u32) -> Result<u32, Errno> {
+        let workers = self.workers.max(1);
+        self.next_worker = (self.next_worker + 1) % workers;
         let free = |spi| self.states.get(&SaId { spi, ..id }).is_none();
         let span = u64::from(maximum - minimum) + 1;
         for _ in 0..SPI_ATTEMPTS {
             let mut random = [0; 8];
             crate::sys::random::fill(&mut random).map_err(|_| Errno(libc::EIO))?;
-            let spi = minimum + (u64::from_ne_bytes(random) % span) as u32;
-            if spi != 0 && free(spi) {
+            let any = minimum + (u64::from_ne_bytes(random) % span) as u32;
+            let spi = (any - any % workers).saturating_add(self.next_worker);
+            if spi != 0 && (minimum..=maximum).contains(&spi) && free(spi) {
                 return Ok(spi);
             }
         }
@@ -124,6 +172,7 @@ impl Database {
         if self.states.by_id.len() >= MAX_STATES {
             return Err(Errno(libc::ENOMEM));
         }
+        self.departed.catch_up(&request, &association);
         self.insert_state(request, association, clock);
         CHANGED
     }
@@ -165,7 +214,8 @@ impl Database {
 
     pub(super) fn delete_state(&mut self, payload: &[u8]) -> Outcome {
         let id = SaId::read(&mut Reader::new(payload))?;
-        self.states.by_id.remove(&id).ok_or(Errno(libc::ESRCH))?;
+        let gone = self.states.by_id.remove(&id).ok_or(Errno(libc::ESRCH))?;
+        self.departed.remember(&gone);
         CHANGED
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O or reads a clock; the data path gets a [`View`] after each change.
 
+mod departed;
 pub mod expiry;
 pub mod handler;
 mod handler_policy;
@@ -11,7 +12,7 @@ pub mod states;
 pub mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use policies::Policies;
 use states::States;
@@ -23,7 +24,7 @@ pub const MAX_POLICIES: usize = 65_536;
 /// The time of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock {
-    /// Unix seconds, for display only.
+    /// Unix seconds: for display, and for limits since the first use, which the daemon gives and sees in them.
     pub wall: u64,
     /// Milliseconds of a clock that nobody sets, for lifetimes.
     pub monotonic: u64,
@@ -34,7 +35,18 @@ pub struct Clock {
 pub struct Database {
     pub states: States,
     pub policies: Policies,
+    /// Among how many workers received packets are spread by the remainder of their SPI; 0 for one.
+    workers: u32,
+    next_worker: u32,
     acquire_sequence: u32,
+    departed: departed::DepartedStates,
+}
+
+impl Database {
+    /// Empty; received packets are spread over so many workers by SPI.
+    pub fn for_workers(workers: u32) -> Self {
+        Self { workers, ..Self::default() }
+    }
 }
 
 /// What a request led to.

@@ -19,11 +19,11 @@ pub struct State {
     pub added: Clock,
     /// Set once keys are there.
     pub association: Option<Arc<Association>>,
-    /// Counters carried over from before the SA was added.
+    /// What the daemon said the SA had done before it was added. The association's counters start there.
     pub carried: Usage,
     pub soft_time_reported: bool,
-    /// The peer's new address that the daemon was told, and when.
-    pub mapping_reported: Option<((std::net::IpAddr, u16), u64)>,
+    /// When the daemon was last told of a new address of the peer, in milliseconds of the monotonic clock.
+    pub mapping_reported: Option<u64>,
 }
 
 impl State {
@@ -40,10 +40,19 @@ impl State {
         let values = association.counters.read();
         let first_use = association.first_use.load(Ordering::Relaxed);
         Usage {
-            bytes: self.carried.bytes + values.bytes,
-            packets: self.carried.packets + values.packets,
+            bytes: values.bytes,
+            packets: values.packets,
             add_time: if self.carried.add_time != 0 { self.carried.add_time } else { self.added.wall },
-            use_time: if self.carried.use_time != 0 { self.carried.use_time } else { first_use },
+            use_time: first_use,
+        }
+    }
+
+    /// For how long its keys were in use before it was added here, in milliseconds: an address update adds an SA anew, and its
+    /// lifetime goes on.
+    pub fn age_before_ms(&self) -> u64 {
+        match self.carried.add_time {
+            0 => 0,
+            first => self.added.wall.saturating_sub(first).saturating_mul(1000),
         }
     }
 
@@ -72,8 +81,7 @@ impl State {
 
     /// Whether sequence state is shown in the extended form.
     pub fn has_extended_replay(&self) -> bool {
-        self.request.replay.is_some() && self.request.info.replay_window == 0
-            || self.request.info.flags & XFRM_STATE_ESN != 0
+        self.request.has_extended_replay
     }
 
     /// For the data path; `None` for a larval SA.
@@ -108,10 +116,5 @@ impl States {
     /// Looks an SA up.
     pub fn get(&self, id: &SaId) -> Option<&State> {
         self.by_id.get(id)
-    }
-
-    /// SAs with keys, for the data path.
-    pub fn views(&self) -> impl Iterator<Item = SaView> + '_ {
-        self.by_id.values().filter_map(State::view)
     }
 }

@@ -1,6 +1,7 @@
 //! The handler against the rules of `net/xfrm/xfrm_user.c`.
 
 use super::*;
+use crate::datapath::association::LimitReached;
 use crate::xfrm::attributes::KeyedAlgorithm;
 use crate::xfrm::constants::*;
 use crate::xfrm::lifetime::{Limits, Usage};
@@ -8,25 +9,13 @@ use crate::xfrm::selector::Selector;
 use crate::xfrm::state::{SaId, SaInfo, SaRequest};
 use crate::xfrm::wire::{Header, Reader, Writer, messages};
 
-const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 50_000 };
+pub(crate) const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 50_000 };
 
-fn selector() -> Selector {
-    let zero = [0; 16];
-    Selector {
-        destination: zero,
-        source: zero,
-        destination_port: (0, 0),
-        source_port: (0, 0),
-        family: AF_INET,
-        destination_prefix: 0,
-        source_prefix: 0,
-        protocol: 0,
-        interface_index: 0,
-        user: 0,
-    }
+pub(crate) fn selector() -> Selector {
+    Selector { family: AF_INET, ..Selector::default() }
 }
 
-fn info(spi: u32) -> SaInfo {
+pub(crate) fn info(spi: u32) -> SaInfo {
     SaInfo {
         selector: selector(),
         id: SaId { destination: "192.0.2.1".parse().unwrap(), spi, protocol: 50 },
@@ -42,19 +31,19 @@ fn info(spi: u32) -> SaInfo {
     }
 }
 
-fn request(kind: u16, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
+pub(crate) fn request(kind: u16, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 5, port: 9 });
     fill(&mut writer);
     writer.finish()
 }
 
-fn algorithm(writer: &mut Writer, kind: u16, name: &str, key: &[u8], icv_bits: u32) {
+pub(crate) fn algorithm(writer: &mut Writer, kind: u16, name: &str, key: &[u8], icv_bits: u32) {
     writer.attribute(kind, |w| {
         w.bytes(name.as_bytes()).zeros(64 - name.len()).u32(key.len() as u32 * 8).u32(icv_bits).bytes(key);
     });
 }
 
-fn sa(kind: u16, info: &SaInfo) -> Vec<u8> {
+pub(crate) fn sa(kind: u16, info: &SaInfo) -> Vec<u8> {
     request(kind, |w| {
         info.write(w);
         algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &[1; 20], 128);
@@ -65,7 +54,7 @@ fn sa(kind: u16, info: &SaInfo) -> Vec<u8> {
 }
 
 /// The errno of a lone answer; 0 is the acknowledgement.
-fn errno(answer: &Answer) -> i32 {
+pub(crate) fn errno(answer: &Answer) -> i32 {
     let last = answer.messages.last().expect("an answer");
     let message = messages(last).next().unwrap();
     assert_eq!((message.header.kind, message.header.sequence), (NLMSG_ERROR, 5));
@@ -104,6 +93,30 @@ fn life_of_an_sa() {
     assert_eq!(messages(&answer.messages[0]).next().unwrap().header.kind, NEWAE);
     assert_eq!(errno(&handle(id_request(DELSA, 100))), 0);
     assert_eq!(errno(&handle(id_request(DELSA, 100))), libc::ESRCH);
+}
+
+#[test]
+fn spis_are_dealt_out_to_the_workers() {
+    const WORKERS: usize = 3;
+    let mut database = Database::for_workers(WORKERS as u32);
+    let allocate = request(ALLOCSPI, |w| {
+        info(0).write(w);
+        w.u32(0xc000_0000).u32(0xcfff_ffff);
+    });
+    let mut spis = Vec::new();
+    let mut per_worker = [0; WORKERS];
+    for _ in 0..WORKERS * 10 {
+        let answer = database.handle_datagram(&allocate, NOW);
+        let reply = messages(&answer.messages[0]).next().unwrap();
+        let spi = SaInfo::read(&mut Reader::new(reply.payload)).unwrap().id.spi;
+        assert!((0xc000_0000..=0xcfff_ffff).contains(&spi));
+        per_worker[spi as usize % WORKERS] += 1;
+        spis.push(spi);
+    }
+    assert_eq!(per_worker, [10; WORKERS]);
+    spis.sort_unstable();
+    spis.dedup();
+    assert!(spis.len() == WORKERS * 10 && spis[WORKERS * 10 - 1] - spis[0] > 1000, "they are random still");
 }
 
 #[test]
@@ -229,11 +242,100 @@ fn a_peers_new_address_is_told_once_a_second() {
     assert!(!told(home, 4500, NOW), "no news");
     assert!(told(home, 5000, NOW));
     assert!(!told(home, 5000, NOW));
-    assert!(told(home, 5001, NOW), "other news");
+    // A peer that takes another port with every packet is no more worth.
+    assert!((5001..6000).all(|port| !told(home, port, NOW)));
     assert!(told(home, 5001, later));
 }
 
-fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid: u32) -> Vec<u8> {
+/// What charon sends when an SA's address changes: the SA anew, with what it had done so far.
+fn carried_sa(info: &SaInfo, usage: Usage) -> Vec<u8> {
+    request(NEWSA, |w| {
+        info.write(w);
+        algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &[1; 20], 128);
+        w.attribute(XFRMA_LTIME_VAL, |w| usage.write(w));
+    })
+}
+
+#[test]
+fn limits_go_on_through_an_address_update() {
+    let hardness = |event: &crate::xfrm::event::Event| messages(&event.message).next().unwrap().payload[224];
+    let mut database = Database::default();
+    // Added 150 s ago: the soft limit of 100 s is behind it, the hard one of 200 s in 50 s.
+    let old = Usage { bytes: 1000, packets: 10, add_time: NOW.wall - 150, use_time: NOW.wall - 140 };
+    assert_eq!(errno(&database.handle_datagram(&carried_sa(&info(9), old), NOW)), 0);
+    let (events, next, _) = database.run_timers(NOW);
+    assert_eq!(events.iter().map(hardness).collect::<Vec<_>>(), [0]);
+    assert_eq!(next, Some(NOW.monotonic + 50_000));
+    assert_eq!(database.states.get(&info(9).id).unwrap().usage(), old);
+    // Over its lifetime by 95 s.
+    let older = Usage { add_time: NOW.wall - 295, ..old };
+    assert_eq!(errno(&database.handle_datagram(&carried_sa(&info(10), older), NOW)), 0);
+    let (events, _, changed) = database.run_timers(NOW);
+    assert_eq!((events.iter().map(hardness).collect::<Vec<_>>(), changed), (vec![1], true));
+    // Over its bytes already: no packet more, and the daemon is told.
+    let limited = SaInfo { limits: Limits { hard_bytes: 900, ..Limits::NONE }, ..info(11) };
+    assert_eq!(errno(&database.handle_datagram(&carried_sa(&limited, old), NOW)), 0);
+    let association = database.states.get(&limited.id).unwrap().association.clone().unwrap();
+    assert!(association.is_used_up());
+    assert_eq!(association.limit_reached(), Some(LimitReached::Hard));
+    assert_eq!(association.limit_reached(), None);
+}
+
+/// Packets pass while the daemon moves an SA to another address: their numbers are not used again, nor taken again.
+#[test]
+fn what_passes_during_an_address_update_counts() {
+    let mut database = Database::default();
+    let association = |database: &Database| {
+        database
+            .states
+            .get(&info(9).id)
+            .or(database.states.get(&moved(9).id))
+            .unwrap()
+            .association
+            .clone()
+            .unwrap()
+    };
+    fn moved(spi: u32) -> SaInfo {
+        let id = SaId { destination: "192.0.2.77".parse().unwrap(), ..info(spi).id };
+        SaInfo { id, ..info(spi) }
+    }
+    let handle =
+        |database: &mut Database, bytes: &[u8]| assert_eq!(errno(&database.handle_datagram(bytes, NOW)), 0);
+    handle(&mut database, &sa(NEWSA, &info(9)));
+    let before = association(&database);
+    for _ in 0..3 {
+        before.sequence.next().unwrap();
+    }
+    before.replay.lock().unwrap().commit(700).unwrap();
+    let asked = database.states.get(&info(9).id).unwrap().replay_state();
+    assert_eq!((asked.outbound, asked.inbound), (3, 700));
+    before.sequence.next().unwrap();
+    before.replay.lock().unwrap().commit(701).unwrap();
+    handle(&mut database, &id_request(DELSA, 9));
+    // A worker that was in the middle of a batch.
+    assert_eq!(before.sequence.next(), Ok(5));
+    let again = request(NEWSA, |w| {
+        moved(9).write(w);
+        algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &[1; 20], 128);
+        w.attribute(XFRMA_LTIME_VAL, |w| Usage::default().write(w));
+        w.attribute(XFRMA_REPLAY_VAL, |w| {
+            w.u32(3).u32(700).u32(1);
+        });
+    });
+    handle(&mut database, &again);
+    let after = association(&database);
+    assert_eq!(after.sequence.next(), Ok(6));
+    assert!(after.replay.lock().unwrap().check(701).is_err());
+    assert_eq!(after.replay.lock().unwrap().check(702), Ok(702));
+    // Once only, and not for what is no update.
+    handle(&mut database, &sa(NEWSA, &info(10)));
+    database.states.get(&info(10).id).unwrap().association.as_ref().unwrap().sequence.next().unwrap();
+    handle(&mut database, &id_request(DELSA, 10));
+    handle(&mut database, &sa(NEWSA, &info(10)));
+    assert_eq!(database.states.get(&info(10).id).unwrap().replay_state().outbound, 0);
+}
+
+pub(crate) fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid: u32) -> Vec<u8> {
     request(kind, |w| {
         selector().write(w);
         w.zeros(96).u32(priority).u32(0).u8(direction).u8(u8::from(block)).zeros(6);
@@ -272,17 +374,18 @@ fn the_view_drops_what_no_sa_and_no_policy_covers() {
     let interface = &view.interfaces[&42];
     // The only SA is inbound: the outbound policy has none, and asks for one.
     assert!(interface.outbound_policy(&flow).unwrap().state.is_none());
-    let inbound = view.inbound[&0x10][0].clone();
-    assert!(interface.admits(&flow, &inbound).is_some());
+    let inbound = view.inbound[&(info(0x10).id.destination, 0x10)].clone();
+    assert!(interface.admits(&flow, &inbound, true).is_some());
+    assert!(interface.admits(&flow, &inbound, false).is_none(), "no policy to forward it");
     // Another SA's packets do not come in by this policy, nor do our own that are sent back to us.
     let mut other = (*inbound).clone();
     other.reqid = 8;
-    assert!(interface.admits(&flow, &other).is_none());
+    assert!(interface.admits(&flow, &other, true).is_none());
     let mut reflected = (*inbound).clone();
     std::mem::swap(&mut reflected.outer.source, &mut reflected.outer.destination);
-    assert!(interface.admits(&flow, &reflected).is_none());
+    assert!(interface.admits(&flow, &reflected, true).is_none());
     let v6 = crate::xfrm::selector::Flow { family: AF_INET6, ..flow };
-    assert!(interface.outbound_policy(&v6).is_none() && interface.admits(&v6, &inbound).is_none());
+    assert!(interface.outbound_policy(&v6).is_none() && interface.admits(&v6, &inbound, true).is_none());
 
     // Blocked, as during an address update: without a template, in place of the policy.
     database.handle_datagram(&policy(UPDPOLICY, XFRM_POLICY_OUT, true, 5, 0), NOW);
@@ -290,5 +393,5 @@ fn the_view_drops_what_no_sa_and_no_policy_covers() {
     let view = database.view();
     let interface = &view.interfaces[&42];
     assert!(interface.outbound_policy(&flow).unwrap().blocks);
-    assert!(interface.admits(&flow, &inbound).is_none());
+    assert!(interface.admits(&flow, &inbound, true).is_none());
 }

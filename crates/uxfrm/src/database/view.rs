@@ -7,6 +7,7 @@ use crate::xfrm::constants::*;
 use crate::xfrm::policy::Template;
 use crate::xfrm::selector::{Flow, Selector};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A policy with the SA that its template means now.
@@ -25,15 +26,19 @@ pub struct PolicyView {
 #[derive(Default)]
 pub struct InterfaceView {
     pub outbound: Vec<PolicyView>,
+    /// For what is for this host.
     pub inbound: Vec<PolicyView>,
+    /// For what came by a tunnel and goes on.
+    pub forward: Vec<PolicyView>,
 }
 
 /// The whole picture.
 #[derive(Default)]
 pub struct View {
     pub interfaces: HashMap<u32, Arc<InterfaceView>>,
-    /// By SPI, for received packets: several SAs only where local addresses differ.
-    pub inbound: HashMap<u32, Vec<Arc<SaView>>>,
+    /// By destination and SPI, for received packets, as the kernel finds them (the protocol is always ESP). An SA of what we send
+    /// has the peer's address there, which no packet to us has.
+    pub inbound: HashMap<(IpAddr, u32), Arc<SaView>>,
 }
 
 impl InterfaceView {
@@ -43,10 +48,11 @@ impl InterfaceView {
     }
 
     /// Whether a packet that came by an SA is what a policy wants from that SA.
-    pub fn admits(&self, flow: &Flow, state: &SaView) -> Option<&PolicyView> {
-        let policy = self.inbound.iter().find(|policy| policy.selector.matches(flow))?;
+    pub fn admits(&self, flow: &Flow, state: &SaView, is_local: bool) -> Option<&PolicyView> {
+        let policies = if is_local { &self.inbound } else { &self.forward };
+        let policy = policies.iter().find(|policy| policy.selector.matches(flow))?;
         let template = policy.template.as_ref().filter(|_| !policy.blocks)?;
-        let same = |a: std::net::IpAddr, b: std::net::IpAddr| a.is_unspecified() || a == b;
+        let same = |a: IpAddr, b: IpAddr| a.is_unspecified() || a == b;
         let fits = (template.reqid == 0 || template.reqid == state.reqid)
             && (template.spi == 0 || template.spi == state.id.spi)
             && same(template.destination, state.outer.destination)
@@ -56,7 +62,7 @@ impl InterfaceView {
 }
 
 fn fits_outbound(template: &Template, if_id: u32, state: &SaView) -> bool {
-    let same = |a: std::net::IpAddr, b: std::net::IpAddr| a.is_unspecified() || a == b;
+    let same = |a: IpAddr, b: IpAddr| a.is_unspecified() || a == b;
     state.if_id == if_id
         && same(template.destination, state.outer.destination)
         && same(template.source, state.outer.source)
@@ -72,8 +78,12 @@ impl Database {
         let mut by_reqid: HashMap<u32, Vec<(u64, Arc<SaView>)>> = HashMap::new();
         for state in self.states.by_id.values() {
             let Some(sa) = state.view().map(Arc::new) else { continue };
-            view.inbound.entry(sa.id.spi).or_default().push(sa.clone());
-            by_reqid.entry(sa.reqid).or_default().push((state.added.monotonic, sa));
+            if state.request.direction != XFRM_SA_DIR_OUT {
+                view.inbound.insert((sa.id.destination, sa.id.spi), sa.clone());
+            }
+            if state.request.direction != XFRM_SA_DIR_IN {
+                by_reqid.entry(sa.reqid).or_default().push((state.added.monotonic, sa));
+            }
         }
         for candidates in by_reqid.values_mut() {
             candidates.sort_by_key(|(added, _)| std::cmp::Reverse(*added));
@@ -100,9 +110,8 @@ impl Database {
             };
             match info.direction {
                 XFRM_POLICY_OUT => interface.outbound.push(policy_view),
-                // Forward policies have the inbound ones' selectors; what is checked is the same.
                 XFRM_POLICY_IN => interface.inbound.push(policy_view),
-                _ => {}
+                _ => interface.forward.push(policy_view),
             }
         }
         view.interfaces = interfaces.into_iter().map(|(id, i)| (id, Arc::new(i))).collect();

@@ -1,18 +1,19 @@
 //! The data path's view of an SA: keys, numbers and counters that survive changes of its addresses.
 
 use super::counters::SaCounters;
+use super::notice::{Notice, Notifier};
 use super::path_mtu::PathMtu;
 use crate::esp::algorithm::Algorithm;
 use crate::esp::limits::KeyLimits;
 use crate::esp::replay::ReplayWindow;
 use crate::esp::sequence::SequenceCounter;
 use crate::esp::transform::Transform;
-use crate::xfrm::lifetime::Limits;
+use crate::xfrm::lifetime::{Limits, Usage};
 use crate::xfrm::selector::Selector;
 use crate::xfrm::state::SaId;
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Which limits were reported already.
 const SOFT_REPORTED: u8 = 1;
@@ -30,28 +31,41 @@ pub enum LimitReached {
 /// What stays the same while an SA lives.
 pub struct Association {
     pub transform: Transform,
-    pub sequence: SequenceCounter,
-    pub replay: Mutex<ReplayWindow>,
+    pub sequence: Arc<SequenceCounter>,
+    pub replay: Arc<Mutex<ReplayWindow>>,
     pub counters: SaCounters,
     /// Unix seconds; 0 for never.
     pub first_use: AtomicU64,
     pub last_use: AtomicU64,
+    /// When the control thread was last told that the peer's address is another, in Unix seconds.
+    pub mapping_told: AtomicU64,
     pub path_mtu: PathMtu,
     limits: [AtomicU64; 4],
     reported: AtomicU8,
 }
 
 impl Association {
-    /// `last_sequence` was sent last under this key.
-    pub fn new(transform: Transform, last_sequence: u64, replay: ReplayWindow, limits: &Limits) -> Self {
+    /// `last_sequence` was sent last under this key, which has protected `carried` so far.
+    pub fn new(
+        transform: Transform,
+        last_sequence: u64,
+        replay: ReplayWindow,
+        limits: &Limits,
+        carried: &Usage,
+    ) -> Self {
         let key = KeyLimits::of(transform.algorithm(), transform.extended_sequence());
         let this = Self {
-            sequence: SequenceCounter::new(last_sequence, key.hard_packets),
+            sequence: Arc::new(SequenceCounter::new(last_sequence, key.hard_packets)),
             transform,
-            replay: Mutex::new(replay),
-            counters: SaCounters::default(),
-            first_use: AtomicU64::new(0),
+            replay: Arc::new(Mutex::new(replay)),
+            counters: SaCounters {
+                bytes: carried.bytes.into(),
+                packets: carried.packets.into(),
+                ..SaCounters::default()
+            },
+            first_use: AtomicU64::new(carried.use_time),
             last_use: AtomicU64::new(0),
+            mapping_told: AtomicU64::new(0),
             path_mtu: PathMtu::default(),
             limits: Default::default(),
             reported: AtomicU8::new(0),
@@ -79,25 +93,35 @@ impl Association {
         }
     }
 
+    /// Whether the counter of bytes or packets has come to its limit: `which` is 0 for the soft ones, 1 for the hard ones.
+    fn has_reached(&self, which: usize) -> bool {
+        let limit = |i: usize| self.limits[i].load(Ordering::Relaxed);
+        self.counters.bytes.load(Ordering::Relaxed) >= limit(which)
+            || self.counters.packets.load(Ordering::Relaxed) >= limit(which + 2)
+    }
+
     /// Whether a hard limit of bytes or packets has been reached.
     pub fn is_used_up(&self) -> bool {
-        self.counters.bytes.load(Ordering::Relaxed) >= self.limits[1].load(Ordering::Relaxed)
-            || self.counters.packets.load(Ordering::Relaxed) >= self.limits[3].load(Ordering::Relaxed)
+        self.has_reached(1)
     }
 
     /// Counts a batch at `now` (Unix seconds). Returns a limit when it is reached for the first time.
     pub fn charge(&self, packets: u64, bytes: u64, now: u64) -> Option<LimitReached> {
-        let bytes = self.counters.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let packets = self.counters.packets.fetch_add(packets, Ordering::Relaxed) + packets;
-        if self.last_use.swap(now, Ordering::Relaxed) == 0 {
+        self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.counters.packets.fetch_add(packets, Ordering::Relaxed);
+        if self.last_use.swap(now, Ordering::Relaxed) == 0 && self.first_use.load(Ordering::Relaxed) == 0 {
             self.first_use.store(now, Ordering::Relaxed);
         }
-        let limit = |i: usize| self.limits[i].load(Ordering::Relaxed);
+        self.limit_reached()
+    }
+
+    /// A limit that has been reached and was not reported yet: also where the SA came with it, or was given a lower one.
+    pub fn limit_reached(&self) -> Option<LimitReached> {
         let report = |bit| self.reported.fetch_or(bit, Ordering::Relaxed) & bit == 0;
-        if bytes >= limit(1) || packets >= limit(3) {
+        if self.has_reached(1) || self.sequence.is_exhausted() {
             return report(HARD_REPORTED).then_some(LimitReached::Hard);
         }
-        if bytes >= limit(0) || packets >= limit(2) {
+        if self.has_reached(0) {
             return report(SOFT_REPORTED).then_some(LimitReached::Soft);
         }
         None
@@ -122,7 +146,7 @@ pub struct Outer {
     pub decapsulate_dscp: bool,
     /// Inner DSCP is not shown outside.
     pub hide_dscp: bool,
-    /// Never set DF outside.
+    /// Never set DF outside; otherwise it is the inner packet's.
     pub no_pmtu_discovery: bool,
 }
 
@@ -134,7 +158,18 @@ pub struct SaView {
     pub if_id: u32,
     pub selector: Selector,
     pub outer: Outer,
-    pub association: std::sync::Arc<Association>,
+    pub association: Arc<Association>,
+}
+
+impl SaView {
+    /// Passes a limit on to the control thread; where it cannot take it now, the limit is reached again with the next packet.
+    pub fn tell_limit(&self, notifier: &Notifier, limit: Option<LimitReached>) {
+        if let Some(limit) = limit
+            && !notifier.send(Notice::Limit { id: self.id, limit })
+        {
+            self.association.rearm();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +181,7 @@ mod tests {
     fn association(algorithm: Algorithm, extended: bool, last: u64, limits: &Limits) -> Association {
         let (cipher, mac) = algorithm.key_lens();
         let transform = Transform::new(algorithm, &vec![1; cipher], &vec![2; mac], extended).unwrap();
-        Association::new(transform, last, ReplayWindow::new(32, extended), limits)
+        Association::new(transform, last, ReplayWindow::new(32, extended), limits, &Usage::default())
     }
 
     const GCM: Algorithm = Algorithm::Aead { cipher: AeadCipher::Aes128Gcm, icv: 16 };

@@ -76,6 +76,8 @@ counters! {
         interface_writes,
         /// Reads from interfaces.
         interface_reads,
+        /// Packets given up because this program had a mistake.
+        panics,
     }
 }
 

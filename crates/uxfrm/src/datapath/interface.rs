@@ -4,9 +4,10 @@ use super::counters::{PathCounters, add};
 use crate::inner::coalesce::Sink;
 use crate::inner::virtio::VirtioHeader;
 use crate::sys::check_len;
-use crate::sys::tun::{Queue, VNET_HEADER_LEN};
+use crate::sys::tun::Queue;
 use std::collections::HashMap;
 use std::io;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -40,18 +41,20 @@ impl Queue {
     /// Of `writev`: the packet is lost then, as on any full interface.
     pub fn write(&self, header: VirtioHeader, region: &[u8], pieces: &[Range<usize>]) -> io::Result<()> {
         let header = header.write();
-        let mut iovecs = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; MAX_IOVECS];
-        iovecs[0] = libc::iovec { iov_base: header.as_ptr().cast_mut().cast(), iov_len: VNET_HEADER_LEN };
+        let iovec =
+            |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        let mut iovecs = [const { MaybeUninit::<libc::iovec>::uninit() }; MAX_IOVECS];
+        iovecs[0].write(iovec(&header));
+        // No more of them is touched than there are pieces: a lone packet after a silence has none in the cache.
         let Some(room) = iovecs[1..].get_mut(..pieces.len()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        for (iovec, piece) in room.iter_mut().zip(pieces) {
-            let piece = &region[piece.clone()];
-            *iovec = libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() };
+        for (slot, piece) in room.iter_mut().zip(pieces) {
+            slot.write(iovec(&region[piece.clone()]));
         }
         let count = pieces.len() as i32 + 1;
-        // SAFETY: `count` iovecs point to live memory, which the kernel only reads.
-        check_len(unsafe { libc::writev(self.fd.as_raw_fd(), iovecs.as_ptr(), count) }).map(|_| ())
+        // SAFETY: the first `count` iovecs are initialised and point to live memory, which the kernel only reads.
+        check_len(unsafe { libc::writev(self.fd.as_raw_fd(), iovecs.as_ptr().cast(), count) }).map(|_| ())
     }
 }
 

@@ -6,8 +6,11 @@
 pub mod association;
 pub mod busy_poll;
 pub mod counters;
+pub mod dont_fragment;
 pub mod heartbeat;
 pub mod interface;
+pub mod isolation;
+pub mod local_addresses;
 pub mod moderation;
 pub mod notice;
 pub mod path_mtu;

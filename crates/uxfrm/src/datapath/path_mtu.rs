@@ -1,4 +1,5 @@
-//! The path MTU of an SA, asked from the kernel's route at most once a second.
+//! The path MTU of an SA, asked from the kernel's route at most once a second, and after a packet was sent rather than before: asking
+//! takes four system calls, and the one packet after a silence should not wait for them.
 
 use super::association::Outer;
 use crate::sys::socket;
@@ -13,7 +14,7 @@ const MINIMUM_V6: u32 = 1280;
 /// What is known.
 #[derive(Debug, Default)]
 pub struct PathMtu {
-    /// Bytes of outer IP packet.
+    /// Bytes of outer IP packet; 0 for not known.
     value: AtomicU32,
     /// Unix seconds.
     asked: AtomicU64,
@@ -21,19 +22,32 @@ pub struct PathMtu {
 
 impl PathMtu {
     /// Largest ESP packet, in bytes, that fits one outer packet.
-    pub fn esp_len(&self, outer: &Outer, now: u64) -> usize {
-        if self.asked.swap(now, Ordering::Relaxed) != now {
-            let minimum = if outer.destination.is_ipv6() { MINIMUM_V6 } else { MINIMUM_V4 };
-            let value = socket::path_mtu(outer.destination).unwrap_or(DEFAULT).max(minimum);
-            self.value.store(value, Ordering::Relaxed);
-        }
+    pub fn esp_len(&self, outer: &Outer) -> usize {
+        let value = match self.value.load(Ordering::Relaxed) {
+            0 => self.ask(outer),
+            known => known,
+        };
         let ip = if outer.destination.is_ipv6() { 40 } else { 20 };
         let udp = if outer.ports.is_some() { 8 } else { 0 };
-        self.value.load(Ordering::Relaxed) as usize - ip - udp
+        value as usize - ip - udp
     }
 
-    /// Asks again at the next packet.
+    /// Asks where that was not done in the second `now`.
+    pub fn renew(&self, outer: &Outer, now: u64) {
+        if self.asked.swap(now, Ordering::Relaxed) != now {
+            self.ask(outer);
+        }
+    }
+
+    fn ask(&self, outer: &Outer) -> u32 {
+        let minimum = if outer.destination.is_ipv6() { MINIMUM_V6 } else { MINIMUM_V4 };
+        let value = socket::path_mtu(outer.destination).unwrap_or(DEFAULT).max(minimum);
+        self.value.store(value, Ordering::Relaxed);
+        value
+    }
+
+    /// Asks again before the next packet.
     pub fn forget(&self) {
-        self.asked.store(0, Ordering::Relaxed);
+        self.value.store(0, Ordering::Relaxed);
     }
 }

@@ -3,6 +3,8 @@
 use super::association::SaView;
 use super::counters::add;
 use super::interface::Writer;
+use super::isolation::isolated;
+use super::local_addresses::LocalAddresses;
 use super::notice::Notice;
 use super::shared::{Cached, Shared};
 use super::{Moved, TURN_LEN};
@@ -36,6 +38,8 @@ pub struct Opener {
     pub coalescer: Coalescer,
     /// Unix seconds.
     pub now: u64,
+    /// Tells packets for this host from those to be forwarded.
+    pub local: Arc<LocalAddresses>,
 }
 
 /// What an outer socket delivers.
@@ -55,13 +59,14 @@ impl Inbound {
             shared,
             worker,
             receiver: Receiver::new()?,
-            opener: Opener { coalescer: Coalescer::new(false), now: 0 },
+            opener: Opener { coalescer: Coalescer::new(false), now: 0, local: Arc::default() },
         })
     }
 
     /// Brings the worker's copy of the picture up to date.
     pub fn refresh(&mut self, cached: &mut Cached) {
-        if self.shared.refresh(cached) {
+        if self.shared.refresh(self.worker, cached) {
+            self.opener.local = cached.picture.local.clone();
             let mut queues = cached.picture.interfaces.values().flat_map(|i| &i.queues);
             self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
         }
@@ -75,14 +80,20 @@ impl Inbound {
         self.receiver.region.release()
     }
 
-    /// Takes what waits on a socket. Errors that ICMP messages left on it are taken off and mean nothing
-    /// here.
-    pub fn drain(&mut self, cached: &mut Cached, socket: &std::os::fd::OwnedFd, kind: Kind) -> Moved {
+    /// Takes what waits on a socket; with `one` a single datagram, without looking for more. Errors that ICMP messages left
+    /// on it are taken off and mean nothing here.
+    pub fn drain(
+        &mut self,
+        cached: &mut Cached,
+        socket: &std::os::fd::OwnedFd,
+        kind: Kind,
+        one: bool,
+    ) -> Moved {
         let (mut batches, mut bytes, mut packets) = (0, 0, 0);
         while batches < BUDGET && bytes < TURN_LEN {
             batches += 1;
-            let (received, count, more) = match self.receiver.receive(socket.as_fd()) {
-                Ok(batch) => batch,
+            let more = match self.receiver.receive(socket.as_fd(), one) {
+                Ok(more) => more,
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                     return Moved { packets, more: false };
                 }
@@ -95,13 +106,16 @@ impl Inbound {
             let mut writer = Writer { worker: self.worker, interfaces, counters };
             add(&counters.receive_calls, 1);
             let (region, view) = (&mut self.receiver.region[..], &cached.picture.view);
-            for datagram in &received[..count] {
+            for datagram in &self.receiver.received {
                 bytes += datagram.len;
-                self.opener.datagram(&self.shared, view, region, datagram, kind, &mut writer);
+                self.opener.isolated_datagram(&self.shared, view, region, datagram, kind, &mut writer);
             }
-            self.opener.coalescer.flush(region, &mut writer);
-            packets += count;
-            if !more {
+            let coalescer = &mut self.opener.coalescer;
+            if !isolated(counters, || coalescer.flush(region, &mut writer)) {
+                self.opener.coalescer.discard();
+            }
+            packets += self.receiver.received.len();
+            if one || !more {
                 return Moved { packets, more: false };
             }
         }
@@ -110,6 +124,21 @@ impl Inbound {
 }
 
 impl Opener {
+    /// As [`Opener::datagram`]; a panic costs this datagram and those it would have been joined with.
+    pub fn isolated_datagram(
+        &mut self,
+        shared: &Shared,
+        view: &crate::database::View,
+        region: &mut [u8],
+        datagram: &Received,
+        kind: Kind,
+        sink: &mut impl Sink,
+    ) {
+        if !isolated(&shared.counters, || self.datagram(shared, view, region, datagram, kind, sink)) {
+            self.coalescer.discard();
+        }
+    }
+
     /// Opens every ESP packet of a datagram that lies in `region`.
     pub fn datagram(
         &mut self,
@@ -169,14 +198,20 @@ impl Opener {
         let inner = match open_packet(state, &mut region[piece.clone()]) {
             Ok((_, DUMMY)) => return,
             Ok((range, _)) => piece.start + range.start..piece.start + range.end,
-            Err(error) => return counters.count_error(error),
+            Err(error) => {
+                counters.count_error(error);
+                return state.tell_limit(&shared.notifier, state.association.limit_reached());
+            }
         };
-        tally.authentic(state, shared, datagram);
         let Some(packet) = Packet::read(&region[inner.clone()]) else {
             return add(&counters.malformed, 1);
         };
         let admitted = state.selector.matches(&packet.flow)
-            && match view.interfaces.get(&state.if_id).and_then(|i| i.admits(&packet.flow, state)) {
+            && match view
+                .interfaces
+                .get(&state.if_id)
+                .and_then(|i| i.admits(&packet.flow, state, self.local.receive(&packet.flow)))
+            {
                 Some(policy) => {
                     policy.usage.last_use.store(self.now, Ordering::Relaxed);
                     add(&policy.usage.packets, 1);
@@ -188,6 +223,7 @@ impl Opener {
         if !admitted {
             return add(&counters.policy_mismatch, 1);
         }
+        tally.admitted(state, shared, datagram, self.now);
         let (dscp, no_ecn) = (state.outer.decapsulate_dscp, state.outer.no_ecn);
         let Some(tos) = decapsulated_tos(packet.tos, datagram.tos, dscp, no_ecn) else {
             return add(&counters.malformed, 1);
@@ -238,13 +274,14 @@ struct Tally {
 }
 
 impl Tally {
-    /// After the first packet whose check value was right: does the peer send from where we think?
-    fn authentic(&mut self, state: &SaView, shared: &Shared, datagram: &Received) {
+    /// After the first packet that was let in: does the peer send from where we think?
+    fn admitted(&mut self, state: &SaView, shared: &Shared, datagram: &Received, now: u64) {
         if std::mem::replace(&mut self.source_checked, true) {
             return;
         }
         let (Some(source), Some((port, _))) = (datagram.source, state.outer.ports) else { return };
-        if (source.ip(), source.port()) != (state.outer.source, port) {
+        let news = (source.ip(), source.port()) != (state.outer.source, port);
+        if news && state.association.mapping_told.swap(now, Ordering::Relaxed) != now {
             let (id, source, port) = (state.id, source.ip(), source.port());
             shared.notifier.send(Notice::Mapping { id, source, port });
         }
@@ -261,24 +298,17 @@ impl Run {
             return;
         }
         let association = &self.state.association;
-        if let Some(limit) = association.charge(self.tally.packets, self.tally.bytes, now)
-            && !shared.notifier.send(Notice::Limit { id: self.state.id, limit })
-        {
-            association.rearm();
-        }
+        let limit = association.charge(self.tally.packets, self.tally.bytes, now);
+        self.state.tell_limit(&shared.notifier, limit);
     }
 }
 
-/// The SA of a packet. Where several SAs share an SPI (on different local addresses), the peer's address decides.
+/// The SA of a packet: by the address of ours that it was sent to, and the SPI (RFC 4301 section 4.1).
 fn find(view: &crate::database::View, spi: u32, datagram: &Received, kind: Kind) -> Option<Arc<SaView>> {
-    let encapsulated = kind == Kind::Udp;
-    let candidates = view.inbound.get(&spi)?;
-    let mut fitting = candidates.iter().filter(|state| state.outer.ports.is_some() == encapsulated);
-    let first = fitting.next()?;
-    if candidates.len() == 1 {
-        return Some(first.clone());
-    }
-    let from = datagram.source.map(|source| source.ip());
-    let by_source = std::iter::once(first).chain(fitting).find(|state| Some(state.outer.source) == from);
-    Some(by_source.unwrap_or(first).clone())
+    let state = view.inbound.get(&(datagram.local?, spi))?;
+    (state.outer.ports.is_some() == (kind == Kind::Udp)).then(|| state.clone())
 }
+
+#[cfg(test)]
+#[path = "receive_tests.rs"]
+mod tests;

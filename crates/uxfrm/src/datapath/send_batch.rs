@@ -6,8 +6,8 @@ use super::shared::{Shared, WorkerSockets};
 use crate::sys;
 use crate::sys::region::Region;
 use crate::sys::socket::{self, RawAddress, SendControl};
-use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// Datagrams of one call: the kernel's `UDP_MAX_SEGMENTS` before 6.9.
@@ -24,7 +24,15 @@ pub struct SendBatch {
     payload: u64,
     last_was_short: bool,
     state: Option<Arc<SaView>>,
-    tos: u8,
+    header: OuterHeader,
+}
+
+/// What inner packets must agree in to share a batch, beside their SA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OuterHeader {
+    pub tos: u8,
+    /// DF of an outer IPv4 header.
+    pub dont_fragment: bool,
 }
 
 impl SendBatch {
@@ -37,14 +45,14 @@ impl SendBatch {
             payload: 0,
             last_was_short: false,
             state: None,
-            tos: 0,
+            header: OuterHeader::default(),
         })
     }
 
     /// Whether a packet of `len` bytes may join those that wait.
-    fn fits(&self, state: &Arc<SaView>, tos: u8, len: usize) -> bool {
+    fn fits(&self, state: &Arc<SaView>, header: OuterHeader, len: usize) -> bool {
         self.state.as_ref().is_some_and(|s| Arc::ptr_eq(s, state))
-            && self.tos == tos
+            && self.header == header
             && !self.last_was_short
             && len <= self.segment
             && self.count < MAX_SEGMENTS
@@ -55,15 +63,15 @@ impl SendBatch {
     pub fn room(
         &mut self,
         state: &Arc<SaView>,
-        tos: u8,
+        header: OuterHeader,
         len: usize,
         shared: &Shared,
         worker: usize,
     ) -> &mut [u8] {
-        if !self.fits(state, tos, len) {
+        if !self.fits(state, header, len) {
             self.flush(shared, worker);
             self.state = Some(state.clone());
-            self.tos = tos;
+            self.header = header;
             self.segment = len;
         }
         &mut self.region[self.len..self.len + len]
@@ -82,43 +90,58 @@ impl SendBatch {
         let Some(state) = self.state.take().filter(|_| self.count > 0) else { return };
         add(&shared.counters.sent, self.count as u64);
         let now = sys::unix_seconds();
-        let failed = self.send(&state, shared, &shared.sockets[worker], now);
+        let failed = self.send(&state, shared, &shared.sockets[worker]);
         if failed > 0 {
             add(&state.association.counters.send_failed, failed);
         }
-        if let Some(limit) = state.association.charge(self.count as u64, self.payload, now)
-            && !shared.notifier.send(super::notice::Notice::Limit { id: state.id, limit })
-        {
-            state.association.rearm();
-        }
+        let limit = state.association.charge(self.count as u64, self.payload, now);
+        state.tell_limit(&shared.notifier, limit);
+        state.association.path_mtu.renew(&state.outer, now);
         (self.len, self.count, self.payload, self.last_was_short) = (0, 0, 0, false);
     }
 
     /// Returns the number of packets that could not be sent.
-    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets, now: u64) -> u64 {
+    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets) -> u64 {
         let (source, destination) = (state.outer.source, state.outer.destination);
         let v6 = destination.is_ipv6();
-        let (socket, port) = match state.outer.ports {
-            Some((_, port)) => (if v6 { &sockets.send_v6 } else { &sockets.send_v4 }, port),
-            None => (if v6 { &shared.sockets[0].raw_v6 } else { &shared.sockets[0].raw_v4 }, 0),
+        let raw = &shared.sockets[0];
+        let (socket, fragmentation, port) = match state.outer.ports {
+            Some((_, port)) if v6 => (&sockets.send_v6, None, port),
+            Some((_, port)) => (&sockets.send_v4, Some(&sockets.send_v4_fragmentation), port),
+            None if v6 => (&raw.raw_v6, None, 0),
+            None => (&raw.raw_v4, Some(&raw.raw_v4_fragmentation), 0),
         };
         let Some(socket) = socket else { return self.count as u64 };
         let to = RawAddress::new(SocketAddr::new(destination, port));
-        let data = &self.region[..self.len];
         add(&shared.counters.send_calls, 1);
+        let send = || self.send_to(state, source, socket.as_fd(), &to);
+        match fragmentation {
+            Some(socket_state) => socket_state.sending(socket.as_fd(), self.header.dont_fragment, send),
+            None => send(),
+        }
+    }
+
+    /// Sends by one call if that can be. Returns the number of packets that could not be sent.
+    fn send_to(&self, state: &SaView, source: IpAddr, socket: BorrowedFd<'_>, to: &RawAddress) -> u64 {
+        let data = &self.region[..self.len];
         // What does not fit the path is sent one by one, and the kernel fragments it.
-        let fits = self.segment <= state.association.path_mtu.esp_len(&state.outer, now);
+        let fits = self.segment <= state.association.path_mtu.esp_len(&state.outer);
         if state.outer.ports.is_some() && self.count > 1 && fits {
-            let mut control = SendControl::new(source, self.tos, Some(self.segment as u16));
-            if socket::send(socket.as_fd(), &to, &mut control, data).is_ok() {
+            let mut control = SendControl::new(source, self.header.tos, Some(self.segment as u16));
+            if socket::send(socket, to, &mut control, data).is_ok() {
                 return 0;
             }
             // The path's MTU has changed, or a device without checksum offload.
             state.association.path_mtu.forget();
         }
-        let mut control = SendControl::new(source, self.tos, None);
+        let mut control = SendControl::new(source, self.header.tos, None);
         let pieces = data.chunks(self.segment);
-        pieces.filter(|piece| socket::send(socket.as_fd(), &to, &mut control, piece).is_err()).count() as u64
+        pieces.filter(|piece| socket::send(socket, to, &mut control, piece).is_err()).count() as u64
+    }
+
+    /// Forgets what waits, unsent: after a panic in the middle of it.
+    pub fn discard(&mut self) {
+        (self.state, self.len, self.count, self.payload, self.last_was_short) = (None, 0, 0, 0, false);
     }
 
     /// Whether nothing waits.

@@ -1,28 +1,40 @@
 //! What the control thread gives to the workers.
 
 use super::counters::PathCounters;
+use super::dont_fragment::DontFragment;
 use super::heartbeat::Heartbeat;
 use super::interface::Interface;
+use super::local_addresses::LocalAddresses;
 use super::notice::Notifier;
 use crate::database::View;
 use crate::esp::iv::IvCounter;
 use crate::sys;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Later than every generation.
+const RESTING: u64 = u64::MAX;
+/// Between two looks at the workers: a tenth of what a batch takes.
+const SETTLE_PAUSE: Duration = Duration::from_micros(20);
 
 /// The picture that workers use until the next one.
 #[derive(Clone, Default)]
 pub struct Picture {
     pub view: Arc<View>,
     pub interfaces: HashMap<u32, Arc<Interface>>,
+    pub local: Arc<LocalAddresses>,
 }
 
 /// Shared by all threads of an engine.
 pub struct Shared {
     picture: Mutex<Picture>,
     generation: AtomicU64,
+    /// The generation that each worker works by; [`RESTING`] while it works by none.
+    working: Vec<AtomicU64>,
     /// Wakes each worker when interfaces came or went.
     wakes: Vec<OwnedFd>,
     pub heartbeats: Vec<Heartbeat>,
@@ -41,9 +53,11 @@ pub struct WorkerSockets {
     /// For sending: never waited on, so that the kernel wakes nobody when it frees a sent packet.
     pub send_v4: Option<OwnedFd>,
     pub send_v6: Option<OwnedFd>,
+    pub send_v4_fragmentation: DontFragment,
     /// Worker 0 only: the kernel gives every raw socket a copy of each packet.
     pub raw_v4: Option<OwnedFd>,
     pub raw_v6: Option<OwnedFd>,
+    pub raw_v4_fragmentation: DontFragment,
 }
 
 /// A worker's copy of the picture, renewed when the generation moves on: one atomic load per batch.
@@ -62,6 +76,7 @@ impl Shared {
         Ok(Self {
             picture: Mutex::default(),
             generation: AtomicU64::new(1),
+            working: sockets.iter().map(|_| AtomicU64::new(RESTING)).collect(),
             wakes: sockets.iter().map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
             heartbeats: sockets.iter().map(|_| Heartbeat::default()).collect(),
             counters: PathCounters::default(),
@@ -75,7 +90,13 @@ impl Shared {
     /// Replaces the picture.
     pub fn publish(&self, view: Arc<View>) {
         self.picture.lock().unwrap_or_else(PoisonError::into_inner).view = view;
-        self.generation.fetch_add(1, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Replaces the list of this host's addresses.
+    pub fn set_local_addresses(&self, all: HashSet<IpAddr>) {
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner).local = Arc::new(LocalAddresses(all));
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Adds or replaces an interface and wakes the workers, which watch its queues from then on.
@@ -90,7 +111,7 @@ impl Shared {
 
     fn change_interfaces(&self, change: impl FnOnce(&mut HashMap<u32, Arc<Interface>>)) {
         change(&mut self.picture.lock().unwrap_or_else(PoisonError::into_inner).interfaces);
-        self.generation.fetch_add(1, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::SeqCst);
         self.wakes.iter().for_each(sys::signal);
     }
 
@@ -104,14 +125,86 @@ impl Shared {
         &self.wakes[worker]
     }
 
-    /// Brings a worker's copy up to date; whether it changed.
-    pub fn refresh(&self, cached: &mut Cached) -> bool {
-        let generation = self.generation.load(Ordering::Acquire);
+    /// Waits until no worker works by a picture that is older than the one that was published last, so that what follows (an
+    /// answer to the daemon) comes after the last packet by the old one. Whether that came within `limit`.
+    pub fn settle(&self, limit: Duration) -> bool {
+        let (start, generation) = (Instant::now(), self.generation.load(Ordering::SeqCst));
+        self.working.iter().all(|working| {
+            while working.load(Ordering::SeqCst) < generation {
+                if start.elapsed() >= limit {
+                    return false;
+                }
+                std::thread::sleep(SETTLE_PAUSE);
+            }
+            true
+        })
+    }
+
+    /// A worker has nothing to do: it holds up nobody.
+    pub fn rest(&self, worker: usize) {
+        self.working[worker].store(RESTING, Ordering::SeqCst);
+    }
+
+    /// Brings a worker's copy up to date, by which it works until it rests; whether it changed.
+    pub fn refresh(&self, worker: usize, cached: &mut Cached) -> bool {
+        // Said first and then looked at again: whoever publishes in between is either seen here or sees this.
+        let generation = loop {
+            let generation = self.generation.load(Ordering::SeqCst);
+            self.working[worker].store(generation, Ordering::SeqCst);
+            if self.generation.load(Ordering::SeqCst) == generation {
+                break generation;
+            }
+        };
         if generation == cached.generation {
             return false;
         }
         cached.picture = self.picture();
         cached.generation = generation;
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datapath::notice;
+
+    fn no_sockets() -> WorkerSockets {
+        WorkerSockets {
+            udp_v4: None,
+            udp_v6: None,
+            send_v4: None,
+            send_v6: None,
+            raw_v4: None,
+            raw_v6: None,
+            send_v4_fragmentation: Default::default(),
+            raw_v4_fragmentation: Default::default(),
+        }
+    }
+
+    #[test]
+    fn a_change_waits_for_workers_that_use_the_old_picture() {
+        let (notifier, _notices) = notice::channel().unwrap();
+        let shared = Shared::new(vec![no_sockets(), no_sockets()], notifier, 4500).unwrap();
+        let mut cached = Cached::default();
+        let (short, long) = (Duration::from_millis(5), Duration::from_secs(5));
+        assert!(shared.settle(short), "nobody works");
+        assert!(shared.refresh(0, &mut cached));
+        assert!(shared.settle(short), "by the picture of now");
+        shared.publish(Arc::default());
+        assert!(!shared.settle(short), "worker 0 works by the one before");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                shared.rest(0);
+            });
+            assert!(shared.settle(long));
+        });
+        assert!(shared.refresh(1, &mut cached), "another picture");
+        assert!(!shared.refresh(1, &mut cached));
+        shared.publish(Arc::default());
+        assert!(!shared.settle(short));
+        shared.refresh(1, &mut cached);
+        assert!(shared.settle(short), "it has come to the new one by itself");
     }
 }

@@ -3,8 +3,9 @@
 use super::association::SaView;
 use super::counters::add;
 use super::interface::Interface;
+use super::isolation::isolated;
 use super::notice::Notice;
-use super::send_batch::SendBatch;
+use super::send_batch::{OuterHeader, SendBatch};
 use super::shared::Shared;
 use super::{Moved, TURN_LEN};
 use crate::database::View;
@@ -51,20 +52,26 @@ impl Outbound {
         })
     }
 
-    /// Sends what waits on an interface.
+    /// Sends what waits on an interface; with `one` a single packet, without looking for more to send with it.
     ///
     /// # Errors
     /// Of reading: the interface is gone.
-    pub fn drain(&mut self, view: &View, interface: &Interface) -> std::io::Result<Moved> {
+    pub fn drain(&mut self, view: &View, interface: &Interface, one: bool) -> std::io::Result<Moved> {
         self.now = sys::unix_seconds();
         let policies = view.interfaces.get(&interface.if_id).cloned().unwrap_or_default();
         let (mut reads, mut bytes) = (0, 0);
+        let shared = self.shared.clone();
         while reads < BUDGET && bytes < TURN_LEN {
             let room = BUFFER_LEN - MAX_TAIL;
             let Some(len) = interface.queues[self.worker].read(&mut self.buffer[..room])? else { break };
             reads += 1;
             bytes += len;
-            self.packet(interface, &policies, len);
+            if !isolated(&shared.counters, || self.packet(interface, &policies, len)) {
+                self.batch.discard();
+            }
+            if one {
+                break;
+            }
         }
         add(&self.shared.counters.interface_reads, reads as u64);
         self.batch.flush(&self.shared, self.worker);
@@ -123,19 +130,25 @@ impl Outbound {
             return add(&self.shared.counters.malformed, 1);
         };
         let association = &state.association;
-        let largest = association.path_mtu.esp_len(&state.outer, self.now);
+        let largest = association.path_mtu.esp_len(&state.outer);
         let capacity = association.transform.payload_capacity(largest);
         // IPv6 senders do not go below 1280 (RFC 8201 section 4): the kernel fragments outside then.
         let mtu = if packet.v6 { capacity.max(1280) } else { capacity };
         if packet.dont_fragment && segments.full_len() > mtu {
             return self.too_big(interface, state, packet, mtu);
         }
-        let tos = outer_tos(packet.tos, state.outer.hide_dscp, state.outer.no_ecn);
+        let header = OuterHeader {
+            tos: outer_tos(packet.tos, state.outer.hide_dscp, state.outer.no_ecn),
+            // As the kernel's tunnels: DF is copied, and IPv6 counts as having it. It means nothing in an outer IPv6 header.
+            dont_fragment: packet.dont_fragment && !state.outer.no_pmtu_discovery
+                || state.outer.destination.is_ipv6(),
+        };
         let next_header = if packet.v6 { libc::IPPROTO_IPV6 } else { libc::IPPROTO_IPIP } as u8;
         while let Some(range) = segments.next(&mut self.buffer[VNET_HEADER_LEN..]) {
             let range = range.start + VNET_HEADER_LEN..range.end + VNET_HEADER_LEN;
-            if let Err(error) = self.seal(state, tos, next_header, range) {
-                return association.counters.count_error(error);
+            if let Err(error) = self.seal(state, header, next_header, range) {
+                association.counters.count_error(error);
+                return state.tell_limit(&self.shared.notifier, association.limit_reached());
             }
         }
     }
@@ -144,7 +157,7 @@ impl Outbound {
     fn seal(
         &mut self,
         state: &Arc<SaView>,
-        tos: u8,
+        outer: OuterHeader,
         next_header: u8,
         range: std::ops::Range<usize>,
     ) -> Result<(), EspError> {
@@ -170,7 +183,7 @@ impl Outbound {
         kept[..tail_len].copy_from_slice(&self.buffer[range.end..text.end]);
         self.buffer[range.end..text.end].copy_from_slice(&tail[..tail_len]);
         let len = transform.packet_len(payload_len);
-        let out = self.batch.room(state, tos, len, &self.shared, self.worker);
+        let out = self.batch.room(state, outer, len, &self.shared, self.worker);
         let header = Header { spi: state.id.spi, sequence };
         let result = transform.seal(header, iv, &self.buffer[text.clone()], out);
         self.buffer[range.end..text.end].copy_from_slice(&kept[..tail_len]);

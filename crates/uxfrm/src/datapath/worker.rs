@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 /// What a descriptor is: an interface's queue has its `if_id` as token, which has 32 bits.
 const WAKE: u64 = 1 << 32;
 const SOCKETS: u64 = 2 << 32;
+/// Where no packet came for so long, the next is moved on alone and at once instead of looking for more to go with it.
+const LULL: Duration = Duration::from_micros(20);
 
 /// A worker's state.
 pub struct Worker {
@@ -85,7 +87,7 @@ impl Worker {
         loop {
             heartbeat.waits();
             let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
-            self.wait(&mut ready, timeout)?;
+            let after_lull = self.wait(&mut ready, timeout)? >= LULL;
             heartbeat.works();
             if ready.is_empty() && dirty {
                 self.outbound.release()?;
@@ -103,30 +105,35 @@ impl Worker {
                     }
                     SOCKETS.. => {
                         if let Some((Some(socket), kind)) = sources.get((token - SOCKETS) as usize) {
-                            let moved = self.inbound.drain(&mut self.cached, socket, *kind);
+                            let moved = self.inbound.drain(&mut self.cached, socket, *kind, after_lull);
                             self.moderation.moved(moved);
                             self.busy_poll.worked(Direction::Inbound);
+                            if after_lull {
+                                self.look_for_answer();
+                            }
                         }
                     }
                     if_id => {
-                        self.drain_interface(if_id as u32);
+                        self.drain_interface(if_id as u32, after_lull);
                         self.busy_poll.worked(Direction::Outbound);
                     }
                 }
                 dirty = true;
             }
+            shared.rest(self.index);
         }
     }
 
-    /// Waits for packets: pauses first where they come fast, or looks for a moment where they used to come soon.
-    fn wait(&mut self, ready: &mut Vec<u64>, timeout: Option<Duration>) -> io::Result<()> {
+    /// Waits for packets: pauses first where they come fast, or looks for a moment where they used to come soon. Returns
+    /// for how long none came, as far as is known.
+    fn wait(&mut self, ready: &mut Vec<u64>, timeout: Option<Duration>) -> io::Result<Duration> {
         ready.clear();
         let start = Instant::now();
         if let Some(pause) = self.moderation.pause(start) {
             std::thread::sleep(pause);
             self.waiter.wait(Some(Duration::ZERO), ready)?;
             if !ready.is_empty() {
-                return Ok(());
+                return Ok(Duration::ZERO);
             }
         }
         if let Some(limit) = self.busy_poll.limit() {
@@ -140,19 +147,37 @@ impl Worker {
             }
             self.busy_poll.looked(!ready.is_empty());
             if !ready.is_empty() {
-                return Ok(());
+                return Ok(start.elapsed());
             }
         }
-        self.waiter.wait(timeout, ready)
+        self.waiter.wait(timeout, ready)?;
+        Ok(start.elapsed())
     }
 
-    fn drain_interface(&mut self, if_id: u32) {
-        let Some(interface) = self.watched.get(&if_id) else { return };
+    /// A lone packet was delivered: what it provokes at once waits already. Many interfaces are left to the next wait.
+    fn look_for_answer(&mut self) {
+        let mut only = self.watched.keys();
+        if let (Some(&if_id), None) = (only.next(), only.next())
+            && self.drain_interface(if_id, true) > 0
+        {
+            self.busy_poll.worked(Direction::Outbound);
+        }
+    }
+
+    /// Returns how many packets were taken from it.
+    fn drain_interface(&mut self, if_id: u32, one: bool) -> usize {
+        let Some(interface) = self.watched.get(&if_id) else { return 0 };
         self.inbound.refresh(&mut self.cached);
-        match self.outbound.drain(&self.cached.picture.view, interface) {
-            Ok(moved) => self.moderation.moved(moved),
-            // The interface was deleted: its queue is dead, and would be reported as ready for ever.
-            Err(_) => self.waiter.remove(interface.queues[self.index].fd.as_fd()),
+        match self.outbound.drain(&self.cached.picture.view, interface, one) {
+            Ok(moved) => {
+                self.moderation.moved(moved);
+                moved.packets
+            }
+            Err(_) => {
+                // The interface was deleted: its queue is dead, and would be reported as ready for ever.
+                self.waiter.remove(interface.queues[self.index].fd.as_fd());
+                0
+            }
         }
     }
 

@@ -1,18 +1,18 @@
 //! The control thread: requests, timers, notices of the workers, statistics. It sleeps unless one of them calls.
 
-mod answers;
+mod requests;
 
 use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
 use super::report;
 use super::sockets::Kept;
-use crate::database::{Answer, Clock, Database};
+use crate::database::{Clock, Database};
 use crate::datapath::heartbeat::Watch;
 use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
-use crate::sys;
 use crate::sys::epoll::Epoll;
+use crate::sys::{self, addresses};
 use crate::xfrm::event::Event;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -21,12 +21,15 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use zeroize::Zeroize;
 
 const LINK: u64 = 0;
 const NOTICES: u64 = 1;
 const STATS: u64 = 2;
 const EVENTS: u64 = 3;
+const ADDRESSES: u64 = 4;
+/// How long a request may wait for workers that are in the middle of a batch: they take some tenths of a millisecond, unless they do
+/// not get a CPU.
+const SETTLE_LIMIT: Duration = Duration::from_millis(100);
 /// Programs that may follow events at a time.
 const MAX_WATCHERS: usize = 16;
 
@@ -37,6 +40,8 @@ pub struct Control {
     database: Database,
     shared: Arc<Shared>,
     notices: Notices,
+    /// Readable when this host's addresses change.
+    addresses: OwnedFd,
     interfaces: HashSet<u32>,
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
@@ -83,12 +88,15 @@ impl Control {
         let stats = config.stats.as_ref().map(|path| report::listen(path)).transpose()?;
         let events =
             config.stats.as_ref().map(|path| report::listen(&report::events_path(path))).transpose()?;
+        let addresses = addresses::changes()?;
+        shared.set_local_addresses(addresses::all()?);
         let mut this = Self {
             link,
             config,
-            database: Database::default(),
+            database: Database::for_workers(workers as u32),
             shared,
             notices,
+            addresses,
             interfaces: HashSet::new(),
             kept,
             stats,
@@ -121,6 +129,7 @@ impl Control {
         let epoll = Epoll::new()?;
         epoll.add(self.link.as_fd(), LINK)?;
         epoll.add(self.notices.as_fd(), NOTICES)?;
+        epoll.add(self.addresses.as_fd(), ADDRESSES)?;
         if let Some(stats) = &self.stats {
             epoll.add(stats.as_fd(), STATS)?;
         }
@@ -141,11 +150,15 @@ impl Control {
                     },
                     NOTICES => self.serve_notices()?,
                     EVENTS => self.serve_watcher(),
+                    ADDRESSES => self.serve_addresses(),
                     _ => self.serve_stats(),
                 }
             }
             let (events, next, changed) = self.database.run_timers(clock());
             self.publish(changed);
+            if changed {
+                self.shared.settle(SETTLE_LIMIT);
+            }
             self.send_events(events)?;
             deadline = next;
         }
@@ -157,27 +170,7 @@ impl Control {
         while let Some(message) = link::receive(self.link.as_fd(), buffer, false)? {
             let link = self.link.as_fd();
             match message.kind {
-                Kind::Request => {
-                    let number = message.number;
-                    let meaning = self.in_other_words(message.body);
-                    let answer = match self.ensure_interfaces_of(message.body) {
-                        Ok(()) => self.database.handle_datagram(message.body, clock()),
-                        Err(refusal) => Answer { messages: vec![refusal], changed: false },
-                    };
-                    drop(message);
-                    // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
-                    unpublished |= answer.changed;
-                    if number != 0 {
-                        self.publish(std::mem::take(&mut unpublished));
-                    }
-                    for mut reply in answer.messages {
-                        link::send(self.link.as_fd(), Kind::Reply, number, &reply, None, true)?;
-                        reply.zeroize();
-                    }
-                    if number != 0 {
-                        link::send(self.link.as_fd(), Kind::Done, number, &meaning, None, true)?;
-                    }
-                }
+                Kind::Request => self.serve_request(message, &mut unpublished)?,
                 Kind::Ping => {
                     let found = self.watch.look(self.shared.heartbeats.iter(), sys::monotonic_ms());
                     if let Some(worker) = found.stuck {
@@ -266,6 +259,14 @@ impl Control {
         }
         self.publish(changed);
         self.send_events(events)
+    }
+
+    fn serve_addresses(&self) {
+        addresses::clear(self.addresses.as_fd());
+        match addresses::all() {
+            Ok(all) => self.shared.set_local_addresses(all),
+            Err(error) => eprintln!("{}: addresses: {error}", super::ENGINE_NAME),
+        }
     }
 
     fn serve_watcher(&mut self) {

@@ -22,6 +22,7 @@ pub fn child_entry() {
     if arguments.next().as_deref() != Some(ENGINE_NAME) {
         return;
     }
+    crate::datapath::isolation::quieten_panics();
     let result = start(arguments);
     if let Err(error) = &result {
         eprintln!("{ENGINE_NAME}: {error}");

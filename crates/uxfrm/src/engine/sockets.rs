@@ -87,6 +87,8 @@ impl Kept<'_> {
             send_v6: send_v6.next(),
             raw_v4: raw_v4.take(),
             raw_v6: raw_v6.take(),
+            send_v4_fragmentation: Default::default(),
+            raw_v4_fragmentation: Default::default(),
         });
         Ok(sockets.collect())
     }

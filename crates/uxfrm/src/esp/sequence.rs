@@ -21,6 +21,16 @@ impl SequenceCounter {
         self.last.load(Ordering::Relaxed)
     }
 
+    /// Counts `last` and all before it as used.
+    pub fn skip_to(&self, last: u64) {
+        self.last.fetch_max(last, Ordering::Relaxed);
+    }
+
+    /// Whether the largest number has been used.
+    pub fn is_exhausted(&self) -> bool {
+        self.last() >= self.maximum
+    }
+
     /// The next number.
     ///
     /// # Errors

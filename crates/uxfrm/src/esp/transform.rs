@@ -10,8 +10,6 @@ use super::mac::Mac;
 pub const HEADER_LEN: usize = 8;
 /// Pad length and next header.
 pub const TRAILER_LEN: usize = 2;
-/// Longest IV of any transform, in bytes.
-pub const MAX_IV_LEN: usize = 16;
 
 enum Keyed {
     Aead(Aead),

@@ -13,6 +13,10 @@ const MAX_PIECES: usize = 128;
 /// Longest super-packet, in bytes: what an IPv4 header can say.
 const MAX_LEN: usize = 65_535;
 
+/// Shortest header of TCP (RFC 9293 section 3.1), and that of UDP, in bytes.
+const TCP_HEADER_LEN: usize = 20;
+const UDP_HEADER_LEN: usize = 8;
+
 const TCP_ACK: u8 = 0x10;
 const TCP_PSH: u8 = 8;
 
@@ -62,24 +66,33 @@ impl Coalescer {
         if packet.fragment || packet.transport != network_len {
             return None;
         }
+        // The super-packet's header gets a new checksum, so this one must be right now: what was damaged stays so.
+        if !packet.v6 && fold(sum(0, &bytes[..IPV4_HEADER_LEN])) != 0xffff {
+            return None;
+        }
         let transport = &bytes[network_len..packet.len];
         let (transport_len, sequence, push) = match packet.flow.protocol {
-            TCP if transport.len() > 20 && transport[13] & !TCP_PSH == TCP_ACK => {
+            TCP if transport.len() > TCP_HEADER_LEN && transport[13] & !TCP_PSH == TCP_ACK => {
                 let sequence = [transport[4], transport[5], transport[6], transport[7]];
                 let push = transport[13] & TCP_PSH != 0;
-                (usize::from(transport[12] >> 4) * 4, u32::from_be_bytes(sequence), push)
+                // The sender's word: less than a header, or more than the packet, is joined with nothing.
+                let header_len = usize::from(transport[12] >> 4) * 4;
+                if header_len < TCP_HEADER_LEN {
+                    return None;
+                }
+                (header_len, u32::from_be_bytes(sequence), push)
             }
             // A zero checksum means there is none (RFC 768), which a super-packet could not say.
-            UDP if self.udp && transport.len() > 8 && transport[6..8] != [0, 0] => {
+            UDP if self.udp && transport.len() > UDP_HEADER_LEN && transport[6..8] != [0, 0] => {
                 let len = u16::from_be_bytes([transport[4], transport[5]]);
                 if usize::from(len) != transport.len() {
                     return None;
                 }
-                (8, 0, false)
+                (UDP_HEADER_LEN, 0, false)
             }
             _ => return None,
         };
-        if transport_len < 8 || transport_len >= transport.len() {
+        if transport_len >= transport.len() {
             return None;
         }
         // The super-packet gets a new checksum, so this one must be right now.
@@ -144,6 +157,11 @@ impl Coalescer {
         self.open = open;
     }
 
+    /// Forgets what is open, unwritten: after a panic in the middle of it.
+    pub fn discard(&mut self) {
+        self.open.clear();
+    }
+
     fn finish(&mut self, mut flow: Flow, region: &mut [u8], sink: &mut impl Sink) {
         let header = if flow.pieces.len() > 1 { flow.write_headers(region) } else { VirtioHeader::default() };
         sink.write(flow.interface, header, region, &flow.pieces);
@@ -187,8 +205,11 @@ impl Flow {
         }
         let (first, new) = (&first[packet.transport..], &new[packet.transport..]);
         let len = self.candidate.header_len - packet.transport;
-        // Acknowledgement, options; flags are known to be ACK with or without PSH.
-        network && first[8..13] == new[8..13] && first[20..len] == new[20..len]
+        // Acknowledgement, data offset; window; urgent pointer and options; flags are known to be ACK with or without PSH.
+        network
+            && first[8..13] == new[8..13]
+            && first[14..16] == new[14..16]
+            && first[18..len] == new[18..len]
     }
 
     fn write_headers(&self, region: &mut [u8]) -> VirtioHeader {

@@ -28,6 +28,7 @@ fn finish(mut packet: Vec<u8>, at: usize) -> Vec<u8> {
         set_ipv4_checksum(&mut packet);
     }
     let read = Packet::read(&packet).unwrap();
+    packet[read.transport + at..read.transport + at + 2].fill(0);
     let sum = !fold(sum(read.pseudo_header(read.len - read.transport), &packet[read.transport..]));
     packet[read.transport + at..read.transport + at + 2].copy_from_slice(&sum.to_be_bytes());
     packet
@@ -100,6 +101,96 @@ fn a_wrong_checksum_is_never_hidden() {
         [tcp(false, 0, 1000, 5, 0x10, &[0; 1000]), bad, tcp(false, 2, 1000, 2005, 0x10, &[2; 1000])];
     let out = run(&packets);
     assert_eq!((out.writes, &out.packets[..]), (3, &packets[..]));
+}
+
+/// Whatever of a header differs between two segments that follow each other, neither loses what it says.
+#[test]
+fn segments_that_differ_are_not_joined() {
+    let at = |packet: &mut Vec<u8>, offset: usize, value: u8| packet[offset] = value;
+    let pair = |v6: bool, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut second = tcp(v6, 1, 1000, 105, 0x10, &[2; 100]);
+        change(&mut second);
+        [tcp(v6, 0, 1000, 5, 0x10, &[1; 100]), finish(second, 16)]
+    };
+    let assert_apart = |packets: [Vec<u8>; 2], what: &str| {
+        let out = run(&packets);
+        assert_eq!((out.writes, &out.packets[..]), (2, &packets[..]), "{what}");
+    };
+    for v6 in [false, true] {
+        assert_eq!(run(&pair(v6, &|_| {})).writes, 1);
+        let tcp_at = if v6 { 40 } else { 20 };
+        let fields =
+            [(8, "acknowledgement"), (12, "reserved bits"), (14, "window"), (15, "window"), (19, "urgent")];
+        for (offset, what) in fields {
+            let value = if offset == 12 { 0x51 } else { 77 };
+            assert_apart(pair(v6, &|packet| at(packet, tcp_at + offset, value)), what);
+        }
+        for (flag, what) in [(1, "FIN"), (2, "SYN"), (4, "RST"), (0x20, "URG"), (0x40, "ECE"), (0x80, "CWR")]
+        {
+            assert_apart(pair(v6, &|packet| at(packet, tcp_at + 13, 0x10 | flag)), what);
+        }
+    }
+    let fields = [(1, 0x10, "TOS"), (6, 0, "DF"), (8, 63, "TTL")];
+    for (offset, value, what) in fields {
+        assert_apart(pair(false, &|packet| at(packet, offset, value)), what);
+    }
+    let fields =
+        [(0, 0x61, "traffic class"), (1, 0x20, "traffic class"), (3, 1, "flow label"), (7, 63, "hop limit")];
+    for (offset, value, what) in fields {
+        assert_apart(pair(true, &|packet| at(packet, offset, value)), what);
+    }
+    // Options: the same are joined, others not.
+    let with_option = |id, sequence, value| {
+        let mut packet = tcp(false, id, 1000, sequence, 0x10, &[5; 112]);
+        packet[32] = 0x80;
+        packet[40..52].copy_from_slice(&[1, 1, 8, 10, 0, 0, 0, value, 0, 0, 0, 1]);
+        finish(packet, 16)
+    };
+    assert_eq!(run(&[with_option(0, 5, 1), with_option(1, 105, 1)]).writes, 1);
+    assert_apart([with_option(0, 5, 1), with_option(1, 105, 2)], "options");
+}
+
+#[test]
+fn a_damaged_ipv4_header_is_passed_as_it_is() {
+    let damaged = |id, sequence| {
+        let mut packet = tcp(false, id, 1000, sequence, 0x10, &[1; 100]);
+        packet[10] ^= 0x11;
+        packet
+    };
+    let packets = [damaged(0, 5), damaged(1, 105)];
+    let out = run(&packets);
+    assert_eq!((out.writes, &out.packets[..]), (2, &packets[..]));
+}
+
+/// Headers whose length fields lie come out as they went in, and are joined with nothing.
+#[test]
+fn impossible_header_lengths_are_passed_as_they_are() {
+    for v6 in [false, true] {
+        for offset in 0..16u8 {
+            let one = |id: u16, sequence| {
+                let mut packet = tcp(v6, id, 1000, sequence, 0x10, &[7; 40]);
+                let at = Packet::read(&packet).unwrap().transport;
+                packet[at + 12] = offset << 4;
+                finish(packet, 16)
+            };
+            // The payload as the offset has it: 40 bytes with one of 5, none with one of 15.
+            let payload = 60u32.saturating_sub(u32::from(offset) * 4);
+            let packets = [one(0, 5), one(1, 5 + payload)];
+            let out = run(&packets);
+            assert_eq!(out.packets, packets, "offset {offset}");
+            assert_eq!(out.writes, if (5..15).contains(&offset) { 1 } else { 2 }, "offset {offset}");
+        }
+        for len in [0, 7, 8, 27, 29, 0xffff] {
+            let one = |id: u16| {
+                let mut packet = udp(v6, id, 1000, &[7; 20]);
+                let at = Packet::read(&packet).unwrap().transport;
+                packet[at + 4..at + 6].copy_from_slice(&u16::to_be_bytes(len));
+                finish(packet, 6)
+            };
+            let packets = [one(0), one(1)];
+            assert_eq!((run(&packets).writes, run(&packets).packets), (2, packets.to_vec()), "length {len}");
+        }
+    }
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! ECN and DSCP through the tunnel (RFC 6040, RFC 4301 section 5.1.2).
 
-use super::ip::set_ipv4_checksum;
+use super::checksum::fold;
 
 const ECN: u8 = 3;
 const CE: u8 = 3;
@@ -33,14 +33,33 @@ pub fn set_tos(packet: &mut [u8], v6: bool, tos: u8) {
         packet[0] = packet[0] & 0xf0 | tos >> 4;
         packet[1] = packet[1] & 0x0f | tos << 4;
     } else {
+        // Equation 3 of RFC 1624: a checksum that was wrong stays wrong.
+        let word = |bytes: &[u8], at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+        let (old, checksum) = (word(packet, 0), word(packet, 10));
         packet[1] = tos;
-        set_ipv4_checksum(packet);
+        let sum = u64::from(!checksum) + u64::from(!old) + u64::from(word(packet, 0));
+        packet[10..12].copy_from_slice(&(!fold(sum)).to_be_bytes());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_tos_keeps_the_checksum_right_and_a_wrong_one_wrong() {
+        use crate::inner::checksum::sum;
+        for (old, new) in (0..=255).flat_map(|old| [0, 1, 2, 3, 0xb8, 255].map(|new| (old, new))) {
+            let mut header = vec![0x45, old, 0, 20, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+            crate::inner::ip::set_ipv4_checksum(&mut header);
+            let mut damaged = header.clone();
+            damaged[19] ^= 1;
+            for (packet, right) in [(&mut header, true), (&mut damaged, false)] {
+                set_tos(packet, false, new);
+                assert_eq!((packet[1], fold(sum(0, packet)) == 0xffff), (new, right), "{old} {new}");
+            }
+        }
+    }
 
     /// RFC 6040 figure 4: rows are inner Not-ECT, ECT(0), ECT(1), CE; columns the same outer.
     #[test]

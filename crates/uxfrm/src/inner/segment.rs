@@ -67,11 +67,6 @@ impl Segments {
         Some(this)
     }
 
-    /// Whether the packet is passed as it is.
-    pub fn is_single(&self) -> bool {
-        self.single
-    }
-
     /// Length of each segment but the last.
     pub fn full_len(&self) -> usize {
         if self.single { self.packet.len } else { (self.header_len + self.segment_len).min(self.packet.len) }

@@ -1,5 +1,6 @@
 //! Thin, safe wrappers of the system calls that the standard library does not have.
 
+pub mod addresses;
 pub mod epoll;
 pub mod message;
 pub mod netlink_pair;

@@ -79,11 +79,19 @@ fn common_options(fd: RawFd, v6: bool) -> io::Result<()> {
     // WANT: DF is set on what fits the known path MTU, and what does not fit is fragmented here.
     if v6 {
         set(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
+        set(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
         set(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_WANT)
     } else {
         set(fd, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
+        set(fd, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
         set(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_WANT)
     }
+}
+
+/// For IPv4: whether packets that fit the path's known MTU are sent with DF. What does not fit is fragmented either way.
+pub fn set_dont_fragment(socket: BorrowedFd<'_>, dont_fragment: bool) -> io::Result<()> {
+    let value = if dont_fragment { libc::IP_PMTUDISC_WANT } else { libc::IP_PMTUDISC_DONT };
+    set(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, value)
 }
 
 /// A UDP socket of the group that shares `port` with the IKE daemon.

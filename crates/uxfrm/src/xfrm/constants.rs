@@ -65,10 +65,17 @@ pub const XFRMA_SA_PCPU: u16 = 35;
 pub const XFRM_STATE_NOECN: u8 = 1;
 pub const XFRM_STATE_DECAP_DSCP: u8 = 2;
 pub const XFRM_STATE_NOPMTUDISC: u8 = 4;
+pub const XFRM_STATE_WILDRECV: u8 = 8;
+pub const XFRM_STATE_ICMP: u8 = 16;
 pub const XFRM_STATE_AF_UNSPEC: u8 = 32;
 pub const XFRM_STATE_ESN: u8 = 128;
 /// `XFRMA_SA_EXTRA_FLAGS`.
 pub const XFRM_SA_XFLAG_DONT_ENCAP_DSCP: u32 = 1;
+pub const XFRM_SA_XFLAG_OSEQ_MAY_WRAP: u32 = 2;
+
+/// `XFRMA_SA_DIR`.
+pub const XFRM_SA_DIR_IN: u8 = 1;
+pub const XFRM_SA_DIR_OUT: u8 = 2;
 
 pub const XFRM_MODE_TUNNEL: u8 = 1;
 pub const XFRM_POLICY_IN: u8 = 0;

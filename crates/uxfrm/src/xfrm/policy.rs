@@ -63,8 +63,8 @@ impl Template {
     }
 }
 
-/// `xfrm_userpolicy_info`, the fixed part.
-#[derive(Debug, Clone)]
+/// `xfrm_userpolicy_info`, the fixed part. The default: any packet, inwards, allowed, without limits.
+#[derive(Debug, Clone, Default)]
 pub struct PolicyInfo {
     pub selector: Selector,
     pub limits: Limits,

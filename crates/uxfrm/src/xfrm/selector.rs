@@ -15,8 +15,9 @@ pub struct Flow {
     pub destination_port: u16,
 }
 
-/// A selector. Equal selectors of equal direction and interface are the same policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A selector. Equal selectors of equal direction and interface are the same policy. The default, all zero, is for every
+/// packet of any family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Selector {
     pub destination: [u8; 16],
     pub source: [u8; 16],

@@ -108,10 +108,12 @@ pub struct SaRequest {
     pub encapsulation: Option<Encapsulation>,
     pub if_id: u32,
     pub replay: Option<ReplayState>,
+    /// `replay` came in the extended form.
+    pub has_extended_replay: bool,
     /// Counters carried over by an address update.
     pub usage: Option<Usage>,
     pub extra_flags: u32,
-    /// `XFRM_SA_DIR_IN` 1, `XFRM_SA_DIR_OUT` 2 (newer daemons); 0 where not given.
+    /// `XFRM_SA_DIR_IN` or `XFRM_SA_DIR_OUT` (newer daemons): the SA does nothing else then. 0 where not given.
     pub direction: u8,
     /// Kept for GETSA: packets of an interface carry no mark here, so only "no mark" can work.
     pub mark: Mark,
@@ -119,17 +121,20 @@ pub struct SaRequest {
 
 impl SaRequest {
     /// # Errors
-    /// `EINVAL` for a malformed message; `EOPNOTSUPP` for what is not implemented (marks, TFC padding, hardware
+    /// `EINVAL` for a malformed message; `ERANGE` for a direction that there is not; `EOPNOTSUPP` for what is not implemented (marks, TFC padding, hardware
     /// offload, IPComp, care-of addresses, per-CPU SAs), so that the daemon reports it instead of losing packets.
     pub fn read(payload: &[u8]) -> Result<Self, Errno> {
         let mut reader = Reader::new(payload);
-        let info = SaInfo::read(&mut reader)?;
+        let mut info = SaInfo::read(&mut reader)?;
+        // As the kernel: the old form's window has 32 packets at most.
+        info.replay_window = info.replay_window.min(32);
         let mut this = Self {
             info,
             algorithms: Algorithms::default(),
             encapsulation: None,
             if_id: 0,
             replay: None,
+            has_extended_replay: false,
             usage: None,
             extra_flags: 0,
             direction: 0,
@@ -161,10 +166,16 @@ impl SaRequest {
             XFRMA_ENCAP => self.encapsulation = Some(Encapsulation::read(value)?),
             XFRMA_IF_ID => self.if_id = Reader::new(value).u32()?,
             // Given twice after an address update; the last one wins, as in the kernel.
-            XFRMA_REPLAY_ESN_VAL => self.replay = Some(ReplayState::read_extended(value)?),
+            XFRMA_REPLAY_ESN_VAL => {
+                self.replay = Some(ReplayState::read_extended(value)?);
+                self.has_extended_replay = true;
+            }
             XFRMA_LTIME_VAL => self.usage = Some(Usage::read(&mut Reader::new(value))?),
             XFRMA_SA_EXTRA_FLAGS => self.extra_flags = Reader::new(value).u32()?,
-            XFRMA_SA_DIR => self.direction = Reader::new(value).u8()?,
+            XFRMA_SA_DIR => match Reader::new(value).u8()? {
+                direction @ (XFRM_SA_DIR_IN | XFRM_SA_DIR_OUT) => self.direction = direction,
+                _ => return Err(Errno(libc::ERANGE)),
+            },
             XFRMA_MARK => {
                 self.mark = read_mark(value)?;
                 if mark_is_set(self.mark) {

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Command;
 
-use uxfrm::xfrm::constants::NETLINK_XFRM;
+use super::socket::Kernel;
 
 /// Where requests are taken, on the outer address.
 pub const CONTROL_PORT: u16 = 9000;
@@ -34,9 +34,9 @@ pub fn serve() {
     println!("the agent listens");
     let (mut control, _) = listener.accept().unwrap();
     control.set_nodelay(true).unwrap();
-    let kernel = Kernel::open();
+    let kernel = Kernel::open().expect("CONFIG_XFRM_USER");
     while let Some(request) = read_message(&mut control) {
-        write_message(&mut control, &kernel.ask(&request));
+        write_message(&mut control, &kernel.ask(&request).concat());
     }
 }
 
@@ -120,35 +120,5 @@ fn echo_streams(listener: &TcpListener) {
                 let _ = stream.write_all(&whole);
             }
         });
-    }
-}
-
-/// The kernel's XFRM.
-struct Kernel(OwnedFd);
-
-impl Kernel {
-    fn open() -> Self {
-        // SAFETY: no pointers; a new descriptor.
-        unsafe {
-            let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, NETLINK_XFRM);
-            assert!(fd >= 0);
-            Self(OwnedFd::from_raw_fd(fd))
-        }
-    }
-
-    /// All answers to the messages of one datagram, one after the other.
-    fn ask(&self, request: &[u8]) -> Vec<u8> {
-        let fd = self.0.as_raw_fd();
-        // SAFETY: a readable buffer.
-        let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
-        assert_eq!(sent, request.len() as isize);
-        let mut answers = Vec::new();
-        loop {
-            let mut buffer = vec![0u8; 8192];
-            // SAFETY: a writable buffer. The kernel answers before `send` returns.
-            let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
-            let Ok(len) = usize::try_from(len) else { return answers };
-            answers.extend_from_slice(&buffer[..len]);
-        }
     }
 }

@@ -128,7 +128,7 @@ impl Case {
     fn add(&self, end: End, sender: End) -> Vec<u8> {
         let id = self.sa_id(sender);
         let info = SaInfo {
-            selector: any(),
+            selector: Selector::default(),
             id,
             source: self.outer(sender),
             limits: Limits::NONE,
@@ -165,14 +165,9 @@ impl Case {
         let id = self.sa_id(sender);
         let info = PolicyInfo {
             selector: between_networks(sender, is_inner_v6),
-            limits: Limits::NONE,
-            usage: Usage::default(),
             priority: 1000,
-            index: 0,
             direction,
-            action: 0,
-            flags: 0,
-            share: 0,
+            ..PolicyInfo::default()
         };
         let template = Template {
             destination: id.destination,
@@ -235,21 +230,6 @@ fn interface(w: &mut Writer, end: End) {
     }
 }
 
-fn any() -> Selector {
-    Selector {
-        destination: [0; 16],
-        source: [0; 16],
-        destination_port: (0, 0),
-        source_port: (0, 0),
-        family: 0,
-        destination_prefix: 0,
-        source_prefix: 0,
-        protocol: 0,
-        interface_index: 0,
-        user: 0,
-    }
-}
-
 /// From the network behind the sender to the other.
 fn between_networks(sender: End, is_v6: bool) -> Selector {
     let address = |host: u8| {
@@ -269,7 +249,7 @@ fn between_networks(sender: End, is_v6: bool) -> Selector {
         family: if is_v6 { AF_INET6 } else { AF_INET },
         destination_prefix: prefix,
         source_prefix: prefix,
-        ..any()
+        ..Selector::default()
     }
 }
 

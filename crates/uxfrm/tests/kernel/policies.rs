@@ -2,7 +2,6 @@
 
 use super::request;
 use uxfrm::xfrm::constants::*;
-use uxfrm::xfrm::lifetime::{Limits, Usage};
 use uxfrm::xfrm::policy::{PolicyInfo, Template};
 use uxfrm::xfrm::selector::Selector;
 
@@ -15,29 +14,15 @@ fn selector(last: u8) -> Selector {
     Selector {
         destination: address(last),
         source: address(200),
-        destination_port: (0, 0),
-        source_port: (0, 0),
         family: AF_INET,
         destination_prefix: 16,
         source_prefix: 16,
-        protocol: 0,
-        interface_index: 0,
-        user: 0,
+        ..Selector::default()
     }
 }
 
 fn info(direction: u8, last: u8) -> PolicyInfo {
-    PolicyInfo {
-        selector: selector(last),
-        limits: Limits::NONE,
-        usage: Usage::default(),
-        priority: 1000,
-        index: 0,
-        direction,
-        action: 0,
-        flags: 0,
-        share: 0,
-    }
+    PolicyInfo { selector: selector(last), priority: 1000, direction, ..PolicyInfo::default() }
 }
 
 fn template(reqid: u32) -> Template {

@@ -2,6 +2,7 @@
 
 use super::request;
 use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 use uxfrm::xfrm::constants::*;
 use uxfrm::xfrm::lifetime::{Limits, Usage};
 use uxfrm::xfrm::selector::Selector;
@@ -9,20 +10,8 @@ use uxfrm::xfrm::state::{SaId, SaInfo};
 use uxfrm::xfrm::wire::Writer;
 
 fn info(spi: u32) -> SaInfo {
-    let selector = Selector {
-        destination: [0; 16],
-        source: [0; 16],
-        destination_port: (0, 0),
-        source_port: (0, 0),
-        family: 0,
-        destination_prefix: 0,
-        source_prefix: 0,
-        protocol: 0,
-        interface_index: 0,
-        user: 0,
-    };
     SaInfo {
-        selector,
+        selector: Selector::default(),
         id: SaId { destination: "192.0.2.1".parse::<IpAddr>().unwrap(), spi, protocol: 50 },
         source: "192.0.2.2".parse().unwrap(),
         limits: Limits { soft_add: 3000, hard_add: 3600, ..Limits::NONE },
@@ -90,6 +79,67 @@ fn extended(w: &mut Writer, window: u32, words: u32) {
     });
 }
 
+/// What an address update carries over: counters, times and sequence numbers.
+fn carried(w: &mut Writer, received: u32) {
+    gcm(w);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    w.attribute(XFRMA_LTIME_VAL, |w| {
+        w.u64(123_456).u64(789).u64(now - 60).u64(now - 50);
+    });
+    w.attribute(XFRMA_REPLAY_VAL, |w| {
+        w.u32(500).u32(700).u32(received);
+    });
+}
+
+/// NEWSA with a direction and what does not belong to it (Linux 6.10), none of which comes as far as the ciphers.
+pub fn directions() -> Vec<(&'static str, Vec<u8>)> {
+    let with = |info: SaInfo, direction: u8, more: &dyn Fn(&mut Writer)| {
+        sa(NEWSA, &info, |w| {
+            gcm(w);
+            w.attribute(XFRMA_SA_DIR, |w| {
+                w.u8(direction);
+            });
+            more(w);
+        })
+    };
+    let plain = |_: &mut Writer| {};
+    let flags = |more: u8| SaInfo { flags: XFRM_STATE_AF_UNSPEC | more, replay_window: 0, ..info(0x400) };
+    let numbers = |outbound: u32, inbound: u32, window: u32, words: u32| {
+        move |w: &mut Writer| {
+            w.attribute(XFRMA_REPLAY_ESN_VAL, |w| {
+                w.u32(words).u32(outbound).u32(inbound).zeros(8).u32(window).zeros(words as usize * 4);
+            });
+        }
+    };
+    let esn = flags(XFRM_STATE_ESN);
+    let (inbound, outbound) = (XFRM_SA_DIR_IN, XFRM_SA_DIR_OUT);
+    vec![
+        ("no such direction", with(flags(0), 3, &plain)),
+        ("direction 0", with(flags(0), 0, &plain)),
+        ("in, no path MTU discovery", with(flags(XFRM_STATE_NOPMTUDISC), inbound, &plain)),
+        ("in, DSCP not shown", with(flags(0), inbound, &|w| word(w, XFRMA_SA_EXTRA_FLAGS, 1))),
+        ("in, numbers may wrap", with(flags(0), inbound, &|w| word(w, XFRMA_SA_EXTRA_FLAGS, 2))),
+        ("in, sent already", with(esn.clone(), inbound, &numbers(1, 0, 64, 2))),
+        ("in, numbers at their end", with(flags(0), inbound, &numbers(0, u32::MAX, 64, 2))),
+        ("out, DSCP copied", with(flags(XFRM_STATE_DECAP_DSCP), outbound, &plain)),
+        ("out, ICMP", with(flags(XFRM_STATE_ICMP), outbound, &plain)),
+        ("out, wild", with(flags(XFRM_STATE_WILDRECV), outbound, &plain)),
+        ("out, with a window", with(info(0x400), outbound, &plain)),
+        ("out, with an extended window", with(esn.clone(), outbound, &numbers(1, 0, 64, 2))),
+        ("out, received already", with(esn.clone(), outbound, &numbers(1, 1, 0, 0))),
+        ("out, with a bitmap", with(esn, outbound, &numbers(1, 0, 0, 2))),
+        ("out, numbers at their end", with(flags(0), outbound, &numbers(u32::MAX, 0, 0, 0))),
+        (
+            "out, received in the old form",
+            with(flags(0), outbound, &|w| {
+                w.attribute(XFRMA_REPLAY_VAL, |w| {
+                    w.u32(1).u32(1).u32(0);
+                });
+            }),
+        ),
+    ]
+}
+
 /// Like strongSwan: the cipher's name without its mode.
 fn cbc(w: &mut Writer, name: &str, key_len: usize) {
     algorithm(w, XFRMA_ALG_CRYPT, name, key_len, None);
@@ -127,6 +177,28 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("extended numbers without a window", sa(NEWSA, &spi(0x301, &esn), gcm)),
         ("a window larger than its bitmap", sa(NEWSA, &spi(0x302, &esn), |w| extended(w, 1024, 31))),
         ("a window too large", sa(NEWSA, &spi(0x303, &esn), |w| extended(w, 4097, 129))),
+        ("extended numbers and the old window", {
+            sa(NEWSA, &SaInfo { replay_window: 32, ..spi(0x304, &esn) }, |w| extended(w, 64, 2))
+        }),
+        ("extended numbers with a window of none", sa(NEWSA, &spi(0x305, &esn), |w| extended(w, 0, 2))),
+        ("the extended form for short numbers", {
+            sa(NEWSA, &SaInfo { replay_window: 0, ..info(0x306) }, |w| extended(w, 64, 2))
+        }),
+        ("get it", named(GETSA, 0, 0x306)),
+        ("the extended form for short numbers and the old window", {
+            sa(NEWSA, &info(0x307), |w| extended(w, 64, 2))
+        }),
+        ("as after an address update", sa(NEWSA, &info(0x308), |w| carried(w, 0b1011))),
+        ("get what was carried", named(GETSA, 0, 0x308)),
+        ("replay state of what was carried", named(GETAE, 0, 0x308)),
+        ("the old form without a window", {
+            sa(NEWSA, &SaInfo { replay_window: 0, ..info(0x309) }, |w| carried(w, 0))
+        }),
+        ("get it without a window", named(GETSA, 0, 0x309)),
+        ("a window too large for the old form", {
+            sa(NEWSA, &SaInfo { replay_window: 200, ..info(0x30a) }, gcm)
+        }),
+        ("get it with the largest", named(GETSA, 0, 0x30a)),
         ("AES-CBC", sa(NEWSA, &info(0x102), |w| cbc(w, "aes", 32))),
         ("get AES-CBC", named(GETSA, 0, 0x102)),
         ("3DES", sa(NEWSA, &info(0x103), |w| cbc(w, "des3_ede", 24))),

@@ -209,12 +209,6 @@ impl Lab {
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// Process id of what moves a gateway's packets: the engine, or charon itself.
-    pub fn data_path_pid(&self, side: &str, name: &str) -> u32 {
-        let daemon = self.daemons[usize::from(side == "b")].id();
-        if name == "charon-systemd" { daemon } else { self.child_pid(side, name) }
-    }
-
     pub fn log(&self, side: &str) -> String {
         let text = |file| fs::read_to_string(self.path(side, file)).unwrap_or_default();
         text("out") + &text("log")

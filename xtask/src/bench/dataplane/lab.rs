@@ -92,6 +92,7 @@ impl Lab {
             script += &format!("ip netns add {name}{node}; ip -n {name}{node} link set lo up\n");
         }
         script += &format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n");
+        // No TIME_WAIT on the hosts: each transfer has the same ports.
         for (side, net) in [("a", 1), ("b", 2)] {
             let (host, gateway) = (format!("{name}h{side}"), format!("{name}g{side}"));
             script += &format!(
@@ -100,6 +101,7 @@ impl Lab {
                  ip -n {host} addr add 10.{net}.0.2/24 dev lan
                  ip -n {gateway} addr add 10.{net}.0.1/24 dev lan
                  ip -n {host} route add default via 10.{net}.0.1
+                 ip netns exec {host} sysctl -qw net.ipv4.tcp_max_tw_buckets=0
                  ip netns exec {gateway} sysctl -qw net.ipv4.ip_forward=1
                  ip -n {gateway} link set wan up
                  ip -n {gateway} addr add 198.51.100.{net}/24 dev wan\n"

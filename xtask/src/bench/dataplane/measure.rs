@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::daemon::{Daemon, cpu_seconds, machine_seconds, memory_mib};
 use super::lab::{Lab, Side};
 use super::load::{rtt, tcp, udp};
+use super::share::Shares;
 
 /// Payload of `udp1400`: with IP and UDP headers 1400 bytes, the largest packet that every tunnel carries whole.
 const LARGE_PAYLOAD: usize = 1372;
@@ -22,6 +23,8 @@ pub enum Test {
     Tcp1,
     /// TCP, four streams.
     Tcp4,
+    /// TCP, eight streams.
+    Tcp8,
     /// A flood of packets with 64 bytes of payload.
     Udp64,
     /// A flood of packets with 200 bytes of payload.
@@ -42,6 +45,8 @@ pub struct Ready {
     pub version: String,
     // Before the lab: the processes end first.
     daemons: Vec<Daemon>,
+    // After them: its groups can't be removed before their threads have ended.
+    shares: Option<Shares>,
     _server: Daemon,
     path: udp::Path,
     lab: Lab,
@@ -55,7 +60,26 @@ impl Ready {
     pub fn new(name: String, version: String, daemons: Vec<Daemon>, lab: Lab) -> anyhow::Result<Self> {
         let (server, path) = (tcp::serve(&lab)?, udp::Path::new(&lab, Side::A)?);
         let values = BTreeMap::new();
-        Ok(Self { name, version, daemons, _server: server, path, lab, guess_kpps: FIRST_GUESS_KPPS, values })
+        Ok(Self {
+            name,
+            version,
+            daemons,
+            shares: None,
+            _server: server,
+            path,
+            lab,
+            guess_kpps: FIRST_GUESS_KPPS,
+            values,
+        })
+    }
+
+    /// Bounds each worker thread of the gateways to a share of a CPU, in percent.
+    ///
+    /// # Errors
+    /// Without cgroups or workers.
+    pub fn bound(&mut self, percent: u32) -> anyhow::Result<()> {
+        self.shares = Some(Shares::bound(&self.pids(), percent)?);
+        Ok(())
     }
 
     fn pids(&self) -> Vec<u32> {
@@ -85,6 +109,7 @@ impl Ready {
         match test {
             Test::Tcp1 => self.tcp(1, seconds, &TCP_1),
             Test::Tcp4 => self.tcp(4, seconds, &TCP_4),
+            Test::Tcp8 => self.tcp(8, seconds, &TCP_8),
             Test::Udp64 => self.flood(64, seconds, FLOODS[0]),
             Test::Udp200 => self.flood(SMALL_PAYLOAD, seconds, FLOODS[1]),
             Test::Udp1400 => self.flood(LARGE_PAYLOAD, seconds, FLOODS[2]),
@@ -149,6 +174,12 @@ const TCP_4: [&str; 4] = [
     "TCP 4 streams, Gbit per CPU-second of both gateways",
     "TCP 4 streams, Gbit per CPU-second of the machine",
 ];
+const TCP_8: [&str; 4] = [
+    "TCP 8 streams, Gbit/s",
+    "TCP 8 streams, sent again",
+    "TCP 8 streams, Gbit per CPU-second of both gateways",
+    "TCP 8 streams, Gbit per CPU-second of the machine",
+];
 const HIGHEST_RATE: &str = "UDP 200, kpkt/s at <= 1 % loss";
 const FLOODS: [&str; 3] =
     ["UDP 64 flood, kpkt/s delivered", "UDP 200 flood, kpkt/s delivered", "UDP 1400 flood, kpkt/s delivered"];
@@ -156,15 +187,19 @@ const RTT: &str = "idle RTT, ms";
 const MEMORY: [&str; 2] = ["memory at rest, MiB", "memory in a flood, MiB"];
 
 /// All measures, in the order of tables.
-pub const MEASURES: [&str; 15] = [
+pub const MEASURES: [&str; 19] = [
     TCP_1[0],
     TCP_4[0],
+    TCP_8[0],
     TCP_1[1],
     TCP_4[1],
+    TCP_8[1],
     TCP_1[2],
     TCP_4[2],
+    TCP_8[2],
     TCP_1[3],
     TCP_4[3],
+    TCP_8[3],
     HIGHEST_RATE,
     FLOODS[0],
     FLOODS[1],

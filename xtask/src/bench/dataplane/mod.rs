@@ -6,7 +6,9 @@ mod lab;
 mod load;
 mod measure;
 mod peers;
+pub mod relay;
 mod report;
+mod share;
 pub mod soak;
 
 use std::path::PathBuf;
@@ -34,9 +36,13 @@ Examples:
   cargo build --release -p uxfrm -p xtask
   target/release/xtask bench dataplane --tests tcp1,tcp4 --json target/dataplane.json
   target/release/xtask bench dataplane --tests udp-loss --wire nogro --peers plain,uxfrm,gotatun
-  target/release/xtask bench dataplane --tests tcp4 --peers plain,uxfrm --workers 1,2
+  target/release/xtask bench dataplane --tests rtt --peers plain,relay,uxfrm,boringtun
+  target/release/xtask bench dataplane --tests tcp8 --peers uxfrm --workers 1,2,4,8 --worker-share 5 --streams 8
   target/release/xtask bench dataplane --tests tcp1 --peers plain,uxfrm,libipsec --esp aes256-sha256
   target/release/xtask bench dataplane --from target/dataplane.json
+
+`relay` is no tunnel: it carries single packets between its interface and a UDP socket and does nothing to them. What
+an idle round trip through it takes is the floor for any tunnel in user space (its other results mean nothing).
 
 Peers that no Debian package of this release holds are looked for in --programs:
   cargo install --locked --root target/peers boringtun-cli gotatun-cli
@@ -76,6 +82,13 @@ pub struct Dataplane {
     /// Pairs of uxfrm's worker threads (0: its own choice); several values make it run once with each.
     #[arg(long, value_delimiter = ',', default_value = "0")]
     workers: Vec<usize>,
+    /// SAs of uxfrm for single streams of TCP, beside the one for everything.
+    #[arg(long, default_value_t = 0)]
+    streams: u16,
+    /// Percent of a CPU for each of uxfrm's workers, so that several have room on a machine with few CPUs; 100 for no
+    /// bound.
+    #[arg(long, default_value_t = 100)]
+    worker_share: u32,
     /// The `uxfrm` program, built with `cargo build --release --package uxfrm`.
     #[arg(long, default_value = "target/release/uxfrm")]
     uxfrm: PathBuf,
@@ -99,11 +112,15 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
         return report::print_file(file);
     }
     check_machine()?;
+    if options.worker_share < 100 {
+        share::check()?;
+    }
     let settings = Settings {
         uxfrm: options.uxfrm.clone(),
         programs: std::path::absolute(&options.programs)?,
         esp: options.esp.clone(),
         workers: options.workers.clone(),
+        streams: options.streams,
     };
     let (mut ready, skipped) = prepare(options, &settings)?;
     for round in 0..options.rounds {
@@ -127,6 +144,7 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
     }
     let setting = json!({
         "wire": format!("{:?}", options.wire).to_lowercase(), "esp": options.esp, "workers": options.workers,
+        "streams": options.streams, "worker_share": options.worker_share,
         "rounds": options.rounds, "seconds": options.seconds, "machine": machine(),
     });
     let peers: Vec<_> =
@@ -178,7 +196,11 @@ fn prepare(options: &Dataplane, settings: &Settings) -> anyhow::Result<(Vec<Read
                 continue;
             }
             let lab = Lab::new(&ready.len().to_string(), options.wire)?;
-            ready.push(bring_up(peer.as_ref(), lab)?);
+            let mut up = bring_up(peer.as_ref(), lab)?;
+            if options.worker_share < 100 && name == "uxfrm" {
+                up.bound(options.worker_share)?;
+            }
+            ready.push(up);
         }
     }
     // When all have started, so that one's start does not disturb another's rest.

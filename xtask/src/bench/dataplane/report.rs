@@ -30,8 +30,8 @@ pub fn print_file(file: &Path) -> anyhow::Result<()> {
     let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
     for line in text.lines() {
         let run: Value = serde_json::from_str(line)?;
-        let key =
-            format!("{} {} {}", run["setting"]["wire"], run["setting"]["esp"], run["setting"]["workers"]);
+        let settings = ["wire", "esp", "workers", "streams", "worker_share"];
+        let key = settings.map(|name| run["setting"][name].to_string()).join(" ");
         match groups.iter_mut().find(|(known, _)| *known == key) {
             Some((_, runs)) => runs.push(run),
             None => groups.push((key, vec![run])),
@@ -64,6 +64,12 @@ pub fn table(runs: &[Value]) -> String {
         range(runs, "seconds"),
         text(&setting["machine"]),
     );
+    if setting["worker_share"].as_u64().is_some_and(|share| share < 100) {
+        let (share, streams) = (&setting["worker_share"], &setting["streams"]);
+        out += &format!(
+            "Each of uxfrm's workers has {share} % of a CPU; SAs for single streams: {streams}.\n\n"
+        );
+    }
     let mut names: Vec<String> = Vec::new();
     for peer in runs.iter().flat_map(peers) {
         let name = text(&peer["name"]);

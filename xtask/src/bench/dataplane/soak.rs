@@ -55,6 +55,7 @@ pub fn run(options: &Soak) -> anyhow::Result<()> {
         programs: PathBuf::new(),
         esp: options.esp.clone(),
         workers: vec![0],
+        streams: 0,
     };
     let mut peer = Uxfrm::new(&settings, 0, false);
     peer.child = format!("rekey_time = {}s\n rand_time = 0s\n life_time = 60s", options.rekey_seconds);

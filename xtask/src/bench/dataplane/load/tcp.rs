@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::daemon::Daemon;
 use super::super::lab::{FAR_HOST, Lab, Side};
+use super::super::peers::strongswan::STREAM_PORT;
 
 /// What a transfer came to.
 #[derive(Clone, Copy, Debug)]
@@ -25,11 +26,11 @@ pub fn serve(lab: &Lab) -> anyhow::Result<Daemon> {
     Daemon::start(&lab.host(Side::B), Command::new("iperf3").args(["-s", "-B", FAR_HOST]), &log)
 }
 
-/// Sends for so many seconds over so many streams.
+/// Sends for so many seconds over so many streams, from ports that SAs may be made for.
 pub fn transfer(lab: &Lab, streams: u32, seconds: u32) -> anyhow::Result<Transfer> {
     // An error is in the text as well; the exit code alone would not say which.
-    let text =
-        lab.exec(&lab.host(Side::A), &format!("iperf3 -J -c {FAR_HOST} -P {streams} -t {seconds} || true"))?;
+    let command = format!("iperf3 -J -c {FAR_HOST} --cport {STREAM_PORT} -P {streams} -t {seconds} || true");
+    let text = lab.exec(&lab.host(Side::A), &command)?;
     let answer: Value = serde_json::from_str(&text).context("iperf3 -J")?;
     if let Some(error) = answer["error"].as_str() {
         anyhow::bail!("iperf3: {error}");

@@ -31,14 +31,14 @@ impl Peer for LibIpsec {
     fn start(&self, lab: &Lab) -> anyhow::Result<Vec<Daemon>> {
         let mut daemons = Vec::new();
         for side in Side::BOTH {
-            let swan = strongswan::Swan { libipsec: true, esp: &self.esp, child: "" };
+            let swan = strongswan::Swan { libipsec: true, esp: &self.esp, child: "", streams: 0 };
             strongswan::configure(lab, side, &swan)?;
             let mut command = Command::new(strongswan::CHARON);
             strongswan::environment(lab, side, &mut command);
             daemons.push(Daemon::start(&lab.gateway(side), &mut command, &lab.path(side, "out"))?);
         }
         // charon sets its own routes.
-        strongswan::connect(lab)?;
+        strongswan::connect(lab, 0)?;
         Ok(daemons)
     }
 }

@@ -1,14 +1,12 @@
 //! Who can carry the packets from gateway to gateway: one file each.
 
-mod boringtun;
-mod gotatun;
 mod libipsec;
 mod openvpn;
 mod plain;
+mod relay;
 pub mod strongswan;
 pub mod uxfrm;
 mod wireguard;
-mod wireguard_go;
 
 use std::path::{Path, PathBuf};
 
@@ -31,8 +29,8 @@ pub trait Peer {
 }
 
 /// Names that `--peers` takes.
-pub const NAMES: [&str; 8] =
-    ["plain", "uxfrm", "libipsec", "openvpn", "openvpn128", "boringtun", "gotatun", "wireguard-go"];
+pub const NAMES: [&str; 9] =
+    ["plain", "relay", "uxfrm", "libipsec", "openvpn", "openvpn128", "boringtun", "gotatun", "wireguard-go"];
 
 /// Where programs are found and how ESP is configured.
 #[derive(Clone, Debug)]
@@ -45,13 +43,15 @@ pub struct Settings {
     pub esp: String,
     /// Numbers of uxfrm's workers; one peer for each.
     pub workers: Vec<usize>,
+    /// SAs of uxfrm for single streams of TCP, beside the one for everything.
+    pub streams: u16,
 }
 
 /// The peer or peers of a name.
 pub fn find(name: &str, settings: &Settings) -> Vec<Box<dyn Peer>> {
-    let program = |name: &str| settings.programs.join(name);
     match name {
         "plain" => vec![Box::new(plain::Plain)],
+        "relay" => vec![Box::new(relay::Relay)],
         "uxfrm" => {
             let named = settings.workers.len() > 1;
             let of =
@@ -61,11 +61,27 @@ pub fn find(name: &str, settings: &Settings) -> Vec<Box<dyn Peer>> {
         "libipsec" => vec![Box::new(libipsec::LibIpsec { esp: settings.esp.clone() })],
         "openvpn" => vec![Box::new(openvpn::OpenVpn { key_bits: 256 })],
         "openvpn128" => vec![Box::new(openvpn::OpenVpn { key_bits: 128 })],
-        "boringtun" => vec![Box::new(boringtun::BoringTun(program("boringtun-cli")))],
-        "gotatun" => vec![Box::new(gotatun::GotaTun(program("gotatun")))],
-        "wireguard-go" => vec![Box::new(wireguard_go::WireguardGo(program("wireguard-go")))],
-        _ => vec![],
+        _ => wireguard(name, settings).into_iter().collect(),
     }
+}
+
+const CARGO_INSTALL: [&str; 2] = [
+    "cargo install --locked --root target/peers boringtun-cli",
+    "cargo install --locked --root target/peers gotatun-cli",
+];
+const UNPACK: &str =
+    "Debian's package wireguard-go of trixie or newer, unpacked there; bookworm's, of 2022, knows no offload";
+const FOREGROUND: &[&str] = &["--foreground", "--disable-drop-privileges", "--verbosity", "error"];
+
+/// The implementations of WireGuard.
+fn wireguard(name: &str, settings: &Settings) -> Option<Box<dyn Peer>> {
+    let (name, program, arguments, how) = match name {
+        "boringtun" => ("boringtun", "boringtun-cli", FOREGROUND, CARGO_INSTALL[0]),
+        "gotatun" => ("gotatun", "gotatun", FOREGROUND, CARGO_INSTALL[1]),
+        "wireguard-go" => ("wireguard-go", "wireguard-go", &["-f"][..], UNPACK),
+        _ => return None,
+    };
+    Some(Box::new(wireguard::WireGuard { name, program: settings.programs.join(program), arguments, how }))
 }
 
 /// The first line that a program prints about its version, or that it is not there.

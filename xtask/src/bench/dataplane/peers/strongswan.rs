@@ -20,9 +20,14 @@ pub struct Swan<'a> {
     pub libipsec: bool,
     /// ESP proposal.
     pub esp: &'a str,
-    /// More lines for the child: rekeying.
+    /// More lines for the children: rekeying.
     pub child: &'a str,
+    /// SAs beside the one for everything: one for each stream of TCP, by the client's port.
+    pub streams: u16,
 }
+
+/// The client's port of the stream that the first of [`Swan::streams`] is for; the next has the next.
+pub const STREAM_PORT: u16 = 6001;
 
 /// What is missing to run charon.
 pub fn missing() -> Option<String> {
@@ -62,6 +67,20 @@ fn swanctl_conf(side: Side, swan: &Swan<'_>) -> String {
     let other = side.other();
     // kernel-libipsec knows no interfaces and routes by selector.
     let selector = |side: Side| if swan.libipsec { side.network() } else { "0.0.0.0/0" };
+    let child = |name: String, local: String, remote: String| {
+        let (esp, more) = (swan.esp, swan.child);
+        format!(
+            "{name} {{ local_ts = {local}\n remote_ts = {remote}\n esp_proposals = {esp}-noesn\n {more} }}\n"
+        )
+    };
+    let mut children = child("c".into(), selector(side).into(), selector(other).into());
+    for stream in 0..swan.streams {
+        let port = |of: Side| match of {
+            Side::A => format!("0.0.0.0/0[tcp/{}]", STREAM_PORT + stream),
+            Side::B => "0.0.0.0/0[tcp]".into(),
+        };
+        children += &child(format!("s{stream}"), port(side), port(other));
+    }
     let if_id =
         if swan.libipsec { String::new() } else { format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}") };
     format!(
@@ -70,16 +89,12 @@ fn swanctl_conf(side: Side, swan: &Swan<'_>) -> String {
            proposals = aes128gcm16-x25519-prfsha256
            local {{ auth = psk\n id = {}.example }}
            remote {{ auth = psk\n id = {}.example }}
-           children {{ c {{ local_ts = {}\n remote_ts = {}\n esp_proposals = {}-noesn\n {} }} }} }} }}
+           children {{ {children} }} }} }}
          secrets {{ ike {{ secret = a-secret-of-the-bench }} }}",
         side.address(),
         other.address(),
         side.letter(),
         other.letter(),
-        selector(side),
-        selector(other),
-        swan.esp,
-        swan.child
     )
 }
 
@@ -88,8 +103,8 @@ pub fn environment(lab: &Lab, side: Side, command: &mut Command) {
     command.env("STRONGSWAN_CONF", lab.path(side, "strongswan.conf"));
 }
 
-/// Loads both gateways' configuration and sets the tunnel up.
-pub fn connect(lab: &Lab) -> anyhow::Result<()> {
+/// Loads both gateways' configuration and sets the tunnel up, with so many SAs for streams.
+pub fn connect(lab: &Lab, streams: u16) -> anyhow::Result<()> {
     for side in Side::BOTH {
         let vici = lab.path(side, "vici");
         let begun = Instant::now();
@@ -99,10 +114,31 @@ pub fn connect(lab: &Lab) -> anyhow::Result<()> {
         }
         swanctl(lab, side, &format!("--load-all --file {}", lab.path(side, "swanctl.conf").display()))?;
     }
-    swanctl(lab, Side::A, "--initiate --child c --timeout 20").map(drop)
+    let children = std::iter::once("c".to_owned()).chain((0..streams).map(|stream| format!("s{stream}")));
+    for child in children {
+        swanctl(lab, Side::A, &format!("--initiate --child {child} --timeout 20"))?;
+    }
+    Ok(())
 }
 
 /// Runs swanctl against a gateway's charon.
 pub fn swanctl(lab: &Lab, side: Side, arguments: &str) -> anyhow::Result<String> {
     shell(&format!("swanctl {arguments} --uri unix://{} 2>&1", lab.path(side, "vici").display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stream_has_an_sa_by_the_clients_port() {
+        let swan = Swan { libipsec: false, esp: "aes128gcm16", child: "", streams: 2 };
+        let (near, far) = (swanctl_conf(Side::A, &swan), swanctl_conf(Side::B, &swan));
+        assert!(
+            near.contains("s1 { local_ts = 0.0.0.0/0[tcp/6002]\n remote_ts = 0.0.0.0/0[tcp]\n"),
+            "{near}"
+        );
+        assert!(far.contains("s1 { local_ts = 0.0.0.0/0[tcp]\n remote_ts = 0.0.0.0/0[tcp/6002]\n"), "{far}");
+        assert!(near.contains("c { local_ts = 0.0.0.0/0\n") && !near.contains("s2 {"));
+    }
 }

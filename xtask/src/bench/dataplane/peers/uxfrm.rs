@@ -44,7 +44,8 @@ impl Peer for Uxfrm {
     fn start(&self, lab: &Lab) -> anyhow::Result<Vec<Daemon>> {
         let mut daemons = Vec::new();
         for side in Side::BOTH {
-            let swan = strongswan::Swan { libipsec: false, esp: &self.settings.esp, child: &self.child };
+            let Settings { esp, streams, .. } = &self.settings;
+            let swan = strongswan::Swan { libipsec: false, esp, child: &self.child, streams: *streams };
             strongswan::configure(lab, side, &swan)?;
             let mut command = Command::new(std::path::absolute(&self.settings.uxfrm)?);
             command.args(["run", "--interface", &strongswan::IF_ID.to_string()]);
@@ -56,7 +57,7 @@ impl Peer for Uxfrm {
             strongswan::environment(lab, side, &mut command);
             daemons.push(Daemon::start(&lab.gateway(side), &mut command, &lab.path(side, "out"))?);
         }
-        strongswan::connect(lab)?;
+        strongswan::connect(lab, self.settings.streams)?;
         for side in Side::BOTH {
             lab.route_into(side, &format!("ipsec{}", strongswan::IF_ID))?;
         }

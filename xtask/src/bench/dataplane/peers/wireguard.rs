@@ -1,7 +1,7 @@
-//! What the user-space implementations of WireGuard share: `wg` configures them all over the same socket.
+//! WireGuard in user space: `wg` configures all implementations over the same kind of socket.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,30 +9,52 @@ use anyhow::ensure;
 
 use super::super::daemon::Daemon;
 use super::super::lab::{Lab, Side, control_socket, shell};
+use super::{Peer, version_line};
 
-/// What is missing to run a program.
-pub fn missing(program: &Path, how: &str) -> Option<String> {
-    if !program.exists() {
-        return Some(format!("no {} ({how})", program.display()));
-    }
-    let has = Command::new("wg").arg("--version").output().is_ok();
-    (!has).then(|| "apt-get install wireguard-tools".into())
+/// One implementation of WireGuard on both gateways.
+pub struct WireGuard {
+    /// Its name in tables.
+    pub name: &'static str,
+    /// The path of its program.
+    pub program: PathBuf,
+    /// What stands before the interface's name on its command line.
+    pub arguments: &'static [&'static str],
+    /// How to get it.
+    pub how: &'static str,
 }
 
-/// Starts a program on both gateways: `PROGRAM ARGUMENTS INTERFACE`.
-pub fn start(lab: &Lab, program: &Path, arguments: &[&str]) -> anyhow::Result<Vec<Daemon>> {
-    let mut daemons = Vec::new();
-    for side in Side::BOTH {
-        let key = lab.path(side, "key");
-        shell(&format!("umask 077; wg genkey > {0}; wg pubkey < {0} > {0}.pub", key.display()))?;
-        let mut command = Command::new(program);
-        command.args(arguments).arg(lab.interface(side));
-        daemons.push(Daemon::start(&lab.gateway(side), &mut command, &lab.path(side, "out"))?);
+impl Peer for WireGuard {
+    fn name(&self) -> String {
+        self.name.into()
     }
-    for side in Side::BOTH {
-        configure(lab, side)?;
+
+    fn missing(&self) -> Option<String> {
+        if !self.program.exists() {
+            return Some(format!("no {} ({})", self.program.display(), self.how));
+        }
+        let has = Command::new("wg").arg("--version").output().is_ok();
+        (!has).then(|| "apt-get install wireguard-tools".into())
     }
-    Ok(daemons)
+
+    fn version(&self) -> String {
+        let line = version_line(&self.program, "--version").unwrap_or_default();
+        format!("{line}, ChaCha20-Poly1305, TUN MTU 1420")
+    }
+
+    fn start(&self, lab: &Lab) -> anyhow::Result<Vec<Daemon>> {
+        let mut daemons = Vec::new();
+        for side in Side::BOTH {
+            let key = lab.path(side, "key");
+            shell(&format!("umask 077; wg genkey > {0}; wg pubkey < {0} > {0}.pub", key.display()))?;
+            let mut command = Command::new(&self.program);
+            command.args(self.arguments).arg(lab.interface(side));
+            daemons.push(Daemon::start(&lab.gateway(side), &mut command, &lab.path(side, "out"))?);
+        }
+        for side in Side::BOTH {
+            configure(lab, side)?;
+        }
+        Ok(daemons)
+    }
 }
 
 fn configure(lab: &Lab, side: Side) -> anyhow::Result<()> {

@@ -1,17 +1,48 @@
-//! What the broker is told beside the databases' own answers.
+//! Requests that the broker relays, and what it is told beside the databases' own answers.
 
-use super::Control;
+use super::{Control, SETTLE_LIMIT, clock};
+use crate::database::Answer;
 use crate::database::policies::Policy;
 use crate::engine::ENGINE_NAME;
-use crate::engine::link::{self, Kind};
-use crate::xfrm::constants::{DELPOLICY, NEWPOLICY, NEWSA, UPDPOLICY, UPDSA, XFRMA_IF_ID};
+use crate::engine::link::{self, Kind, Message};
+use crate::xfrm::constants::{ALLOCSPI, DELPOLICY, NEWPOLICY, NEWSA, UPDPOLICY, UPDSA, XFRMA_IF_ID};
 use crate::xfrm::policy::{PolicyId, PolicyRequest};
 use crate::xfrm::state::SaRequest;
 use crate::xfrm::wire::{self, Writer};
 use std::io;
 use std::os::fd::AsFd;
+use zeroize::Zeroize;
 
 impl Control {
+    /// Answers one request. `unpublished` says whether the data path has yet to learn of those before.
+    pub(super) fn serve_request(&mut self, message: Message<'_>, unpublished: &mut bool) -> io::Result<()> {
+        let number = message.number;
+        let meaning = self.in_other_words(message.body);
+        let answer = match self.ensure_interfaces_of(message.body) {
+            Ok(()) => self.database.handle_datagram(message.body, clock()),
+            Err(refusal) => Answer { messages: vec![refusal], changed: false },
+        };
+        // What only adds takes nothing away from packets under way.
+        let adds = wire::messages(message.body).all(|m| matches!(m.header.kind, NEWSA | ALLOCSPI));
+        drop(message);
+        // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
+        *unpublished |= answer.changed;
+        if number != 0 {
+            self.publish(std::mem::take(unpublished));
+            if answer.changed && !adds {
+                self.shared.settle(SETTLE_LIMIT);
+            }
+        }
+        for mut reply in answer.messages {
+            link::send(self.link.as_fd(), Kind::Reply, number, &reply, None, true)?;
+            reply.zeroize();
+        }
+        if number != 0 {
+            link::send(self.link.as_fd(), Kind::Done, number, &meaning, None, true)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn send_spis(&self) -> io::Result<()> {
         const PER_MESSAGE: usize = 2048;
         let states = self.database.states.by_id.values().filter(|state| !state.is_larval());

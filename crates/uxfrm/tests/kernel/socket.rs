@@ -1,0 +1,39 @@
+//! A socket to this kernel's own XFRM, in the namespace that the calling thread is in.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use uxfrm::xfrm::constants::NETLINK_XFRM;
+
+/// Longer than any answer to the tests' requests, in bytes.
+const DATAGRAM_LEN: usize = 8192;
+
+/// The kernel's XFRM.
+pub struct Kernel(OwnedFd);
+
+impl Kernel {
+    /// Nothing where the kernel has no `CONFIG_XFRM_USER`.
+    pub fn open() -> Option<Self> {
+        // SAFETY: no pointers; a new descriptor.
+        unsafe {
+            let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, NETLINK_XFRM);
+            (fd >= 0).then(|| Self(OwnedFd::from_raw_fd(fd)))
+        }
+    }
+
+    /// The datagrams that answer the messages of one.
+    pub fn ask(&self, request: &[u8]) -> Vec<Vec<u8>> {
+        let fd = self.0.as_raw_fd();
+        // SAFETY: a readable buffer.
+        let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
+        assert_eq!(sent, request.len() as isize);
+        let mut answers = Vec::new();
+        loop {
+            let mut buffer = vec![0u8; DATAGRAM_LEN];
+            // SAFETY: a writable buffer. The kernel answers before `send` returns.
+            let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
+            let Ok(len) = usize::try_from(len) else { return answers };
+            buffer.truncate(len);
+            answers.push(buffer);
+        }
+    }
+}

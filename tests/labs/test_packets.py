@@ -1,0 +1,103 @@
+"""What a tunnel does with packets that are too big, in pieces, or at their last hop: hosts learn the path's MTU, pieces
+and TCP pass, errors reach who caused them, and none leaves the gateway in clear."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness.lab import namespaces_of, why_not
+from harness.server import ServerFailed
+from harness.sites import HOST, Lab
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+FAR = "192.168.21.2"
+# The MTU of a tunnel, and the headers of a ping.
+TUNNEL_MTU = 1400
+PING_HEADERS = 28
+
+
+def run(lab: Lab, machine: str, *words: str) -> str:
+    """What a command on a machine prints, whatever its status."""
+    try:
+        return lab.server.lab("exec", machine, "--", *words)
+    except ServerFailed as error:
+        return str(error)
+
+
+def ping(lab: Lab, machine: str, to: str, size: int, *more: str) -> str:
+    """A ping of this many octets of payload."""
+    return run(lab, machine, "ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-s", str(size), *more, to)
+
+
+def test_a_packet_that_just_fits_passes_whole(lab):
+    assert " 0% packet loss" in ping(lab, "vpc", FAR, TUNNEL_MTU - PING_HEADERS, "-M", "do")
+
+
+def test_a_host_learns_the_paths_mtu(lab):
+    """RFC 1191: without the gateway's word the host would go on sending packets that nobody carries."""
+    run(lab, "vpc", "ip", "route", "flush", "cache")
+    said = ping(lab, "vpc", FAR, 1472, "-M", "do")
+    found = re.search(r"mtu ?= ?(\d+)", said)
+    assert found and int(found.group(1)) == TUNNEL_MTU, said
+    assert str(TUNNEL_MTU) in run(lab, "vpc", "ip", "route", "get", FAR)
+
+
+def test_pieces_pass_both_ways(lab):
+    assert " 0% packet loss" in ping(lab, "vpc", FAR, 4000, "-M", "dont")
+    assert " 0% packet loss" in ping(lab, "east-host", HOST, 4000, "-M", "dont")
+
+
+def test_tcp_fits_the_tunnel(lab):
+    """The segment size is clamped, so that nothing depends on errors that a host may not hear."""
+    serve = "import socket;s=socket.create_server(('0.0.0.0', 7777));c,_=s.accept();print(len(c.recv(10, 64)));" \
+            "import time;time.sleep(1)"
+    line = [*lab.exec_line("east-host"), "python3", "-c", serve]
+    serving = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    try:
+        ask = "import socket,time\nfor _ in range(50):\n try:\n  c=socket.create_connection(('192.168.21.2',7777),1);break\n" \
+              " except OSError: time.sleep(.1)\n" \
+              "print(c.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)); c.send(b'x')"
+        said = run(lab, "vpc", "python3", "-c", ask)
+        # Timestamps take 12 octets of a segment.
+        assert TUNNEL_MTU - 40 - 12 <= int(said) <= TUNNEL_MTU - 40, said
+    finally:
+        serving.kill()
+        serving.wait()
+
+
+def test_an_error_comes_back_through_the_tunnel(lab):
+    ask = "import socket\nx=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);x.connect(('192.168.21.2',9));x.send(b'a')\n" \
+          "x.settimeout(2)\ntry:\n x.recv(1)\nexcept OSError as error: print(type(error).__name__)"
+    assert "ConnectionRefusedError" in run(lab, "vpc", "python3", "-c", ask)
+
+
+def test_the_gateway_is_a_hop(lab):
+    said = ping(lab, "vpc", FAR, 56, "-t", "2")
+    assert "Time to live exceeded" in said, said
+
+
+def test_no_error_leaves_in_clear(lab):
+    """Errors quote what they are about. Those about packets from tunnels have no way back but the tunnel."""
+    fabric = f"cw{lab.server.node_tag}-fabric"
+    assert fabric in namespaces_of(lab.server)
+    line = ["ip", "netns", "exec", fabric, "tcpdump", "-n", "-l", "--immediate-mode", "-i", "any", "icmp"]
+    seeing = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        time.sleep(1)
+        # The site's router and host are two hops before the gateway.
+        for hops in ("2", "3"):
+            ping(lab, "east-host", HOST, 56, "-t", hops)
+            ping(lab, "vpc", FAR, 56, "-t", hops)
+        ping(lab, "vpc", FAR, 1472, "-M", "do")
+        time.sleep(0.5)
+        os.kill(seeing.pid, signal.SIGTERM)
+        seen, _ = seeing.communicate(timeout=10)
+        assert seen.strip() == ""
+    finally:
+        seeing.kill()
+        seeing.wait()

@@ -1,0 +1,89 @@
+"""A gateway of the Tencent API with a host behind it, and customer sites that are connected to it: stock strongSwan,
+set up only from what the API hands out."""
+
+import pathlib
+import re
+import subprocess
+
+from harness.lab import ESP, IKE, STRONGSWAN
+from harness.server import Server, binary
+from harness.tencent_sdk import Sdk
+from harness.tencent_world import World
+from harness.waiting import until
+
+HOST = "10.0.1.100"
+INTERVAL_S = 0.02
+
+
+class Lab:
+    """A gateway with a host behind it, and sites that are connected to it."""
+
+    def __init__(self, server: Server, name: str = "vpc"):
+        self.server = server
+        self.world = World(Sdk(server))
+        self.vpc = self.world.vpc()
+        self.subnet = self.world.subnet(self.vpc)
+        self.gateway = self.world.gateway(self.vpc, InternetMaxBandwidthOut=100)
+        mine = [{"Name": "vpc-id", "Values": [self.vpc]}]
+        self.table = self.world.api("DescribeRouteTables", Filters=mine)["RouteTableSet"][0]["RouteTableId"]
+        server.lab("host", name, "--subnet", self.subnet, "--ip", HOST)
+        self.connections: dict[str, str] = {}
+        # The public address and the range of each site.
+        self.places: dict[str, tuple[str, str]] = {}
+
+    def site(self, name: str, number: int, cidr: str | None = None, there: bool = True) -> str:
+        """A site, connected and up; gives the connection. One that is not `there` yet is only prepared for."""
+        public, cidr = f"203.0.113.{number}", cidr or f"192.168.{number}.0/24"
+        customer = self.world.customer_gateway(public)
+        connection = self.world.connection(
+            self.gateway, customer, RouteType="Policy", DpdEnable=1, DpdTimeout="30",
+            SecurityPolicyDatabases=[{"LocalCidrBlock": "10.0.1.0/24", "RemoteCidrBlock": [cidr]}],
+            IKEOptionsSpecification=IKE, IPSECOptionsSpecification=ESP,
+        )
+        route = {"DestinationCidrBlock": cidr, "GatewayType": "VPN", "GatewayId": self.gateway}
+        self.world.api("CreateRoutes", RouteTableId=self.table, Routes=[route])
+        self.world.undo.append(lambda: self.world.api("DeleteRoutes", RouteTableId=self.table, Routes=[route]))
+        text = self.world.api(
+            "DownloadCustomerGatewayConfiguration", VpnGatewayId=self.gateway, VpnConnectionId=connection,
+            CustomerGatewayVendor=STRONGSWAN, InterfaceName="eth0",
+        )["CustomerGatewayConfiguration"]
+        path = pathlib.Path(self.server.data_dir) / f"{name}.conf"
+        path.write_text(text)
+        self.connections[name], self.places[name] = connection, (public, cidr)
+        if there:
+            self.site_again(name)
+            self.up(name)
+        return connection
+
+    def site_again(self, name: str) -> None:
+        """A site that was here before, or is prepared for."""
+        self.server.lab("site", name, "--public-ip", self.places[name][0], "--cidr", self.places[name][1])
+        self.server.lab("load", name, str(pathlib.Path(self.server.data_dir) / f"{name}.conf"))
+
+    def up(self, name: str) -> None:
+        """Waits until the API says that the tunnel is up."""
+        connection = self.connections[name]
+        until(
+            lambda: self.world.read_connection(connection)["NetStatus"] == "AVAILABLE", what=f"the tunnel of {name}"
+        )
+
+    def ping(self, machine: str, address: str, count: int = 5) -> tuple[int, int]:
+        """Packets sent and answered."""
+        return counted(self.start_ping(machine, address, count))
+
+    def exec_line(self, machine: str) -> list[str]:
+        """What stands before a command that runs on a machine."""
+        return [str(binary()), "lab", "--data-dir", self.server.data_dir, "exec", machine, "--"]
+
+    def start_ping(self, machine: str, address: str, count: int) -> subprocess.Popen:
+        """A ping every INTERVAL_S, under way."""
+        line = [*self.exec_line(machine), "ping", "-n", "-q", "-W", "1", "-i", str(INTERVAL_S), "-c", str(count), address]
+        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def counted(process: subprocess.Popen) -> tuple[int, int]:
+    """What a ping counted."""
+    text, _ = process.communicate(timeout=60)
+    found = re.search(r"(\d+) packets transmitted, (\d+) received", text)
+    assert found, text
+    return int(found.group(1)), int(found.group(2))
