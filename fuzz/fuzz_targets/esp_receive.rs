@@ -141,7 +141,7 @@ fn database() -> Database {
         if_id(&mut policy);
         database.handle_datagram(&policy.finish(), clock);
     }
-    assert_eq!((database.states.by_id.len(), database.policies.by_index.len()), (1, 4));
+    assert_eq!((database.states.len(), database.policies.len()), (1, 4));
     database
 }
 

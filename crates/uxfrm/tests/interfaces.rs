@@ -26,6 +26,8 @@ fn main() {
     assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
     interfaces_come_and_go();
     they_survive_the_engine();
+    what_the_operator_has_set_stays();
+    deleted_ones_are_made_anew();
     a_flush_reaches_the_next_engine();
     a_taken_port_is_an_error();
     println!("interfaces: ok");
@@ -49,19 +51,52 @@ fn interfaces_come_and_go() {
     assert!(!exists("ipsec10"), "interfaces end with the broker");
 }
 
-fn they_survive_the_engine() {
-    let broker = Broker::start(BrokerConfig::default()).unwrap();
-    broker.ensure_interface(11).unwrap();
-    let show = || {
-        String::from_utf8(Command::new("ip").args(["-o", "link", "show", "ipsec11"]).output().unwrap().stdout)
-    };
-    let before = show().unwrap();
+fn show(name: &str) -> String {
+    let output = Command::new("ip").args(["-o", "link", "show", name]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn kill_engine(broker: &Broker) {
     let engine = broker.engine_pid().unwrap();
     // SAFETY: a process that this test's broker has started.
     unsafe { libc::kill(engine as i32, libc::SIGKILL) };
     until("another engine", Duration::from_secs(2), || broker.engine_pid().is_some_and(|pid| pid != engine));
+}
+
+fn they_survive_the_engine() {
+    let broker = Broker::start(BrokerConfig::default()).unwrap();
+    broker.ensure_interface(11).unwrap();
+    let before = show("ipsec11");
+    kill_engine(&broker);
     assert_eq!(broker.ensure_interface(11).unwrap(), "ipsec11");
-    assert_eq!(show().unwrap(), before, "the same interface");
+    assert_eq!(show("ipsec11"), before, "the same interface");
+}
+
+fn what_the_operator_has_set_stays() {
+    let broker = Broker::start(BrokerConfig::default()).unwrap();
+    broker.ensure_interface(12).unwrap();
+    support::run("ip link set ipsec12 mtu 1300 down");
+    let before = show("ipsec12");
+    assert!(before.contains("mtu 1300") && !before.contains(",UP"), "{before}");
+    kill_engine(&broker);
+    assert_eq!(broker.ensure_interface(12).unwrap(), "ipsec12");
+    assert_eq!(show("ipsec12"), before);
+}
+
+fn deleted_ones_are_made_anew() {
+    let broker = Broker::start(BrokerConfig::default()).unwrap();
+    broker.ensure_interface(13).unwrap();
+    for engine_dies in [false, true] {
+        support::run("ip link del ipsec13");
+        assert!(!exists("ipsec13"));
+        if engine_dies {
+            kill_engine(&broker);
+        }
+        assert_eq!(broker.ensure_interface(13).unwrap(), "ipsec13");
+        assert!(show("ipsec13").contains("mtu 1400"), "there again");
+    }
+    broker.remove_interface(13).unwrap();
+    until("the interface to go", Duration::from_secs(2), || !exists("ipsec13"));
 }
 
 fn a_flush_reaches_the_next_engine() {

@@ -306,3 +306,29 @@ fn df_is_copied_unless_configured_otherwise() {
         assert_eq!(flags, [copy, false, copy, false, copy, false, copy, false], "{name}: {text}");
     }
 }
+
+/// Somebody sends every packet of a tunnel a second time: the hosts hear of none twice.
+#[test]
+fn replayed_packets_reach_nobody() {
+    lab_or_skip!();
+    let lab = Lab::new("rp", Options::default());
+    lab.initiate("c0");
+    let rules = lab.path("a", "nft");
+    std::fs::write(
+        &rules,
+        "table ip twice {\n chain out {\n type filter hook output priority 0\n oif wan udp dport 4500 dup to 198.51.100.2 device wan\n }\n}\n",
+    )
+    .unwrap();
+    lab.exec("ga", &format!("nft -f {}", rules.display()));
+    let requests = || -> u64 {
+        let text = lab.exec("hb", "cat /proc/net/snmp");
+        let values = text.lines().filter(|line| line.starts_with("Icmp:")).nth(1).unwrap();
+        // InMsgs, InErrors, InCsumErrors, InDestUnreachs, InTimeExcds, InParmProbs, InSrcQuenchs, InRedirects, InEchos.
+        values.split_whitespace().nth(9).unwrap().parse().unwrap()
+    };
+    let before = requests();
+    assert_eq!(lab.ping("ha", "10.2.0.2", 40), 40);
+    assert_eq!(requests() - before, 40);
+    assert!(lab.sa_counter("b", "replayed") >= 40, "{}", lab.stats("b"));
+    assert_eq!(lab.sa_counter("b", "integrity_failed"), 0);
+}

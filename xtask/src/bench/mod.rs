@@ -5,6 +5,7 @@ mod dataplane;
 mod gateways;
 mod load;
 mod moto;
+mod scale;
 mod service;
 
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ pub enum What {
     Dataplane(dataplane::Dataplane),
     /// uxfrm for minutes under a steady load with rekeys: packets lost, memory over time. Needs root.
     Soak(dataplane::soak::Soak),
+    /// uxfrm's databases with thousands of tunnels: adding one more, timers, finding a packet's policy.
+    Scale(scale::Scale),
     /// What the data plane's benchmark starts as its peer `relay`.
     #[command(hide = true)]
     Relay(dataplane::relay::Relay),
@@ -87,6 +90,7 @@ pub fn run(what: &What) -> anyhow::Result<()> {
         What::Gateways(options) => runtime.block_on(gateways::run(options)),
         What::Dataplane(options) => dataplane::run(options),
         What::Soak(options) => dataplane::soak::run(options),
+        What::Scale(options) => scale::run(options),
         What::Relay(options) => dataplane::relay::run(options),
     }
 }

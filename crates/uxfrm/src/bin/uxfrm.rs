@@ -1,7 +1,7 @@
 //! `uxfrm`: runs an IKE daemon on IPsec in user space.
 
 use clap::{Args, Parser, Subcommand};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -43,6 +43,9 @@ enum Action {
         /// In Prometheus' text format; else JSON.
         #[arg(long)]
         prometheus: bool,
+        /// Again and again, with so many milliseconds between (100 at least).
+        #[arg(long)]
+        every_ms: Option<u64>,
     },
 }
 
@@ -93,7 +96,7 @@ fn main() -> ExitCode {
             print!("{probe}");
             Ok(if probe.uxfrm_works() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Action::Stats { stats, prometheus } => print_stats(stats, prometheus),
+        Action::Stats { stats, prometheus, every_ms } => print_stats(stats, prometheus, every_ms),
     };
     result.unwrap_or_else(|error| {
         eprintln!("uxfrm: {error}");
@@ -219,12 +222,13 @@ fn join(control: PathBuf, command: Vec<String>) -> Result<ExitCode, Error> {
     Err(Command::new(program).args(arguments).exec().into())
 }
 
-fn print_stats(path: PathBuf, prometheus: bool) -> Result<ExitCode, Error> {
+fn print_stats(path: PathBuf, prometheus: bool, every_ms: Option<u64>) -> Result<ExitCode, Error> {
     let mut stream = UnixStream::connect(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(if prometheus { b"prometheus\n" } else { b"json\n" })?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    print!("{text}");
+    let interval = Duration::from_millis(every_ms.unwrap_or(0));
+    stream.set_read_timeout(Some(Duration::from_secs(5) + interval))?;
+    let format = if prometheus { "prometheus" } else { "json" };
+    let every = every_ms.map(|every| format!(" {every}")).unwrap_or_default();
+    stream.write_all(format!("{format}{every}\n").as_bytes())?;
+    std::io::copy(&mut stream, &mut std::io::stdout())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -60,30 +60,35 @@ impl State {
     }
 }
 
+impl State {
+    /// When it is to be looked at, in monotonic milliseconds: now, where something is due.
+    pub(super) fn next_look(&self, clock: Clock) -> Option<u64> {
+        match self.deadline(clock) {
+            (_, Some(_)) => Some(clock.monotonic),
+            (next, None) => next.map(|at| at.max(clock.monotonic + 1)),
+        }
+    }
+}
+
 impl Database {
     /// Does what is due, and returns the events, the next deadline in monotonic milliseconds, and whether the data
     /// path needs a new view.
     pub fn run_timers(&mut self, clock: Clock) -> (Vec<Event>, Option<u64>, bool) {
-        let (mut events, mut next, mut gone) = (Vec::new(), None::<u64>, Vec::new());
-        for (id, state) in &mut self.states.by_id {
-            let (at, due) = state.deadline(clock);
-            next = next.into_iter().chain(at).min();
-            match due {
-                Some(Due::Soft) => {
-                    state.soft_time_reported = true;
-                    events.push(event::expire(&state.info(), state.request.if_id, false));
-                }
-                Some(Due::Hard) => {
-                    events.push(event::expire(&state.info(), state.request.if_id, true));
-                    gone.push(*id);
-                }
-                None => {}
+        let (mut events, mut changed) = (Vec::new(), false);
+        while let Some(id) = self.states.take_due(clock.monotonic) {
+            let Some(state) = self.states.by_id.get_mut(&id) else { continue };
+            let (_, due) = state.deadline(clock);
+            if let Some(due) = due {
+                events.push(event::expire(&state.info(), state.request.if_id, due == Due::Hard));
+                state.soft_time_reported = true;
+            }
+            if due == Some(Due::Hard) {
+                changed |= self.remove_state(&id).is_some_and(|gone| !gone.is_larval());
+            } else {
+                self.states.schedule(&id, clock);
             }
         }
-        for id in &gone {
-            self.states.by_id.remove(id);
-        }
-        (events, next, !gone.is_empty())
+        (events, self.states.next_timer(), changed)
     }
 
     /// A limit of bytes or packets was reached. A hard one removes the SA.
@@ -92,7 +97,7 @@ impl Database {
         let state = self.states.get(id)?;
         let event = event::expire(&state.info(), state.request.if_id, hard);
         if hard {
-            self.states.by_id.remove(id);
+            self.remove_state(id);
         }
         Some(event)
     }

@@ -64,7 +64,7 @@ impl Database {
             DELPOLICY => self.delete_policy(payload),
             GETPOLICY => self.get_policy(header, payload),
             FLUSHPOLICY => {
-                self.policies.clear();
+                self.clear_policies();
                 CHANGED
             }
             GETSADINFO => Ok((vec![self.sad_info(header, payload)?], false)),

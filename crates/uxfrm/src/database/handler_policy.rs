@@ -23,7 +23,7 @@ impl Database {
         if existing.is_none() && self.policies.by_index.len() >= MAX_POLICIES {
             return Err(Errno(libc::ENOMEM));
         }
-        self.policies.insert(request, clock);
+        self.put_policy(request, clock);
         CHANGED
     }
 
@@ -42,7 +42,7 @@ impl Database {
 
     pub(super) fn delete_policy(&mut self, payload: &[u8]) -> Outcome {
         let index = self.find_policy(&PolicyId::read(payload)?)?;
-        self.policies.remove(index).ok_or(Errno(libc::ENOENT))?;
+        self.remove_policy(index).ok_or(Errno(libc::ENOENT))?;
         CHANGED
     }
 

@@ -119,29 +119,22 @@ impl Database {
         }
         info.id.spi = self.unused_spi(info.id, request.minimum, request.maximum)?;
         larval(&mut info);
-        let state = State {
-            request: SaRequest {
-                info,
-                algorithms: Default::default(),
-                encapsulation: None,
-                if_id: request.if_id,
-                replay: None,
-                has_extended_replay: false,
-                usage: None,
-                extra_flags: 0,
-                direction: 0,
-                mark: (0, 0),
-            },
-            added: clock,
-            association: None,
-            carried: Default::default(),
-            soft_time_reported: false,
-            mapping_reported: None,
+        let request = SaRequest {
+            info,
+            algorithms: Default::default(),
+            encapsulation: None,
+            if_id: request.if_id,
+            replay: None,
+            has_extended_replay: false,
+            usage: None,
+            extra_flags: 0,
+            direction: 0,
+            mark: (0, 0),
         };
+        let state = State::new(request, clock, None);
         let message = write_state(&state, reply(header, NEWSA, 0));
-        self.states.by_id.insert(state.request.info.id, state);
-        // The deadline of the larval SA is new, though the data path has nothing to learn.
-        Ok((vec![message], true))
+        self.put_state(state, clock);
+        Ok((vec![message], false))
     }
 
     /// A random SPI, but dealt out to the workers in turn: the remainder says which of them opens the SA's packets.
@@ -173,48 +166,36 @@ impl Database {
             return Err(Errno(libc::ENOMEM));
         }
         self.departed.catch_up(&request, &association);
-        self.insert_state(request, association, clock);
+        self.put_state(State::new(request, clock, Some(Arc::new(association))), clock);
         CHANGED
-    }
-
-    fn insert_state(&mut self, request: SaRequest, association: Association, clock: Clock) {
-        let carried = request.usage.unwrap_or_default();
-        let state = State {
-            request,
-            added: clock,
-            association: Some(Arc::new(association)),
-            carried,
-            soft_time_reported: false,
-            mapping_reported: None,
-        };
-        self.states.by_id.insert(state.request.info.id, state);
     }
 
     /// A larval SA gets its keys; of a whole one the encapsulation, the limits and the interface change.
     pub(super) fn update_state(&mut self, payload: &[u8], clock: Clock) -> Outcome {
         let request = SaRequest::read(payload)?;
         let association = keyed(&request)?;
-        let state = self.states.by_id.get_mut(&request.info.id).ok_or(Errno(libc::ESRCH))?;
+        let mut state = self.remove_state(&request.info.id).ok_or(Errno(libc::ESRCH))?;
         if state.is_larval() {
-            self.insert_state(request, association, clock);
-            return CHANGED;
+            state = State::new(request, clock, Some(Arc::new(association)));
+        } else {
+            if request.encapsulation.is_some() && state.request.encapsulation.is_some() {
+                state.request.encapsulation = request.encapsulation;
+            }
+            state.request.info.limits = request.info.limits;
+            if request.if_id != 0 {
+                state.request.if_id = request.if_id;
+            }
+            if let Some(association) = &state.association {
+                association.set_limits(&request.info.limits);
+            }
         }
-        if request.encapsulation.is_some() && state.request.encapsulation.is_some() {
-            state.request.encapsulation = request.encapsulation;
-        }
-        state.request.info.limits = request.info.limits;
-        if request.if_id != 0 {
-            state.request.if_id = request.if_id;
-        }
-        if let Some(association) = &state.association {
-            association.set_limits(&request.info.limits);
-        }
+        self.put_state(state, clock);
         CHANGED
     }
 
     pub(super) fn delete_state(&mut self, payload: &[u8]) -> Outcome {
         let id = SaId::read(&mut Reader::new(payload))?;
-        let gone = self.states.by_id.remove(&id).ok_or(Errno(libc::ESRCH))?;
+        let gone = self.remove_state(&id).ok_or(Errno(libc::ESRCH))?;
         self.departed.remember(&gone);
         CHANGED
     }
@@ -230,7 +211,7 @@ impl Database {
         if protocol != 0 && protocol != 255 && i32::from(protocol) != libc::IPPROTO_ESP {
             return Ok((Vec::new(), false));
         }
-        self.states.by_id.clear();
+        self.clear_states();
         CHANGED
     }
 

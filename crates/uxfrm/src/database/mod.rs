@@ -1,16 +1,22 @@
 //! The SA and policy databases, and the handler that answers the daemon's requests from them.
 //!
-//! Nothing here does I/O or reads a clock; the data path gets a [`View`] after each change.
+//! Nothing here does I/O or reads a clock; the data path gets a [`View`] after each change. No change costs more in a large
+//! database than in a small one.
 
+mod classifier;
 mod departed;
 pub mod expiry;
 pub mod handler;
 mod handler_policy;
 mod handler_state;
 pub mod policies;
+mod publish;
+pub mod snapshot_map;
 pub mod states;
 pub mod view;
 
+#[cfg(test)]
+mod publish_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -39,6 +45,8 @@ pub struct Database {
     workers: u32,
     next_worker: u32,
     acquire_sequence: u32,
+    view: View,
+    interfaces: publish::Interfaces,
     departed: departed::DepartedStates,
 }
 

@@ -1,10 +1,12 @@
 //! The policy database.
 
 use super::Clock;
+use super::view::PolicyView;
+use crate::xfrm::constants::XFRM_POLICY_OUT;
 use crate::xfrm::lifetime::Usage;
 use crate::xfrm::policy::{PolicyInfo, PolicyRequest};
 use crate::xfrm::selector::Selector;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,9 +45,18 @@ pub struct Policy {
     pub request: PolicyRequest,
     pub added: Clock,
     pub usage: Arc<PolicyUse>,
+    /// As the data path has it.
+    pub(super) published: Option<Arc<PolicyView>>,
 }
 
 impl Policy {
+    /// Where SAs are looked up for it: `if_id` and reqid of an outbound policy.
+    fn asks(&self) -> Option<(u32, u32)> {
+        let outbound = self.request.info.direction == XFRM_POLICY_OUT;
+        let template = self.request.templates.first().filter(|_| outbound)?;
+        Some((self.request.if_id, template.reqid))
+    }
+
     /// The fixed part as the kernel would show it now.
     pub fn info(&self) -> PolicyInfo {
         let mut info = self.request.info.clone();
@@ -68,7 +79,9 @@ impl Policy {
 /// All policies by index.
 #[derive(Default)]
 pub struct Policies {
-    pub by_index: BTreeMap<u32, Policy>,
+    pub(crate) by_index: BTreeMap<u32, Policy>,
+    /// Outbound policies by the interface and reqid of the SA that they ask for.
+    by_reqid: BTreeSet<(u32, u32, u32)>,
     by_key: std::collections::HashMap<PolicyKey, u32>,
     last_index: u32,
 }
@@ -79,31 +92,53 @@ impl Policies {
         self.by_key.get(key).copied()
     }
 
-    /// Inserts or replaces; a replaced policy keeps its index and counters.
-    pub fn insert(&mut self, mut request: PolicyRequest, added: Clock) {
+    pub fn len(&self) -> usize {
+        self.by_index.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_index.is_empty()
+    }
+
+    /// The index of the policy that a request replaces, or a new one.
+    pub(super) fn index_for(&mut self, request: &PolicyRequest) -> u32 {
         let direction = request.info.direction;
         let key = PolicyKey { direction, if_id: request.if_id, selector: request.info.selector };
-        let index = self.index_of(&key).unwrap_or_else(|| {
+        self.index_of(&key).unwrap_or_else(|| {
             // As the kernel: the low three bits are the direction.
             self.last_index += 8;
             self.last_index | u32::from(direction)
-        });
+        })
+    }
+
+    /// Inserts a policy, which is not there yet.
+    pub(super) fn insert(
+        &mut self,
+        index: u32,
+        mut request: PolicyRequest,
+        added: Clock,
+        usage: Arc<PolicyUse>,
+    ) {
         request.info.index = index;
-        let usage = self.by_index.remove(&index).map(|old| old.usage).unwrap_or_default();
-        self.by_index.insert(index, Policy { request, added, usage });
-        self.by_key.insert(key, index);
+        let policy = Policy { request, added, usage, published: None };
+        self.by_key.insert(policy.key(), index);
+        self.by_reqid.extend(policy.asks().map(|(if_id, reqid)| (if_id, reqid, index)));
+        self.by_index.insert(index, policy);
     }
 
     /// Removes a policy.
-    pub fn remove(&mut self, index: u32) -> Option<Policy> {
+    pub(super) fn remove(&mut self, index: u32) -> Option<Policy> {
         let policy = self.by_index.remove(&index)?;
         self.by_key.remove(&policy.key());
+        if let Some((if_id, reqid)) = policy.asks() {
+            self.by_reqid.remove(&(if_id, reqid, index));
+        }
         Some(policy)
     }
 
-    /// Removes all.
-    pub fn clear(&mut self) {
-        self.by_index.clear();
-        self.by_key.clear();
+    /// The outbound policies that ask for SAs of an interface and a reqid.
+    pub(super) fn asking(&self, if_id: u32, reqid: u32) -> Vec<u32> {
+        let all = (if_id, reqid, 0)..=(if_id, reqid, u32::MAX);
+        self.by_reqid.range(all).map(|(_, _, index)| *index).collect()
     }
 }

@@ -6,7 +6,8 @@ use crate::xfrm::constants::*;
 use crate::xfrm::lifetime::Usage;
 use crate::xfrm::replay_state::ReplayState;
 use crate::xfrm::state::{SaId, SaInfo, SaRequest};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -24,6 +25,12 @@ pub struct State {
     pub soft_time_reported: bool,
     /// When the daemon was last told of a new address of the peer, in milliseconds of the monotonic clock.
     pub mapping_reported: Option<u64>,
+    /// As the data path has it.
+    pub(super) published: Option<Arc<SaView>>,
+    /// Of two SAs with keys, the newer has the higher one.
+    pub(super) serial: u64,
+    /// When it is to be looked at, in monotonic milliseconds.
+    timer: Option<u64>,
 }
 
 impl State {
@@ -109,12 +116,102 @@ impl State {
 /// All SAs by address, SPI and protocol.
 #[derive(Default)]
 pub struct States {
-    pub by_id: BTreeMap<SaId, State>,
+    pub(crate) by_id: BTreeMap<SaId, State>,
+    /// Those that can send by interface and reqid, the newest first.
+    by_reqid: BTreeMap<(u32, u32, Reverse<u64>), SaId>,
+    timers: BTreeSet<(u64, SaId)>,
+    last_serial: u64,
 }
 
 impl States {
     /// Looks an SA up.
     pub fn get(&self, id: &SaId) -> Option<&State> {
         self.by_id.get(id)
+    }
+
+    /// SAs, larval ones too.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// The serial number of an SA that has got its keys: the one it has, or the next.
+    pub(super) fn number(&mut self, serial: u64) -> u64 {
+        self.last_serial += u64::from(serial == 0);
+        if serial == 0 { self.last_serial } else { serial }
+    }
+
+    pub(super) fn insert(&mut self, state: State, clock: Clock) {
+        let id = state.request.info.id;
+        if let Some(sa) = state.published.as_ref().filter(|_| state.request.direction != XFRM_SA_DIR_IN) {
+            self.by_reqid.insert((sa.if_id, sa.reqid, Reverse(state.serial)), id);
+        }
+        self.by_id.insert(id, state);
+        self.schedule(&id, clock);
+    }
+
+    pub(super) fn remove(&mut self, id: &SaId) -> Option<State> {
+        let mut state = self.by_id.remove(id)?;
+        if let Some(at) = state.timer.take() {
+            self.timers.remove(&(at, *id));
+        }
+        if let Some(sa) = &state.published {
+            self.by_reqid.remove(&(sa.if_id, sa.reqid, Reverse(state.serial)));
+        }
+        Some(state)
+    }
+
+    /// SAs that can send, of an interface and a reqid, the newest first.
+    pub(super) fn newest(&self, if_id: u32, reqid: u32) -> impl Iterator<Item = &State> {
+        let all = (if_id, reqid, Reverse(u64::MAX))..=(if_id, reqid, Reverse(0));
+        self.by_reqid.range(all).filter_map(|(_, id)| self.by_id.get(id))
+    }
+
+    /// Sets the timer of an SA whose limits are new or were looked at.
+    pub(super) fn schedule(&mut self, id: &SaId, clock: Clock) {
+        let Some(state) = self.by_id.get_mut(id) else { return };
+        if let Some(at) = state.timer.take() {
+            self.timers.remove(&(at, *id));
+        }
+        state.timer = state.next_look(clock);
+        if let Some(at) = state.timer {
+            self.timers.insert((at, *id));
+        }
+    }
+
+    /// Takes an SA out whose timer has run down; it is to be scheduled again.
+    pub(super) fn take_due(&mut self, monotonic: u64) -> Option<SaId> {
+        let (_, id) = *self.timers.first().filter(|(at, _)| *at <= monotonic)?;
+        self.timers.pop_first();
+        if let Some(state) = self.by_id.get_mut(&id) {
+            state.timer = None;
+        }
+        Some(id)
+    }
+
+    /// When the next timer runs down.
+    pub(super) fn next_timer(&self) -> Option<u64> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+}
+
+impl State {
+    /// Without counters of its own and not yet shown to the data path.
+    pub(super) fn new(request: SaRequest, added: Clock, association: Option<Arc<Association>>) -> Self {
+        let carried = request.usage.unwrap_or_default();
+        Self {
+            request,
+            added,
+            association,
+            carried,
+            soft_time_reported: false,
+            mapping_reported: None,
+            published: None,
+            serial: 0,
+            timer: None,
+        }
     }
 }

@@ -44,11 +44,15 @@ pub(crate) fn algorithm(writer: &mut Writer, kind: u16, name: &str, key: &[u8], 
 }
 
 pub(crate) fn sa(kind: u16, info: &SaInfo) -> Vec<u8> {
+    sa_on(kind, info, 42)
+}
+
+pub(crate) fn sa_on(kind: u16, info: &SaInfo, if_id: u32) -> Vec<u8> {
     request(kind, |w| {
         info.write(w);
         algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &[1; 20], 128);
         w.attribute(XFRMA_IF_ID, |w| {
-            w.u32(42);
+            w.u32(if_id);
         });
     })
 }
@@ -141,7 +145,7 @@ fn allocated_spis_are_in_range_and_expire() {
     assert_eq!(next, Some(NOW.monotonic + 100_000));
     let later = Clock { monotonic: NOW.monotonic + states::LARVAL_LIFETIME_MS, ..NOW };
     let (events, _, changed) = database.run_timers(later);
-    assert_eq!((events.len(), changed), (2, true), "a soft limit and a larval SA");
+    assert_eq!((events.len(), changed), (2, false), "a soft limit and a larval SA, which no packet uses");
     assert_eq!(database.states.by_id.len(), 1);
 }
 
@@ -336,10 +340,27 @@ fn what_passes_during_an_address_update_counts() {
 }
 
 pub(crate) fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid: u32) -> Vec<u8> {
+    let reqid = (!block).then_some(reqid);
+    policy_with(kind, direction, &selector(), priority, reqid, 42)
+}
+
+/// Without a reqid one that blocks.
+pub(crate) fn policy_with(
+    kind: u16,
+    direction: u8,
+    selector: &Selector,
+    priority: u32,
+    reqid: Option<u32>,
+    if_id: u32,
+) -> Vec<u8> {
     request(kind, |w| {
-        selector().write(w);
-        w.zeros(96).u32(priority).u32(0).u8(direction).u8(u8::from(block)).zeros(6);
-        if !block {
+        selector.write(w);
+        if kind == DELPOLICY {
+            w.u32(0).u8(direction).zeros(3);
+        } else {
+            w.zeros(96).u32(priority).u32(0).u8(direction).u8(u8::from(reqid.is_none())).zeros(6);
+        }
+        if let Some(reqid) = reqid.filter(|_| kind != DELPOLICY) {
             let (from, to) = match direction {
                 XFRM_POLICY_OUT => ("192.0.2.1", "192.0.2.2"),
                 _ => ("192.0.2.2", "192.0.2.1"),
@@ -350,7 +371,7 @@ pub(crate) fn policy(kind: u16, direction: u8, block: bool, priority: u32, reqid
             });
         }
         w.attribute(XFRMA_IF_ID, |w| {
-            w.u32(42);
+            w.u32(if_id);
         });
     })
 }
@@ -371,10 +392,10 @@ fn the_view_drops_what_no_sa_and_no_policy_covers() {
     handle(policy(NEWPOLICY, XFRM_POLICY_OUT, false, 10, 7));
     handle(policy(NEWPOLICY, XFRM_POLICY_IN, false, 10, 7));
     let view = database.view();
-    let interface = &view.interfaces[&42];
+    let interface = view.interfaces.get(&42).unwrap();
     // The only SA is inbound: the outbound policy has none, and asks for one.
     assert!(interface.outbound_policy(&flow).unwrap().state.is_none());
-    let inbound = view.inbound[&(info(0x10).id.destination, 0x10)].clone();
+    let inbound = view.inbound.get(&(info(0x10).id.destination, 0x10)).unwrap().clone();
     assert!(interface.admits(&flow, &inbound, true).is_some());
     assert!(interface.admits(&flow, &inbound, false).is_none(), "no policy to forward it");
     // Another SA's packets do not come in by this policy, nor do our own that are sent back to us.
@@ -391,7 +412,7 @@ fn the_view_drops_what_no_sa_and_no_policy_covers() {
     database.handle_datagram(&policy(UPDPOLICY, XFRM_POLICY_OUT, true, 5, 0), NOW);
     database.handle_datagram(&policy(UPDPOLICY, XFRM_POLICY_IN, true, 5, 0), NOW);
     let view = database.view();
-    let interface = &view.interfaces[&42];
+    let interface = view.interfaces.get(&42).unwrap();
     assert!(interface.outbound_policy(&flow).unwrap().blocks);
     assert!(interface.admits(&flow, &inbound, true).is_none());
 }

@@ -62,7 +62,7 @@ counters! {
         unknown_spi,
         /// Neither ESP nor IKE, or an inner packet that is no IP.
         malformed,
-        /// The interface's queue refused an inner packet.
+        /// Inner packets that the interface's queue refused, those of a super-packet one by one.
         interface_full,
         /// IKE packets glued to ESP by the kernel's receive coalescing; IKE sends them again.
         stray_ike,

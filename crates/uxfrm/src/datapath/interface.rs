@@ -1,11 +1,11 @@
 //! A tunnel interface: one TUN per `if_id`, one queue per worker.
 
 use super::counters::{PathCounters, add};
+use crate::database::snapshot_map::SnapshotMap;
 use crate::inner::coalesce::Sink;
 use crate::inner::virtio::VirtioHeader;
 use crate::sys::check_len;
 use crate::sys::tun::Queue;
-use std::collections::HashMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -19,7 +19,6 @@ const MAX_IOVECS: usize = 160;
 pub struct Interface {
     pub if_id: u32,
     pub name: String,
-    pub mtu: u16,
     pub queues: Vec<Queue>,
 }
 
@@ -61,7 +60,7 @@ impl Queue {
 /// Writes to one worker's queues.
 pub struct Writer<'a> {
     pub worker: usize,
-    pub interfaces: &'a HashMap<u32, Arc<Interface>>,
+    pub interfaces: &'a SnapshotMap<u32, Arc<Interface>>,
     pub counters: &'a PathCounters,
 }
 
@@ -71,7 +70,22 @@ impl Sink for Writer<'_> {
         let written = queue.is_some_and(|queue| queue.write(header, region, pieces).is_ok());
         add(&self.counters.interface_writes, 1);
         if !written {
-            add(&self.counters.interface_full, 1);
+            // One piece of each packet of a super-packet.
+            add(&self.counters.interface_full, pieces.len() as u64);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_are_counted_that_found_no_room() {
+        let (counters, interfaces) = (PathCounters::default(), SnapshotMap::default());
+        let mut writer = Writer { worker: 0, interfaces: &interfaces, counters: &counters };
+        writer.write(7, VirtioHeader::default(), &[0; 100], &[0..40, 40..60, 60..80]);
+        let values = counters.read();
+        assert_eq!((values.interface_writes, values.interface_full), (1, 3), "one write of three packets");
     }
 }

@@ -67,8 +67,7 @@ impl Inbound {
     pub fn refresh(&mut self, cached: &mut Cached) {
         if self.shared.refresh(self.worker, cached) {
             self.opener.local = cached.picture.local.clone();
-            let mut queues = cached.picture.interfaces.values().flat_map(|i| &i.queues);
-            self.opener.coalescer.udp = queues.all(|queue| queue.udp_segmentation);
+            self.opener.coalescer.udp = cached.picture.udp_segmentation;
         }
     }
 

@@ -12,6 +12,7 @@ use crate::esp::transform::{Header, Transform};
 use crate::inner::ip::set_ipv4_checksum;
 use crate::inner::virtio::VirtioHeader;
 use crate::xfrm::constants::*;
+use crate::xfrm::selector::Selector;
 use crate::xfrm::state::{SaId, SaInfo};
 
 const SPI: u32 = 0x1000;
@@ -251,4 +252,98 @@ fn a_limit_of_packets_ends_the_sa() {
     assert_eq!(gateway.path().unknown_spi, 1);
     // Another SA of the same policy is not touched.
     assert_eq!(gateway.receive(seal(SPI, 1, &inner())), [inner()]);
+}
+
+/// 10.2.0.0/24 to 10.1.0.0/24, and UDP to port 53 alone.
+fn to_name_server() -> Selector {
+    let wide = |address: [u8; 4]| {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&address);
+        bytes
+    };
+    Selector {
+        destination: wide([10, 1, 0, 0]),
+        source: wide([10, 2, 0, 0]),
+        destination_port: (53, 0xffff),
+        source_port: (0, 0),
+        family: AF_INET,
+        destination_prefix: 24,
+        source_prefix: 24,
+        protocol: 17,
+        interface_index: 0,
+        user: 0,
+    }
+}
+
+fn changed(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut packet = inner();
+    change(&mut packet);
+    set_ipv4_checksum(&mut packet);
+    packet
+}
+
+#[test]
+fn what_an_sa_is_not_for_does_not_come_in_by_it() {
+    let narrow = SaInfo { selector: to_name_server(), ..info(SPI) };
+    let policies = [XFRM_POLICY_IN, XFRM_POLICY_FWD].map(|d| policy(NEWPOLICY, d, false, 10, 7));
+    let mut gateway = Gateway::new(&[&[new_sa(&narrow)], &policies[..]].concat());
+    assert_eq!(gateway.receive(seal(SPI, 1, &inner())), [inner()]);
+    let foreign = [
+        changed(|p| p[12..16].copy_from_slice(&[10, 3, 0, 2])),
+        changed(|p| p[16..20].copy_from_slice(&[10, 9, 0, 2])),
+        changed(|p| p[9] = 6),
+        changed(|p| p[23] = 54),
+        // A later fragment says no ports, so that no selector with ports covers it; the first one does.
+        changed(|p| p[6..8].copy_from_slice(&[0, 185])),
+    ];
+    for (packet, sequence) in foreign.iter().zip(2..) {
+        assert!(gateway.receive(seal(SPI, sequence, packet)).is_empty(), "{packet:?}");
+    }
+    let counters = gateway.counters(&info(SPI).id);
+    assert_eq!((counters.policy_mismatch, counters.packets), (foreign.len() as u64, 1));
+    let first_fragment = changed(|p| p[6..8].copy_from_slice(&[0x20, 0]));
+    assert_eq!(gateway.receive(seal(SPI, 10, &first_fragment)), [first_fragment]);
+}
+
+#[test]
+fn replayed_packets_stay_out() {
+    let mut gateway = Gateway::with_tunnel();
+    let train: Vec<_> = (1..=5).map(|sequence| seal(SPI, sequence, &inner())).collect();
+    let deliver = |gateway: &mut Gateway| gateway.receive_at(&train, "192.0.2.2:4500", "192.0.2.1", 0).len();
+    assert_eq!((deliver(&mut gateway), deliver(&mut gateway)), (5, 0));
+    // The window has 32: what is behind it is too old, what was skipped in it may come.
+    assert_eq!(gateway.receive(seal(SPI, 40, &inner())).len(), 1);
+    assert_eq!(gateway.receive(seal(SPI, 8, &inner())).len(), 0);
+    assert_eq!(gateway.receive(seal(SPI, 9, &inner())).len(), 1);
+    assert_eq!(gateway.receive(seal(SPI, 9, &inner())).len(), 0);
+    // Forged ones neither come in nor move the window.
+    let mut forged = seal(SPI, 5000, &inner());
+    *forged.last_mut().unwrap() ^= 1;
+    assert_eq!(gateway.receive(forged).len(), 0);
+    assert_eq!(gateway.receive(seal(SPI, 41, &inner())).len(), 1);
+    let counters = gateway.counters(&info(SPI).id);
+    assert_eq!((counters.replayed, counters.integrity_failed, counters.packets), (7, 1, 8));
+}
+
+/// RFC 6040 and RFC 4301 as the SA's flags have it; DF and ports are not touched.
+#[test]
+fn congestion_and_class_come_in_as_configured() {
+    let outer_tos = 0xbb;
+    for (flags, inside, expected) in [
+        (0, 0x02, Some(0x03)),
+        (0, 0x00, None),
+        (0, 0x29, Some(0x2b)),
+        (XFRM_STATE_NOECN, 0x02, Some(0x02)),
+        (XFRM_STATE_NOECN, 0x00, Some(0x00)),
+        (XFRM_STATE_DECAP_DSCP, 0x02, Some(0xbb)),
+        (XFRM_STATE_DECAP_DSCP | XFRM_STATE_NOECN, 0x29, Some(0xb9)),
+    ] {
+        let policies = [XFRM_POLICY_IN, XFRM_POLICY_FWD].map(|d| policy(NEWPOLICY, d, false, 10, 7));
+        let sa = new_sa(&SaInfo { flags, ..info(SPI) });
+        let mut gateway = Gateway::new(&[&[sa], &policies[..]].concat());
+        let packet = seal(SPI, 1, &changed(|p| p[1] = inside));
+        let out = gateway.receive_at(&[packet], "192.0.2.2:4500", "192.0.2.1", outer_tos);
+        let expected: Vec<_> = expected.into_iter().map(|tos| changed(|p| p[1] = tos)).collect();
+        assert_eq!(out, expected, "flags {flags} inside {inside:#x}");
+    }
 }

@@ -7,9 +7,10 @@ use super::interface::Interface;
 use super::local_addresses::LocalAddresses;
 use super::notice::Notifier;
 use crate::database::View;
+use crate::database::snapshot_map::SnapshotMap;
 use crate::esp::iv::IvCounter;
 use crate::sys;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,9 @@ const SETTLE_PAUSE: Duration = Duration::from_micros(20);
 #[derive(Clone, Default)]
 pub struct Picture {
     pub view: Arc<View>,
-    pub interfaces: HashMap<u32, Arc<Interface>>,
+    pub interfaces: SnapshotMap<u32, Arc<Interface>>,
+    /// All interfaces take UDP super-packets.
+    pub udp_segmentation: bool,
     pub local: Arc<LocalAddresses>,
 }
 
@@ -47,6 +50,7 @@ pub struct Shared {
 }
 
 /// One worker's outer sockets. Where IPv6 or plain ESP is not there, neither is the socket.
+#[derive(Default)]
 pub struct WorkerSockets {
     pub udp_v4: Option<OwnedFd>,
     pub udp_v6: Option<OwnedFd>,
@@ -87,10 +91,18 @@ impl Shared {
         })
     }
 
-    /// Replaces the picture.
-    pub fn publish(&self, view: Arc<View>) {
-        self.picture.lock().unwrap_or_else(PoisonError::into_inner).view = view;
+    /// Replaces the view, and returns the one before, which workers may still use: whoever lets it go last frees it.
+    pub fn publish(&self, view: Arc<View>) -> Arc<View> {
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut picture.view, view);
+        drop(picture);
         self.generation.fetch_add(1, Ordering::SeqCst);
+        before
+    }
+
+    /// Wakes the workers, so that those that sleep use the picture as it is now.
+    pub fn wake_all(&self) {
+        self.wakes.iter().for_each(sys::signal);
     }
 
     /// Replaces the list of this host's addresses.
@@ -109,10 +121,16 @@ impl Shared {
         self.change_interfaces(|interfaces| drop(interfaces.remove(&if_id)));
     }
 
-    fn change_interfaces(&self, change: impl FnOnce(&mut HashMap<u32, Arc<Interface>>)) {
-        change(&mut self.picture.lock().unwrap_or_else(PoisonError::into_inner).interfaces);
+    fn change_interfaces(&self, change: impl FnOnce(&mut SnapshotMap<u32, Arc<Interface>>)) {
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut picture.interfaces);
+        let takes_udp =
+            |interface: &Arc<Interface>| interface.queues.iter().all(|queue| queue.udp_segmentation);
+        let all_take_udp = picture.interfaces.values().all(takes_udp);
+        picture.udp_segmentation = all_take_udp;
+        drop(picture);
         self.generation.fetch_add(1, Ordering::SeqCst);
-        self.wakes.iter().for_each(sys::signal);
+        self.wake_all();
     }
 
     /// The picture now.
@@ -169,23 +187,11 @@ mod tests {
     use super::*;
     use crate::datapath::notice;
 
-    fn no_sockets() -> WorkerSockets {
-        WorkerSockets {
-            udp_v4: None,
-            udp_v6: None,
-            send_v4: None,
-            send_v6: None,
-            raw_v4: None,
-            raw_v6: None,
-            send_v4_fragmentation: Default::default(),
-            raw_v4_fragmentation: Default::default(),
-        }
-    }
-
     #[test]
     fn a_change_waits_for_workers_that_use_the_old_picture() {
         let (notifier, _notices) = notice::channel().unwrap();
-        let shared = Shared::new(vec![no_sockets(), no_sockets()], notifier, 4500).unwrap();
+        let shared =
+            Shared::new(vec![WorkerSockets::default(), WorkerSockets::default()], notifier, 4500).unwrap();
         let mut cached = Cached::default();
         let (short, long) = (Duration::from_millis(5), Duration::from_secs(5));
         assert!(shared.settle(short), "nobody works");

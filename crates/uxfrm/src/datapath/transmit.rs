@@ -196,7 +196,7 @@ impl Outbound {
     fn too_big(&mut self, interface: &Interface, state: &SaView, packet: Packet, mtu: usize) {
         add(&state.association.counters.too_big, 1);
         let bytes = &self.buffer[VNET_HEADER_LEN..VNET_HEADER_LEN + packet.len];
-        let Some(message) = icmp::too_big(&packet, bytes, mtu.min(usize::from(interface.mtu)) as u16) else {
+        let Some(message) = icmp::too_big(&packet, bytes, u16::try_from(mtu).unwrap_or(u16::MAX)) else {
             return;
         };
         let whole = 0..message.len();

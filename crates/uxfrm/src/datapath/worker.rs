@@ -174,8 +174,12 @@ impl Worker {
                 moved.packets
             }
             Err(_) => {
-                // The interface was deleted: its queue is dead, and would be reported as ready for ever.
-                self.waiter.remove(interface.queues[self.index].fd.as_fd());
+                // One packet could not be had; or the interface was deleted: its queue is dead then, and would be
+                // reported as ready for ever.
+                let queue = &interface.queues[self.index];
+                if !queue.is_attached() {
+                    self.waiter.remove(queue.fd.as_fd());
+                }
                 0
             }
         }
@@ -191,7 +195,7 @@ impl Worker {
             }
             stays
         });
-        for (if_id, interface) in current {
+        for (if_id, interface) in current.iter() {
             if !self.watched.contains_key(if_id) {
                 waiter.add(interface.queues[self.index].fd.as_fd(), u64::from(*if_id))?;
                 self.watched.insert(*if_id, interface.clone());

@@ -4,7 +4,9 @@ mod requests;
 
 use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
-use super::report;
+use super::readers::Readers;
+use super::report::{self, Report};
+use super::retired::Retired;
 use super::sockets::Kept;
 use crate::database::{Clock, Database};
 use crate::datapath::heartbeat::Watch;
@@ -12,9 +14,10 @@ use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys::epoll::Epoll;
+use crate::sys::tun::Queue;
 use crate::sys::{self, addresses};
 use crate::xfrm::event::Event;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -30,6 +33,7 @@ const ADDRESSES: u64 = 4;
 /// How long a request may wait for workers that are in the middle of a batch: they take some tenths of a millisecond, unless they do
 /// not get a CPU.
 const SETTLE_LIMIT: Duration = Duration::from_millis(100);
+const READERS: u64 = 5;
 /// Programs that may follow events at a time.
 const MAX_WATCHERS: usize = 16;
 
@@ -42,12 +46,13 @@ pub struct Control {
     notices: Notices,
     /// Readable when this host's addresses change.
     addresses: OwnedFd,
-    interfaces: HashSet<u32>,
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
     stats: Option<UnixListener>,
+    readers: Readers,
     events: Option<UnixListener>,
     watchers: Vec<UnixStream>,
+    retired: Retired,
     watch: Watch,
 }
 
@@ -97,15 +102,19 @@ impl Control {
             shared,
             notices,
             addresses,
-            interfaces: HashSet::new(),
             kept,
             stats,
+            readers: Readers::new()?,
             events,
             watchers: Vec::new(),
+            retired: Retired::default(),
             watch: Watch::default(),
         };
         for if_id in interfaces {
-            this.ensure_interface(if_id)?;
+            // The other tunnels must not wait for one whose interface cannot be had again.
+            if let Err(error) = this.ensure_interface(if_id) {
+                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+            }
         }
         this.start_workers(workers)?;
         Ok(this)
@@ -129,6 +138,7 @@ impl Control {
         let epoll = Epoll::new()?;
         epoll.add(self.link.as_fd(), LINK)?;
         epoll.add(self.notices.as_fd(), NOTICES)?;
+        epoll.add(self.readers.as_fd(), READERS)?;
         epoll.add(self.addresses.as_fd(), ADDRESSES)?;
         if let Some(stats) = &self.stats {
             epoll.add(stats.as_fd(), STATS)?;
@@ -150,6 +160,7 @@ impl Control {
                     },
                     NOTICES => self.serve_notices()?,
                     EVENTS => self.serve_watcher(),
+                    READERS => self.readers.answer(|| Report::take(&self.database, &self.shared)),
                     ADDRESSES => self.serve_addresses(),
                     _ => self.serve_stats(),
                 }
@@ -160,17 +171,18 @@ impl Control {
                 self.shared.settle(SETTLE_LIMIT);
             }
             self.send_events(events)?;
-            deadline = next;
+            let wake = self.retired.free(sys::monotonic_ms(), &self.shared);
+            deadline = next.into_iter().chain(wake).min();
         }
     }
 
     fn serve_link(&mut self, buffer: &mut Buffer) -> io::Result<()> {
         // What came before this engine (the broker's journal) is shown to the data path all at once.
-        let mut unpublished = false;
+        let (mut unpublished, mut unsettled) = (false, false);
         while let Some(message) = link::receive(self.link.as_fd(), buffer, false)? {
             let link = self.link.as_fd();
             match message.kind {
-                Kind::Request => self.serve_request(message, &mut unpublished)?,
+                Kind::Request => self.serve_request(message, &mut unpublished, &mut unsettled)?,
                 Kind::Ping => {
                     let found = self.watch.look(self.shared.heartbeats.iter(), sys::monotonic_ms());
                     if let Some(worker) = found.stuck {
@@ -208,24 +220,26 @@ impl Control {
 
     /// Lets an interface go that no policy and no SA names. It disappears when the last worker has closed its queue.
     fn remove_interface(&mut self, if_id: u32) -> bool {
-        if self.database.if_ids().contains(&if_id) {
+        if self.database.names_interface(if_id) {
             return false;
         }
         self.shared.remove_interface(if_id);
-        self.interfaces.remove(&if_id);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
     }
 
     fn ensure_interface(&mut self, if_id: u32) -> io::Result<()> {
-        if self.interfaces.contains(&if_id) {
-            return Ok(());
+        if let Some(interface) = self.shared.picture().interfaces.get(&if_id) {
+            if interface.queues.iter().all(Queue::is_attached) {
+                return Ok(());
+            }
+            // Somebody has deleted it: another one takes its place.
+            self.shared.remove_interface(if_id);
         }
         let mut kept = Kept { descriptors: std::mem::take(&mut self.kept), link: self.link.as_fd() };
         let interface = kept.interface(if_id, &self.config);
         self.kept = kept.descriptors;
         self.shared.add_interface(interface?);
-        self.interfaces.insert(if_id);
         Ok(())
     }
 
@@ -233,12 +247,12 @@ impl Control {
         if !changed {
             return;
         }
-        for if_id in self.database.if_ids() {
+        for if_id in self.database.take_named_interfaces() {
             if let Err(error) = self.ensure_interface(if_id) {
                 eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
             }
         }
-        self.shared.publish(Arc::new(self.database.view()));
+        self.retired.push(self.shared.publish(Arc::new(self.database.view())));
     }
 
     fn serve_notices(&mut self) -> io::Result<()> {
@@ -290,13 +304,7 @@ impl Control {
 
     fn serve_stats(&mut self) {
         let Some((stream, _)) = self.stats.as_ref().and_then(|stats| stats.accept().ok()) else { return };
-        // A client that does not read must not hold up requests.
-        let text = report::Report::take(&self.database, &self.shared);
-        let name = "stats".to_owned();
-        let _ = thread::Builder::new()
-            .name(name)
-            .stack_size(WORKER_STACK_LEN)
-            .spawn(move || report::serve(stream, &text));
+        self.readers.add(stream);
     }
 }
 

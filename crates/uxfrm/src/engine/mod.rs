@@ -5,7 +5,9 @@
 pub mod config;
 pub mod control;
 pub mod link;
+mod readers;
 pub mod report;
+mod retired;
 pub(crate) mod sockets;
 
 pub use config::EngineConfig;

@@ -1,4 +1,4 @@
-//! Statistics over a local socket: a client sends `json` or `prometheus` and a newline, and gets the text.
+//! Statistics: counters and events as text. Who reads them is served by [`super::readers`].
 
 use crate::database::Database;
 use crate::datapath::Shared;
@@ -7,15 +7,11 @@ use crate::xfrm::event::Event;
 use crate::xfrm::state::{SaId, SaInfo};
 use crate::xfrm::wire::{self, Reader};
 use std::fmt::Write as _;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-
-/// How long a client may take to ask and to read.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens the socket, for root only.
 ///
@@ -113,7 +109,7 @@ impl Report {
         Self {
             states: states.collect(),
             path: shared.counters.read().fields(),
-            policies: database.policies.by_index.len(),
+            policies: database.policies.len(),
         }
     }
 
@@ -164,24 +160,69 @@ impl Report {
                 );
             }
         }
+        if !self.states.is_empty() {
+            let _ = writeln!(text, "# TYPE uxfrm_sa_last_use_seconds gauge");
+        }
+        for sa in &self.states {
+            let (spi, destination, if_id, value) = (sa.id.spi, sa.id.destination, sa.if_id, sa.last_use);
+            let _ = writeln!(
+                text,
+                "uxfrm_sa_last_use_seconds{{spi=\"{spi:08x}\",destination=\"{destination}\",if_id=\"{if_id}\"}} {value}"
+            );
+        }
         text
     }
 }
 
-/// Answers one client.
-pub fn serve(stream: UnixStream, report: &Report) {
-    let answer = || -> io::Result<()> {
-        stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
-        stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
-        let mut line = String::new();
-        BufReader::new(io::Read::take(&stream, 64)).read_line(&mut line)?;
-        let text = match line.trim() {
-            "json" => report.json() + "\n",
-            "prometheus" => report.prometheus(),
-            other => format!("unknown request {other:?}: json or prometheus\n"),
-        };
-        (&stream).write_all(text.as_bytes())
-    };
-    // The client went away: nobody to tell.
-    let _ = answer();
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::database::tests::{NOW, info, sa};
+    use crate::datapath::notice;
+    use crate::xfrm::constants::NEWSA;
+
+    /// Of a database with one SA, which has moved a packet at second 1700.
+    pub fn report() -> Report {
+        let mut database = Database::default();
+        database.handle_datagram(&sa(NEWSA, &info(0xabc)), NOW);
+        let association = database.states.get(&info(0xabc).id).unwrap().association.clone().unwrap();
+        association.charge(1, 1000, 1700);
+        let (notifier, _notices) = notice::channel().unwrap();
+        Report::take(&database, &Shared::new(Vec::new(), notifier, 4500).unwrap())
+    }
+
+    #[test]
+    fn prometheus_reads_it() {
+        let text = report().prometheus();
+        let mut typed = std::collections::BTreeMap::new();
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = rest.split_once(' ').unwrap();
+                assert!(matches!(kind, "counter" | "gauge"), "{line}");
+                assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
+                assert!(typed.insert(name, 0).is_none(), "{name} is typed twice");
+                continue;
+            }
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            value.parse::<u64>().unwrap();
+            let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{line}");
+            assert!(labels.ends_with('}'), "{line}");
+            *typed.get_mut(name).unwrap_or_else(|| panic!("no type before {line}")) += 1;
+        }
+        assert!(typed.values().all(|lines| *lines == 1), "{typed:?}");
+        let labels = r#"{spi="00000abc",destination="192.0.2.1",if_id="42"}"#;
+        for (name, value) in [("bytes_total", 1000), ("packets_total", 1), ("last_use_seconds", 1700)] {
+            assert!(text.contains(&format!("uxfrm_sa_{name}{labels} {value}\n")), "{name} in {text}");
+        }
+    }
+
+    #[test]
+    fn json_reads_it() {
+        let json: serde_json::Value = serde_json::from_str(&report().json()).unwrap();
+        assert_eq!(
+            (&json["sas"][0]["last_use"], &json["sas"][0]["counters"]["bytes"]),
+            (&1700.into(), &1000.into())
+        );
+    }
 }

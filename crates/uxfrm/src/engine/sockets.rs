@@ -99,18 +99,27 @@ impl Kept<'_> {
     /// TUN not permitted, a bad name, or the name is taken.
     pub fn interface(&mut self, if_id: u32, config: &EngineConfig) -> io::Result<Interface> {
         let (name, workers) = (config.name_of(if_id), config.worker_count());
-        let mut queues = Vec::new();
-        let mut udp_segmentation = true;
+        let (mut queues, mut is_new) = (Vec::new(), true);
         for index in 0..workers {
-            let fd = self.take_or(&format!("{}{index}", kept_prefix(if_id)), || {
-                let queue = tun::open_queue(&name, workers > 1)?;
-                udp_segmentation = queue.udp_segmentation;
-                Ok(queue.fd)
-            })?;
-            queues.push(Queue { fd, udp_segmentation });
+            let kept_name = format!("{}{index}", kept_prefix(if_id));
+            // What the kernel can do is not kept; and of an interface that was deleted meanwhile the queues are useless.
+            let kept = self.descriptors.remove(&kept_name).and_then(|kept| Queue::of(kept).ok());
+            is_new &= kept.is_none();
+            queues.push(match kept {
+                Some(queue) => queue,
+                None => {
+                    let queue = tun::open_queue(&name, workers > 1)?;
+                    let (link, fd) = (self.link, queue.fd.as_fd());
+                    link::send(link, Kind::Keep, 0, kept_name.as_bytes(), Some(fd), true)?;
+                    queue
+                }
+            });
         }
-        tun::configure(&name, config.mtu)?;
-        Ok(Interface { if_id, name, mtu: config.mtu, queues })
+        // One that was kept is as the operator left it: another MTU, or down.
+        if is_new {
+            tun::configure(&name, config.mtu)?;
+        }
+        Ok(Interface { if_id, name, queues })
     }
 
     /// The `if_id`s whose interfaces were kept.

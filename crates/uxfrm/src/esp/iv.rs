@@ -11,7 +11,15 @@
 //! - another boot has another offset, drawn from the hash of the kernel's boot id, so ranges of the same manual
 //!   key meet with a chance of about 2^-30 even after 2^33 packets.
 //!
-//! A virtual machine that is resumed from a snapshot repeats its boot, as it does for the kernel's own ESP.
+//! What this does not cover, all of it only where the same key is used twice (an IKE daemon makes keys anew; manual keys are
+//! whoever's who gives them):
+//!
+//! - a virtual machine that is resumed from a snapshot repeats its boot, as it does for the kernel's own ESP; so does a
+//!   process that CRIU restores a second time;
+//! - two engines at once with one manual key (two namespaces of one boot) count from starts that lie only as far
+//!   apart as their starting times, and may meet once the earlier one has sent a packet for each nanosecond between;
+//! - a time namespace moves `CLOCK_BOOTTIME` while the boot id stays: an engine in one, started later with a lower
+//!   clock, may repeat what an engine outside sent before.
 
 use aws_lc_rs::digest;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -24,14 +24,17 @@ impl Model {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Numbers near each other, around a start that may lie at a 2^32 border: the window agrees with the model.
+    /// Numbers near each other, around a start that may lie at a 2^32 border: the window agrees with the model, with extended
+    /// numbers and without.
     #[test]
     fn agrees_with_the_model(
         window in prop::sample::select(vec![1u32, 31, 32, 33, 64, 100, 128, 1000, 1024, 4096]),
+        extended in any::<bool>(),
         base in prop::sample::select(vec![0u64, 1, 5000, (1 << 32) - 3000, (1 << 32) - 1, (5 << 32) - 10]),
         steps in prop::collection::vec(0u64..9000, 1..400),
     ) {
-        let mut replay = ReplayWindow::new(window, true);
+        let base = if extended { base } else { base.min(u64::from(u32::MAX) - 3000) };
+        let mut replay = ReplayWindow::new(window, extended);
         let mut model = Model::default();
         if base > 0 {
             replay.import(base, &[]);
@@ -41,23 +44,24 @@ proptest! {
         for step in steps {
             // From behind the window to well ahead of the top.
             let sequence = model.top.saturating_sub(4500) + step;
-            if sequence > u64::from(u32::MAX) << 3 { continue }
+            if sequence > (if extended { u64::from(u32::MAX) << 3 } else { u32::MAX.into() }) { continue }
             let inferred = replay.infer(sequence as u32);
             let behind = model.top.saturating_sub(sequence) >= u64::from(window);
-            if !behind {
+            if !behind || !extended {
                 prop_assert_eq!(inferred, Some(sequence));
             }
-            let result = replay.check(sequence as u32).and_then(|full| replay.commit(full).map(|()| full));
-            // What lies behind the window is taken for a number of the next 2^32, which the ICV then refutes.
-            if behind {
+            let result = replay.check(sequence as u32);
+            if behind && extended {
+                // It is taken for a number of the next 2^32, which the ICV then refutes: nothing is committed.
                 prop_assert_ne!(result, Ok(sequence));
-                if let Ok(full) = result {
-                    prop_assert!(full >= 1 << 32);
-                    return Ok(());
-                }
-            } else {
-                prop_assert_eq!(result.is_ok(), model.accept(sequence, u64::from(window)));
+                prop_assert!(result.is_err() || result.is_ok_and(|full| full >= 1 << 32 && full > model.top));
+                continue;
             }
+            let committed = result.and_then(|full| replay.commit(full).map(|()| full));
+            let fresh = model.accept(sequence, u64::from(window));
+            prop_assert_eq!(committed.ok(), fresh.then_some(sequence));
+            // What was refused, or accepted, is refused from then on.
+            prop_assert!(replay.commit(sequence).is_err());
         }
     }
 

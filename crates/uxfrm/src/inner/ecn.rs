@@ -61,6 +61,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_outer_header_shows_what_it_may() {
+        for (hide_dscp, no_ecn, shown) in
+            [(false, false, 0xbb), (true, false, 0x03), (false, true, 0xb8), (true, true, 0)]
+        {
+            assert_eq!(outer_tos(0xbb, hide_dscp, no_ecn), shown);
+        }
+        assert_eq!(decapsulated_tos(0x29, 0xbb, true, true), Some(0xb9));
+        assert_eq!(decapsulated_tos(0x28, 0xbb, true, true), Some(0xb8), "nothing is said of congestion");
+    }
+
+    #[test]
+    fn a_traffic_class_is_set_in_its_two_halves() {
+        let mut header = vec![0x6f, 0xff, 0xff, 0xff];
+        set_tos(&mut header, true, 0x2b);
+        assert_eq!(header, [0x62, 0xbf, 0xff, 0xff]);
+        let mut packet = [&header[..], &[0; 36]].concat();
+        packet[6] = 59;
+        assert_eq!(crate::inner::ip::Packet::read(&packet).unwrap().tos, 0x2b);
+        set_tos(&mut packet, true, 0);
+        assert_eq!(packet[..4], [0x60, 0x0f, 0xff, 0xff], "the flow label stays");
+    }
+
     /// RFC 6040 figure 4: rows are inner Not-ECT, ECT(0), ECT(1), CE; columns the same outer.
     #[test]
     fn figure_4() {

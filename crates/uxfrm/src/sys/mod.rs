@@ -85,12 +85,12 @@ pub fn signal(fd: &OwnedFd) {
     unsafe { libc::write(fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
 }
 
-/// Takes an [`event_fd`] back to zero.
-pub fn clear(fd: &OwnedFd) {
+/// Takes an [`event_fd`] back to zero. Whether it was signalled.
+pub fn clear(fd: &OwnedFd) -> bool {
     use std::os::fd::AsRawFd;
     let mut count = [0u8; 8];
     // SAFETY: eight writable bytes; non-blocking.
-    unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) > 0 }
 }
 
 /// Puts this thread before ordinary ones, as the kernel's own packet processing is. Without the privilege it stays where it is.

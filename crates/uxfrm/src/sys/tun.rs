@@ -12,6 +12,7 @@ const TUN_F_USO4: libc::c_ulong = 0x20;
 const TUN_F_USO6: libc::c_ulong = 0x40;
 const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
 const TUNSETOFFLOAD: libc::c_ulong = 0x4004_54d0;
+const TUNGETIFF: libc::c_ulong = 0x8004_54d2;
 const TUNSETPERSIST: libc::c_ulong = 0x4004_54cb;
 
 /// Length of `struct virtio_net_hdr` before each packet.
@@ -67,14 +68,43 @@ pub fn open_queue(name: &str, shared: bool) -> io::Result<Queue> {
         }
         other => other?,
     };
+    Queue::of(fd)
+}
+
+/// Asks for all offloads, or for those of older kernels. Whether UDP is among them.
+fn offload(mut set: impl FnMut(libc::c_ulong) -> io::Result<()>) -> io::Result<bool> {
     let offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-    // SAFETY: TUNSETOFFLOAD takes its flags by value.
-    let set = |flags: libc::c_ulong| check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETOFFLOAD, flags) });
-    let udp_segmentation = set(offloads | TUN_F_USO4 | TUN_F_USO6).is_ok();
-    if !udp_segmentation {
-        set(offloads)?;
+    if set(offloads | TUN_F_USO4 | TUN_F_USO6).is_ok() {
+        return Ok(true);
     }
-    Ok(Queue { fd, udp_segmentation })
+    set(offloads).map(|()| false)
+}
+
+impl Queue {
+    /// A queue that was opened, now or by an engine before this one: the kernel is asked (again) what it can do.
+    ///
+    /// # Errors
+    /// `EBADFD` where the queue's interface was deleted.
+    pub fn of(fd: OwnedFd) -> io::Result<Self> {
+        let udp_segmentation = offload(|flags| {
+            // SAFETY: TUNSETOFFLOAD takes its flags by value.
+            check(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETOFFLOAD, flags) }).map(drop)
+        })?;
+        Ok(Self { fd, udp_segmentation })
+    }
+
+    /// Whether its interface is still there.
+    pub fn is_attached(&self) -> bool {
+        is_attached(self.fd.as_fd())
+    }
+}
+
+fn is_attached(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: all-zero is a valid ifreq, which TUNGETIFF fills and which lives over the call.
+    unsafe {
+        let mut request: libc::ifreq = std::mem::zeroed();
+        libc::ioctl(fd.as_raw_fd(), TUNGETIFF, &mut request) >= 0
+    }
 }
 
 /// Whether the interface of a queue stays when its last queue is closed: without a carrier, and losing every packet.
@@ -114,4 +144,30 @@ pub fn configure(name: &str, mtu: u16) -> io::Result<()> {
         check(libc::ioctl(fd, libc::SIOCSIFFLAGS, &mut request))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_udp_segmentation_gets_what_it_knows() {
+        let mut asked = Vec::new();
+        let old_kernel = |flags: libc::c_ulong| {
+            asked.push(flags);
+            let knows = flags & (TUN_F_USO4 | TUN_F_USO6) == 0;
+            if knows { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EINVAL)) }
+        };
+        assert!(!offload(old_kernel).unwrap());
+        assert_eq!(asked, [0x6f, 0x0f]);
+        assert!(offload(|_| Ok(())).unwrap());
+        assert!(offload(|_| Err(io::Error::from_raw_os_error(libc::EBADFD))).is_err());
+    }
+
+    #[test]
+    fn a_descriptor_without_an_interface_is_no_queue() {
+        let null = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        assert!(Queue::of(null()).is_err(), "a kept descriptor is asked");
+        assert!(!is_attached(null().as_fd()));
+    }
 }

@@ -41,9 +41,6 @@ pub const XFRMA_ENCAP: u16 = 4;
 pub const XFRMA_TMPL: u16 = 5;
 pub const XFRMA_LTIME_VAL: u16 = 9;
 pub const XFRMA_REPLAY_VAL: u16 = 10;
-pub const XFRMA_REPLAY_THRESH: u16 = 11;
-pub const XFRMA_ETIMER_THRESH: u16 = 12;
-pub const XFRMA_SRCADDR: u16 = 13;
 pub const XFRMA_COADDR: u16 = 14;
 pub const XFRMA_LASTUSED: u16 = 15;
 pub const XFRMA_POLICY_TYPE: u16 = 16;
@@ -89,8 +86,6 @@ pub const XFRM_INF: u64 = u64::MAX;
 /// Group numbers; a socket's bind mask has bit `group - 1`.
 pub const XFRMNLGRP_ACQUIRE: u32 = 1;
 pub const XFRMNLGRP_EXPIRE: u32 = 2;
-pub const XFRMNLGRP_SA: u32 = 3;
-pub const XFRMNLGRP_POLICY: u32 = 4;
 pub const XFRMNLGRP_MAPPING: u32 = 8;
 
 pub const AF_INET: u16 = 2;

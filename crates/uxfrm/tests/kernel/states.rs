@@ -177,28 +177,6 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("extended numbers without a window", sa(NEWSA, &spi(0x301, &esn), gcm)),
         ("a window larger than its bitmap", sa(NEWSA, &spi(0x302, &esn), |w| extended(w, 1024, 31))),
         ("a window too large", sa(NEWSA, &spi(0x303, &esn), |w| extended(w, 4097, 129))),
-        ("extended numbers and the old window", {
-            sa(NEWSA, &SaInfo { replay_window: 32, ..spi(0x304, &esn) }, |w| extended(w, 64, 2))
-        }),
-        ("extended numbers with a window of none", sa(NEWSA, &spi(0x305, &esn), |w| extended(w, 0, 2))),
-        ("the extended form for short numbers", {
-            sa(NEWSA, &SaInfo { replay_window: 0, ..info(0x306) }, |w| extended(w, 64, 2))
-        }),
-        ("get it", named(GETSA, 0, 0x306)),
-        ("the extended form for short numbers and the old window", {
-            sa(NEWSA, &info(0x307), |w| extended(w, 64, 2))
-        }),
-        ("as after an address update", sa(NEWSA, &info(0x308), |w| carried(w, 0b1011))),
-        ("get what was carried", named(GETSA, 0, 0x308)),
-        ("replay state of what was carried", named(GETAE, 0, 0x308)),
-        ("the old form without a window", {
-            sa(NEWSA, &SaInfo { replay_window: 0, ..info(0x309) }, |w| carried(w, 0))
-        }),
-        ("get it without a window", named(GETSA, 0, 0x309)),
-        ("a window too large for the old form", {
-            sa(NEWSA, &SaInfo { replay_window: 200, ..info(0x30a) }, gcm)
-        }),
-        ("get it with the largest", named(GETSA, 0, 0x30a)),
         ("AES-CBC", sa(NEWSA, &info(0x102), |w| cbc(w, "aes", 32))),
         ("get AES-CBC", named(GETSA, 0, 0x102)),
         ("3DES", sa(NEWSA, &info(0x103), |w| cbc(w, "des3_ede", 24))),
@@ -239,6 +217,29 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("flush", flush.clone()),
         ("get after the flush", named(GETSA, 0, 0x101)),
         ("flush nothing", flush),
+        // After the count, which says how the kernel's tables have grown.
+        ("extended numbers and the old window", {
+            sa(NEWSA, &SaInfo { replay_window: 32, ..spi(0x304, &esn) }, |w| extended(w, 64, 2))
+        }),
+        ("extended numbers with a window of none", sa(NEWSA, &spi(0x305, &esn), |w| extended(w, 0, 2))),
+        ("the extended form for short numbers", {
+            sa(NEWSA, &SaInfo { replay_window: 0, ..info(0x306) }, |w| extended(w, 64, 2))
+        }),
+        ("get it", named(GETSA, 0, 0x306)),
+        ("the extended form for short numbers and the old window", {
+            sa(NEWSA, &info(0x307), |w| extended(w, 64, 2))
+        }),
+        ("as after an address update", sa(NEWSA, &info(0x308), |w| carried(w, 0b1011))),
+        ("get what was carried", named(GETSA, 0, 0x308)),
+        ("replay state of what was carried", named(GETAE, 0, 0x308)),
+        ("the old form without a window", {
+            sa(NEWSA, &SaInfo { replay_window: 0, ..info(0x309) }, |w| carried(w, 0))
+        }),
+        ("get it without a window", named(GETSA, 0, 0x309)),
+        ("a window too large for the old form", {
+            sa(NEWSA, &SaInfo { replay_window: 200, ..info(0x30a) }, gcm)
+        }),
+        ("get it with the largest", named(GETSA, 0, 0x30a)),
         ("allocate again", allocate(0x500, 0x500)),
         ("allocate where none is left", allocate(0x500, 0x500)),
         ("allocate from an empty range", allocate(0x502, 0x501)),

@@ -14,8 +14,14 @@ use std::os::fd::AsFd;
 use zeroize::Zeroize;
 
 impl Control {
-    /// Answers one request. `unpublished` says whether the data path has yet to learn of those before.
-    pub(super) fn serve_request(&mut self, message: Message<'_>, unpublished: &mut bool) -> io::Result<()> {
+    /// Answers one request. `unpublished` says whether the data path has yet to learn of those before, `unsettled` whether
+    /// packets under way may still be handled by what they have changed.
+    pub(super) fn serve_request(
+        &mut self,
+        message: Message<'_>,
+        unpublished: &mut bool,
+        unsettled: &mut bool,
+    ) -> io::Result<()> {
         let number = message.number;
         let meaning = self.in_other_words(message.body);
         let answer = match self.ensure_interfaces_of(message.body) {
@@ -27,9 +33,10 @@ impl Control {
         drop(message);
         // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
         *unpublished |= answer.changed;
+        *unsettled |= answer.changed && !adds;
         if number != 0 {
             self.publish(std::mem::take(unpublished));
-            if answer.changed && !adds {
+            if std::mem::take(unsettled) {
                 self.shared.settle(SETTLE_LIMIT);
             }
         }
@@ -83,6 +90,10 @@ impl Control {
             };
             // What is malformed is refused by the database.
             let Ok(if_id) = if_id else { continue };
+            // One that is named already is looked after when the databases are published.
+            if self.database.names_interface(if_id) {
+                continue;
+            }
             if let Err(error) = self.ensure_interface(if_id) {
                 eprintln!("{}: interface {if_id}: {error}", ENGINE_NAME);
                 let errno = error.raw_os_error().unwrap_or(libc::ENOMEM);
