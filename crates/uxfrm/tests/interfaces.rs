@@ -19,7 +19,7 @@ fn main() {
         return;
     }
     if let Some(reason) = support::unavailable() {
-        println!("SKIPPED: {reason}");
+        support::skipped(reason);
         return;
     }
     // SAFETY: no pointers; the process has one thread.

@@ -174,15 +174,36 @@ fn a_flood_leaves_memory_flat() {
             .filter(|line| line.starts_with("Private_Dirty") || line.starts_with("Private_Clean"));
         lines.map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum()
     };
+    // What the kernel holds for the engine, in KiB: what waits in its sockets, received or to be sent (see ss(8)).
+    let sockets = || -> u64 {
+        let text = lab.exec("gb", "ss -H -u -w -a -n -m");
+        let fields =
+            text.split("skmem:(").skip(1).flat_map(|socket| socket.split(')').next().unwrap().split(','));
+        fields.filter_map(|field| field.strip_prefix(['r', 't'])?.parse::<u64>().ok()).sum::<u64>() / 1024
+    };
     let idle = private();
     lab.exec("hb", "iperf3 -s -1 -D");
     std::thread::sleep(Duration::from_millis(200));
     let command = lab.in_namespace("ha", "iperf3 -J -c 10.2.0.2 -u -b 0 -l 64 -t 3");
     let flood = std::thread::spawn(move || run(&command));
     std::thread::sleep(Duration::from_secs(2));
-    let flooded = private();
+    let (flooded, waiting) = (private(), sockets());
+    // The worst that can wait: a stopped engine reads nothing, and one outer socket takes what it may.
+    run(&format!("kill -STOP {engine}"));
+    std::thread::sleep(Duration::from_millis(400));
+    let most = sockets();
+    run(&format!("kill -CONT {engine}"));
     flood.join().unwrap();
     assert!(flooded < 8 * 1024, "{flooded} KiB in a flood");
+    assert!(flooded + waiting < 32 * 1024, "{flooded} KiB and {waiting} KiB in sockets in a flood");
+    assert!(
+        waiting < most,
+        "{most} KiB: a flood fills the socket of an engine that does not read"
+    );
+    assert!(flooded + most < 32 * 1024, "{flooded} KiB and {most} KiB in sockets that nobody reads");
+    println!(
+        "{idle} KiB idle, {flooded} KiB in a flood, {waiting} KiB waiting in sockets, {most} KiB at most"
+    );
     until("memory given back", Duration::from_secs(10), || private() < idle + 512);
     assert_eq!(lab.ping("ha", "10.2.0.2", 3), 3);
 }

@@ -73,6 +73,9 @@ fn interoperates_with_libipsec() {
         "aes256gcm16",
         "aes128gcm12",
         "aes128gcm8",
+        "aes192gcm12",
+        "aes192gcm8",
+        "aes256gcm12",
         "aes256gcm8",
         "chacha20poly1305",
         "aes128-sha1",
@@ -88,6 +91,13 @@ fn interoperates_with_libipsec() {
         "3des-sha256",
         "des-md5",
         "null-sha256",
+        "null-sha1",
+        "null-md5",
+        "null-sha512",
+        "des-sha1",
+        "des-sha256",
+        "3des-sha384",
+        "3des-sha512",
     ];
     for (name, outer_v6) in [("l4", false), ("l6", true)] {
         let proposals = proposals.map(|p| format!("{p}-noesn")).to_vec();

@@ -3,7 +3,7 @@
 use crate::sys::epoll::Epoll;
 use crate::sys::netlink_pair::PairMaker;
 use crate::sys::outbox::Outbox;
-use crate::xfrm::wire::{self, Header};
+use crate::xfrm::wire::{self, Header, Message};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -52,7 +52,10 @@ impl Connection {
 
     /// Gives the daemon an error as the answer to a request: also where an answer had no more room.
     pub fn deliver_error(&mut self, request: Header, errno: i32) {
-        self.send(&mut wire::error_message(request, errno), MAX_WAITING + RESERVE);
+        self.send(
+            &mut wire::error_message(Message { header: request, payload: &[] }, errno),
+            MAX_WAITING + RESERVE,
+        );
     }
 
     fn send(&mut self, body: &mut [u8], limit: usize) -> bool {

@@ -42,10 +42,10 @@ impl Database {
                 answer.messages.extend(messages);
                 answer.changed |= changed;
                 if wants_ack {
-                    answer.messages.push(wire::error_message(header, 0));
+                    answer.messages.push(wire::error_message(message, 0));
                 }
             }
-            Err(Errno(errno)) => answer.messages.push(wire::error_message(header, errno)),
+            Err(Errno(errno)) => answer.messages.push(wire::error_message(message, errno)),
         }
     }
 

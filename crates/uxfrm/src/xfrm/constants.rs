@@ -8,6 +8,8 @@ pub const NLMSG_DONE: u16 = 3;
 pub const NLM_F_REQUEST: u16 = 1;
 pub const NLM_F_MULTI: u16 = 2;
 pub const NLM_F_ACK: u16 = 4;
+/// Of `NLMSG_ERROR`: the request's header alone follows.
+pub const NLM_F_CAPPED: u16 = 0x100;
 /// `NLM_F_ROOT | NLM_F_MATCH`.
 pub const NLM_F_DUMP: u16 = 0x300;
 

@@ -1,6 +1,6 @@
 //! Netlink framing: header, attributes, and readers and writers for C structures in native byte order.
 
-use super::constants::{NLMSG_DONE, NLMSG_ERROR};
+use super::constants::{NLM_F_CAPPED, NLMSG_DONE, NLMSG_ERROR};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use zeroize::Zeroize;
 
@@ -216,13 +216,27 @@ impl Writer {
     }
 }
 
-/// `NLMSG_ERROR`: `errno` 0 is the acknowledgement. Carries the request's header, as the kernel's does.
-pub fn error_message(request: Header, errno: i32) -> Vec<u8> {
-    let mut writer = Writer::new(Header { kind: NLMSG_ERROR, flags: 0, ..request });
-    writer.u32((-errno) as u32);
-    writer.u32(NLMSG_HEADER_LEN as u32).u16(request.kind).u16(request.flags);
-    writer.u32(request.sequence).u32(request.port);
-    writer.finish()
+/// `NLMSG_ERROR`: `errno` 0 is the acknowledgement, which carries the request's header; an error carries the whole request,
+/// as the kernel's does (for sockets without `NETLINK_CAP_ACK`), keys too.
+pub fn error_message(request: Message<'_>, errno: i32) -> Vec<u8> {
+    let Message { header, payload } = request;
+    let (flags, shown) = if errno == 0 { (NLM_F_CAPPED, &[][..]) } else { (0, payload) };
+    // Never moved, so that no key is left behind.
+    let mut bytes = Vec::with_capacity(2 * NLMSG_HEADER_LEN + 4 + align(payload.len()));
+    let len = 2 * NLMSG_HEADER_LEN + 4 + shown.len();
+    put_header(&mut bytes, len, Header { kind: NLMSG_ERROR, flags, ..header });
+    bytes.extend_from_slice(&(-errno).to_ne_bytes());
+    put_header(&mut bytes, NLMSG_HEADER_LEN + payload.len(), header);
+    bytes.extend_from_slice(shown);
+    bytes
+}
+
+fn put_header(bytes: &mut Vec<u8>, len: usize, header: Header) {
+    bytes.extend_from_slice(&(len as u32).to_ne_bytes());
+    bytes.extend_from_slice(&header.kind.to_ne_bytes());
+    bytes.extend_from_slice(&header.flags.to_ne_bytes());
+    bytes.extend_from_slice(&header.sequence.to_ne_bytes());
+    bytes.extend_from_slice(&header.port.to_ne_bytes());
 }
 
 /// The end of a dump.

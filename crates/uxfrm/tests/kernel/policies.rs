@@ -111,7 +111,38 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
             }),
         ),
         ("unknown type", request(200, NLM_F_ACK, |_| {})),
+        ("all", request(GETPOLICY, NLM_F_DUMP, |_| {})),
         ("flush", request(FLUSHPOLICY, NLM_F_ACK, |_| {})),
         ("get after the flush", named(GETPOLICY, 0, 1, 1, 0)),
+    ]
+}
+
+/// A policy, and a request for it by selector.
+pub fn installed_and_named() -> (Vec<u8>, Vec<u8>) {
+    (install(NEWPOLICY, 1, 3, 5, 42), named(GETPOLICY, 0, 1, 3, 42))
+}
+
+/// A request that names a policy by its index, beside a selector that is none's.
+pub fn indexed(kind: u16, index: u32, direction: u8, if_id: u32) -> Vec<u8> {
+    request(kind, NLM_F_ACK, |w| {
+        selector(9).write(w);
+        w.u32(index).u8(direction).zeros(3);
+        if if_id != 0 {
+            w.attribute(XFRMA_IF_ID, |w| {
+                w.u32(if_id);
+            });
+        }
+    })
+}
+
+/// What to ask by index: kind, direction, interface. The policy is outbound, of interface 42.
+pub fn by_index() -> [(&'static str, u16, u8, u32); 6] {
+    [
+        ("get by index", GETPOLICY, 1, 42),
+        ("with another direction", GETPOLICY, 0, 42),
+        ("with another interface", GETPOLICY, 1, 43),
+        ("delete with another interface", DELPOLICY, 1, 43),
+        ("delete by index", DELPOLICY, 1, 42),
+        ("get what was deleted", GETPOLICY, 1, 42),
     ]
 }

@@ -36,4 +36,31 @@ impl Kernel {
             answers.push(buffer);
         }
     }
+
+    /// Joins a multicast group.
+    #[allow(dead_code)]
+    pub fn listen(&self, group: u32) {
+        const NETLINK_ADD_MEMBERSHIP: i32 = 1;
+        // SAFETY: an int option with its size.
+        let joined = unsafe {
+            let (value, len) = ((&raw const group).cast(), size_of::<u32>() as u32);
+            libc::setsockopt(self.0.as_raw_fd(), libc::SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, len)
+        };
+        assert_eq!(joined, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// The next datagram.
+    #[allow(dead_code)]
+    pub fn wait(&self, limit: std::time::Duration) -> Option<Vec<u8>> {
+        let mut poll = libc::pollfd { fd: self.0.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one descriptor to be polled.
+        unsafe { libc::poll(&mut poll, 1, limit.as_millis() as i32) };
+        let mut buffer = vec![0u8; DATAGRAM_LEN];
+        // SAFETY: a writable buffer.
+        let len = unsafe {
+            libc::recv(self.0.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT)
+        };
+        buffer.truncate(usize::try_from(len).ok()?);
+        Some(buffer)
+    }
 }

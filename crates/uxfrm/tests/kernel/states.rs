@@ -171,6 +171,22 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("update", sa(UPDSA, &info(0x100), gcm)),
         ("with encapsulation and interface", sa(NEWSA, &info(0x101), encapsulated)),
         ("get it", named(GETSA, NLM_F_ACK, 0x101)),
+        ("with counters and a replay window", {
+            sa(NEWSA, &info(0x110), |w| {
+                gcm(w);
+                w.attribute(XFRMA_LTIME_VAL, |w| {
+                    w.u64(123_456).u64(789).u64(1_600_000_000).u64(1_600_000_001);
+                });
+                // Sent, received, and which of those before.
+                w.attribute(XFRMA_REPLAY_VAL, |w| {
+                    w.u32(77).u32(1000).u32(0x8000_0fff);
+                });
+            })
+        }),
+        ("get what was counted", named(GETSA, 0, 0x110)),
+        ("replay state of what was counted", named(GETAE, 0, 0x110)),
+        // With nine SAs the kernel's tables would grow.
+        ("delete what was counted", named(DELSA, NLM_F_ACK, 0x110)),
         ("extended numbers", sa(NEWSA, &esn, |w| extended(w, 1024, 32))),
         ("get them", named(GETSA, 0, 0x300)),
         ("replay state of extended numbers", named(GETAE, 0, 0x300)),
@@ -244,6 +260,15 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("allocate where none is left", allocate(0x500, 0x500)),
         ("allocate from an empty range", allocate(0x502, 0x501)),
     ]
+}
+
+/// An SA that ends after a second.
+pub fn short_lived() -> Vec<u8> {
+    let info = SaInfo { limits: Limits { hard_add: 1, ..Limits::NONE }, ..info(0x600) };
+    sa(NEWSA, &info, |w| {
+        gcm(w);
+        word(w, XFRMA_IF_ID, 42);
+    })
 }
 
 /// Blanks times and the sequence number that the kernel gives to allocated SPIs; sorts nothing else.

@@ -92,3 +92,19 @@ pub fn memory_mib(pids: &[u32]) -> f64 {
     };
     pids.iter().filter_map(of).sum::<f64>() / 1024.0
 }
+
+/// What waits in the UDP and raw sockets of a process's network namespace, received or to be sent, with what the kernel
+/// needs to hold it, in MiB.
+pub fn sockets_mib(pid: u32) -> f64 {
+    let namespace = format!("--net=/proc/{pid}/ns/net");
+    let output =
+        Command::new("nsenter").args([&namespace, "ss", "-H", "-u", "-w", "-a", "-n", "-m"]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    // skmem:(r<received>,rb<limit>,t<to be sent>,tb<limit>,…), see ss(8).
+    let sockets = text.split("skmem:(").skip(1).filter_map(|socket| socket.split(')').next());
+    let bytes = |field: &str| {
+        let waits = field.strip_prefix(['r', 't']).and_then(|bytes| bytes.parse::<f64>().ok());
+        waits.unwrap_or(0.0)
+    };
+    sockets.flat_map(|socket| socket.split(',')).map(bytes).sum::<f64>() / 1024.0 / 1024.0
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::daemon::{Daemon, cpu_seconds, machine_seconds, memory_mib};
+use super::daemon::{Daemon, cpu_seconds, machine_seconds, memory_mib, sockets_mib};
 use super::lab::{Lab, Side};
 use super::load::{rtt, tcp, udp};
 use super::share::Shares;
@@ -95,6 +95,12 @@ impl Ready {
         self.daemons.iter().map(|daemon| memory_mib(&daemon.pids())).fold(0.0, f64::max)
     }
 
+    /// What waits in the sockets of the gateway where most does.
+    fn sockets_mib(&self) -> f64 {
+        let first = |daemon: &Daemon| daemon.pids().first().map_or(0.0, |pid| sockets_mib(*pid));
+        self.daemons.iter().map(first).fold(0.0, f64::max)
+    }
+
     /// Notes the memory of an idle gateway.
     pub fn note_rest(&mut self) {
         let memory = self.gateway_mib();
@@ -142,14 +148,15 @@ impl Ready {
 
     fn flood(&mut self, len: usize, seconds: u32, name: &'static str) -> anyhow::Result<()> {
         let is_over = AtomicBool::new(false);
-        let (trial, peak) = std::thread::scope(|scope| {
+        let (trial, (peak, sockets)) = std::thread::scope(|scope| {
             let watching = scope.spawn(|| {
-                let mut peak = 0f64;
+                let (mut peak, mut sockets) = (0f64, 0f64);
                 while !is_over.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(300));
                     peak = peak.max(self.gateway_mib());
+                    sockets = sockets.max(self.sockets_mib());
                 }
-                peak
+                (peak, sockets)
             });
             let trial = self.path.run(len, None, Duration::from_secs(seconds.into()));
             is_over.store(true, Ordering::Relaxed);
@@ -158,6 +165,7 @@ impl Ready {
         let trial = trial?;
         self.add(name, trial.received_kpps());
         self.add(MEMORY[1], peak);
+        self.add(MEMORY[2], sockets);
         Ok(())
     }
 }
@@ -184,10 +192,11 @@ const HIGHEST_RATE: &str = "UDP 200, kpkt/s at <= 1 % loss";
 const FLOODS: [&str; 3] =
     ["UDP 64 flood, kpkt/s delivered", "UDP 200 flood, kpkt/s delivered", "UDP 1400 flood, kpkt/s delivered"];
 const RTT: &str = "idle RTT, ms";
-const MEMORY: [&str; 2] = ["memory at rest, MiB", "memory in a flood, MiB"];
+const MEMORY: [&str; 3] =
+    ["memory at rest, MiB", "memory in a flood, MiB", "waiting in sockets in a flood, MiB"];
 
 /// All measures, in the order of tables.
-pub const MEASURES: [&str; 19] = [
+pub const MEASURES: [&str; 20] = [
     TCP_1[0],
     TCP_4[0],
     TCP_8[0],
@@ -207,4 +216,5 @@ pub const MEASURES: [&str; 19] = [
     RTT,
     MEMORY[0],
     MEMORY[1],
+    MEMORY[2],
 ];

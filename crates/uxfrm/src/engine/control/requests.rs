@@ -97,7 +97,7 @@ impl Control {
             if let Err(error) = self.ensure_interface(if_id) {
                 eprintln!("{}: interface {if_id}: {error}", ENGINE_NAME);
                 let errno = error.raw_os_error().unwrap_or(libc::ENOMEM);
-                return Err(wire::error_message(message.header, errno));
+                return Err(wire::error_message(message, errno));
             }
         }
         Ok(())
