@@ -16,6 +16,8 @@ pub mod states;
 pub mod view;
 
 #[cfg(test)]
+mod address_update_tests;
+#[cfg(test)]
 mod publish_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -159,7 +159,7 @@ impl Control {
                         result => result?,
                     },
                     NOTICES => self.serve_notices()?,
-                    EVENTS => self.serve_watcher(),
+                    EVENTS => self.serve_watchers(),
                     READERS => self.readers.answer(|| Report::take(&self.database, &self.shared)),
                     ADDRESSES => self.serve_addresses(),
                     _ => self.serve_stats(),
@@ -283,14 +283,20 @@ impl Control {
         }
     }
 
-    fn serve_watcher(&mut self) {
-        let Some((stream, _)) = self.events.as_ref().and_then(|events| events.accept().ok()) else { return };
-        if self.watchers.len() < MAX_WATCHERS && stream.set_nonblocking(true).is_ok() {
-            self.watchers.push(stream);
+    /// Takes in those who want to be told of events.
+    fn serve_watchers(&mut self) {
+        while let Some((stream, _)) = self.events.as_ref().and_then(|events| events.accept().ok()) {
+            if self.watchers.len() < MAX_WATCHERS && stream.set_nonblocking(true).is_ok() {
+                self.watchers.push(stream);
+            }
         }
     }
 
     fn send_events(&mut self, events: Vec<Event>) -> io::Result<()> {
+        if !events.is_empty() {
+            // Who connected before an event hears of it, whatever woke this thread first.
+            self.serve_watchers();
+        }
         for event in events {
             if !self.watchers.is_empty() {
                 let line = report::event_line(&event, sys::unix_seconds());
