@@ -32,7 +32,8 @@ struct Segment {
     fragment: Option<u16>,
     id: u8,
     port: bool,
-    sequence: u16,
+    /// The number after the segment before where not given.
+    sequence: Option<u16>,
     /// Byte 12 and 13 of TCP, or the length of UDP; the usual ones where not given.
     shape: Option<u16>,
     window: u8,
@@ -41,18 +42,23 @@ struct Segment {
 }
 
 impl Segment {
-    /// The packet, with its checksums right.
-    fn packet(&self) -> Vec<u8> {
+    /// The packet, with its checksums right. `next` is the sequence number that follows on the segment before.
+    fn packet(&self, next: &mut u32) -> Vec<u8> {
         let mut transport = vec![0, u8::from(self.port), 0, 80];
         let payload_len = usize::from(self.payload_len);
         if self.is_udp {
             transport.extend(self.shape.unwrap_or(8 + payload_len as u16).to_be_bytes());
             transport.extend([0, 0]);
         } else {
-            transport.extend(u32::from(self.sequence).to_be_bytes());
+            let sequence = self.sequence.map_or(*next, u32::from);
+            transport.extend(sequence.to_be_bytes());
             transport.extend([0, 0, 0, 9]);
             transport.extend(self.shape.unwrap_or(0x5010).to_be_bytes());
             transport.extend([0, self.window, 0, 0, 0, 0]);
+            // As a reader that believes the data offset counts.
+            *next = sequence
+                .wrapping_add(20 + payload_len as u32)
+                .wrapping_sub(u32::from(transport[12] >> 4) * 4);
         }
         transport.resize(transport.len() + payload_len, 7);
         let protocol = if self.is_udp { 17 } else { 6 };
@@ -174,7 +180,8 @@ fuzz_target!(|input: (u16, Vec<u8>, Vec<Vec<u8>>, Vec<Segment>)| {
     for kind in [Kind::Udp, Kind::RawV4, Kind::RawV6] {
         assert_eq!(run(&raw, segment.into(), kind).packets, 0, "forged packets came out");
     }
-    let built = segments.iter().map(Segment::packet);
+    let mut next = 1;
+    let built = segments.iter().map(|segment| segment.packet(&mut next));
     let inner: Vec<_> =
         inner.into_iter().chain(built).filter(|packet| packet.len() < 2000).take(40).collect();
     // All in one datagram, so that they can be joined: each as long as the longest, by bytes that are no part of the packet.
