@@ -196,10 +196,7 @@ fn a_flood_leaves_memory_flat() {
     flood.join().unwrap();
     assert!(flooded < 8 * 1024, "{flooded} KiB in a flood");
     assert!(flooded + waiting < 32 * 1024, "{flooded} KiB and {waiting} KiB in sockets in a flood");
-    assert!(
-        waiting < most,
-        "{most} KiB: a flood fills the socket of an engine that does not read"
-    );
+    assert!(waiting < most, "{most} KiB: a flood fills the socket of an engine that does not read");
     assert!(flooded + most < 32 * 1024, "{flooded} KiB and {most} KiB in sockets that nobody reads");
     println!(
         "{idle} KiB idle, {flooded} KiB in a flood, {waiting} KiB waiting in sockets, {most} KiB at most"
