@@ -4,122 +4,10 @@ mod support;
 
 use std::fmt::Write as _;
 use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use support::stand::Stand;
 use support::{run, try_run, until};
-
-/// One broker. All of it is gone when this is dropped.
-struct Stand {
-    namespace: String,
-    directory: tempfile::TempDir,
-    broker: Child,
-}
-
-impl Stand {
-    /// `prelude` is what the shell does before it starts `uxfrm run` with more `arguments`.
-    fn new(name: &str, prelude: &str, arguments: &str) -> Self {
-        let namespace = format!("uxb{}{name}", std::process::id() % 10_000);
-        run(&format!("ip netns add {namespace}; ip -n {namespace} link set lo up"));
-        Self::start(namespace, prelude, arguments)
-    }
-
-    fn start(namespace: String, prelude: &str, arguments: &str) -> Self {
-        let directory = tempfile::Builder::new().prefix("uxfrm-broker-").tempdir().unwrap();
-        let path = |file: &str| directory.path().join(file).display().to_string();
-        let log = std::fs::File::create(path("log")).unwrap();
-        let command = format!(
-            "{prelude} exec ip netns exec {namespace} {} run --stats {} --control {} --vici {} {arguments} -- sleep 300",
-            env!("CARGO_BIN_EXE_uxfrm"),
-            path("stats"),
-            path("control"),
-            path("vici"),
-        );
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &command]).process_group(0).stdin(Stdio::null());
-        let broker = shell.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-        let this = Self { namespace, directory, broker };
-        until("the broker", Duration::from_secs(10), || this.children().contains("sleep"));
-        this
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.directory.path().join(file)
-    }
-
-    fn children(&self) -> String {
-        String::from_utf8(try_run(&format!("ps -o pid=,args= --ppid {}", self.broker.id())).stdout).unwrap()
-    }
-
-    fn child(&self, name: &str) -> Option<u32> {
-        let list = self.children();
-        list.lines().find(|line| line.contains(name))?.split_whitespace().next()?.parse().ok()
-    }
-
-    /// Runs `ip` with its XFRM sockets served by the broker.
-    fn ip(&self, arguments: &str) -> std::process::Output {
-        let uxfrm = env!("CARGO_BIN_EXE_uxfrm");
-        try_run(&format!("{uxfrm} join --control {} -- ip {arguments}", self.path("control").display()))
-    }
-
-    fn batch(&self, lines: &str) {
-        let file = self.path("batch");
-        std::fs::write(&file, lines).unwrap();
-        let output = self.ip(&format!("-batch {}", file.display()));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn add_policies(&self, count: u32) {
-        let mut lines = String::new();
-        for i in 0..count {
-            let (a, b) = (i / 250, i % 250);
-            writeln!(
-                lines,
-                "xfrm policy add src 10.{a}.{b}.0/24 dst 10.99.0.0/16 dir out if_id 1 \
-                 tmpl src 192.0.2.1 dst 192.0.2.2 proto esp reqid 5 mode tunnel"
-            )
-            .unwrap();
-        }
-        self.batch(&lines);
-    }
-
-    fn add_states(&self, count: u32) {
-        let mut lines = String::new();
-        for i in 1..=count {
-            writeln!(
-                lines,
-                "xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi {:#x} reqid {i} mode tunnel if_id 1 \
-                 aead 'rfc4106(gcm(aes))' 0x{i:040x} 128",
-                0x1000 + i
-            )
-            .unwrap();
-        }
-        self.batch(&lines);
-    }
-
-    /// Policies of the engine, where it answers.
-    fn policies(&self) -> Option<u32> {
-        let output = self.ip("xfrm policy count");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let count = |mark| text.split(mark).nth(1)?.split_whitespace().next()?.parse::<u32>().ok();
-        output.status.success().then(|| Some(count("OUT ")? + count("IN ")?))?
-    }
-}
-
-impl Drop for Stand {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("{}", std::fs::read_to_string(self.path("log")).unwrap_or_default());
-        }
-        // SAFETY: the process group that was made for it, not yet waited for.
-        unsafe { libc::kill(-(self.broker.id() as i32), libc::SIGKILL) };
-        let _ = self.broker.wait();
-        if !self.namespace.is_empty() {
-            let _ = try_run(&format!("ip netns del {}", self.namespace));
-        }
-    }
-}
 
 /// The next engine gets all policies and answers at once, however many there are: neither side waits for the other with a
 /// full link.
@@ -257,7 +145,7 @@ fn the_end_of_the_broker() {
         assert!(route().contains("dev ipsec7"), "{}", route());
         // Without deleting the namespace.
         stand.namespace = String::new();
-        let next = Stand::start(namespace.clone(), "", arguments);
+        let next = Stand::start(env!("CARGO_BIN_EXE_uxfrm"), namespace.clone(), "", arguments);
         drop(std::mem::replace(&mut stand, next));
         assert!(try_run(&format!("ip -n {namespace} link show ipsec7")).status.success());
     }
@@ -368,4 +256,83 @@ fn sockets_that_nobody_reads_stay_empty() {
     let waiting: Vec<_> = waiting.collect();
     assert!(waiting.len() >= 2, "{text}");
     assert!(waiting.iter().sum::<u32>() < 64 * 1024, "{waiting:?} bytes wait");
+}
+
+/// All processes are told to end, as a terminal and systemd do: the engine goes on until the daemon has ended.
+#[test]
+fn the_engine_outlives_the_daemon() {
+    lab_or_skip!();
+    let mut stand = Stand::new("sg", "", "");
+    let engine = stand.child("uxfrm-engine").unwrap();
+    for signal in ["INT", "TERM", "HUP"] {
+        run(&format!("kill -{signal} {engine}"));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!((stand.policies(), stand.child("uxfrm-engine")), (Some(0), Some(engine)));
+    // SAFETY: the process group that was made for it, not yet waited for.
+    unsafe { libc::kill(-(stand.broker.id() as i32), libc::SIGTERM) };
+    let status = stand.broker.wait().unwrap();
+    assert_eq!(status.code(), Some(128 + libc::SIGTERM), "as the daemon ended");
+}
+
+/// A signal that comes before the daemon is there is not lost.
+#[test]
+fn an_early_signal_is_heard() {
+    lab_or_skip!();
+    for delay in (1..80).step_by(3).map(|milliseconds| f64::from(milliseconds) / 1000.0) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |file: &str| directory.path().join(file).display().to_string();
+        let mut broker = Command::new("unshare")
+            .args(["-n", env!("CARGO_BIN_EXE_uxfrm"), "run", "--stats", &path("s"), "--control", &path("c")])
+            .args(["--vici", &path("v"), "--", "sleep", "30"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        run(&format!("sleep {delay}; kill -TERM {}", broker.id()));
+        let start = Instant::now();
+        while broker.try_wait().unwrap().is_none() {
+            if start.elapsed() > Duration::from_secs(5) {
+                run(&format!("kill -9 {}", broker.id()));
+                broker.wait().unwrap();
+                panic!("the signal after {delay} s was lost");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// The program's file is replaced: the next engine is of the new one, unless that does not understand the broker.
+#[test]
+fn an_engine_of_a_newer_file() {
+    lab_or_skip!();
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let directory = tempfile::tempdir().unwrap();
+    let (program, next) = (directory.path().join("uxfrm"), directory.path().join("next"));
+    std::fs::copy(env!("CARGO_BIN_EXE_uxfrm"), &program).unwrap();
+    let namespace = format!("uxb{}up", std::process::id() % 10_000);
+    run(&format!("ip netns add {namespace}; ip -n {namespace} link set lo up"));
+    let stand = Stand::start(program.to_str().unwrap(), namespace, "", "");
+    stand.add_policies(3);
+    let replace_engine = || {
+        let engine = stand.child("uxfrm-engine").unwrap();
+        run(&format!("kill -9 {engine}"));
+        until("an answer", Duration::from_secs(5), || stand.policies() == Some(3));
+        stand.child("uxfrm-engine").unwrap()
+    };
+    let file = |engine: u32| std::fs::metadata(format!("/proc/{engine}/exe")).unwrap().ino();
+    let broker = file(stand.broker.id());
+    assert_eq!(file(replace_engine()), broker);
+
+    std::fs::copy(env!("CARGO_BIN_EXE_uxfrm"), &next).unwrap();
+    std::fs::rename(&next, &program).unwrap();
+    let newer = std::fs::metadata(&program).unwrap().ino();
+    assert_eq!(file(replace_engine()), newer);
+    assert_ne!(newer, broker);
+
+    std::fs::write(&next, "#!/bin/sh\nexit 3\n").unwrap();
+    std::fs::set_permissions(&next, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&next, &program).unwrap();
+    for _ in 0..2 {
+        assert_eq!(file(replace_engine()), broker, "the file that the broker knows");
+    }
 }

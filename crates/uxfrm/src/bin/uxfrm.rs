@@ -107,17 +107,24 @@ fn main() -> ExitCode {
 type Error = Box<dyn std::error::Error>;
 
 static DAEMON: AtomicI32 = AtomicI32::new(0);
+/// A signal that came before there was a daemon.
+static EARLY: AtomicI32 = AtomicI32::new(0);
 
 /// Passes a signal on to the daemon, so that it can say goodbye to its peers.
 extern "C" fn forward(signal: libc::c_int) {
-    let daemon = DAEMON.load(Ordering::Relaxed);
-    if daemon > 0 {
+    let daemon = DAEMON.load(Ordering::SeqCst);
+    if daemon == 0 {
+        EARLY.store(signal, Ordering::SeqCst);
+    } else if daemon > 0 {
         // SAFETY: kill is async-signal-safe; the process is our child, not yet waited for.
         unsafe { libc::kill(daemon, signal) };
     }
 }
 
 fn run_daemon(run: Run) -> Result<ExitCode, Error> {
+    // The daemon's keys pass through this process: no core dumps, no debugger but root's.
+    // SAFETY: no pointers.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
         // SAFETY: the handler only makes an async-signal-safe call.
         unsafe { libc::signal(signal, forward as *const () as libc::sighandler_t) };
@@ -146,16 +153,30 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
     command.args(arguments);
     broker.intercept(&mut command)?;
     end_with_this_process(&mut command);
+    if let Some(signal) = early_signal().filter(|signal| *signal != libc::SIGHUP) {
+        return Ok(ExitCode::from(128 + signal as u8));
+    }
     let mut child = command.spawn().map_err(|e| format!("cannot start {program}: {e} (try: uxfrm probe)"))?;
     drop(command);
-    DAEMON.store(child.id() as i32, Ordering::Relaxed);
+    DAEMON.store(child.id() as i32, Ordering::SeqCst);
+    // One that came between the last look and now.
+    if let Some(signal) = early_signal() {
+        forward(signal);
+    }
     if !outlives(&broker, &child)? {
         eprintln!("uxfrm: the broker has ended, and the daemon must");
         child.kill()?;
     }
     let status = child.wait()?;
-    DAEMON.store(0, Ordering::Relaxed);
+    DAEMON.store(ENDED, Ordering::SeqCst);
     Ok(exit_code(status))
+}
+
+/// Nobody is left to be told of signals.
+const ENDED: i32 = -1;
+
+fn early_signal() -> Option<i32> {
+    Some(EARLY.swap(0, Ordering::SeqCst)).filter(|signal| *signal != 0)
 }
 
 /// A daemon whose broker is killed has no IPsec any more, and would ask its dead sockets for ever.

@@ -48,7 +48,7 @@ pub fn answer<'c>(
             match inode.and_then(find) {
                 Some(connection) => bind_netlink(listener, call, connection)?,
                 None => {
-                    if let Err(error) = share_port(call, port) {
+                    if let Err(error) = share_port(listener, call, port) {
                         tracing::warn!(%error, "cannot share the port of the IKE daemon's socket");
                     }
                     seccomp::proceed(listener, call)?;
@@ -100,6 +100,10 @@ fn bind_netlink(
 ) -> io::Result<()> {
     let mut address = [0; SOCKADDR_NL_LEN];
     let read = seccomp::read_memory(call.thread, call.arguments[1], &mut address);
+    // Else the caller was killed, and what was read may be another's of the same number.
+    if !seccomp::is_pending(listener, call) {
+        return Ok(());
+    }
     let valid = matches!(read, Ok(SOCKADDR_NL_LEN))
         && call.arguments[2] as usize >= SOCKADDR_NL_LEN
         && u16::from_ne_bytes([address[0], address[1]]) == libc::AF_NETLINK as u16;
@@ -137,7 +141,7 @@ fn name(listener: BorrowedFd<'_>, call: &Notification, connection: &Connection) 
 }
 
 /// `bind` of any other socket: one to the port of ESP in UDP must join the engine's group.
-fn share_port(call: &Notification, port: u16) -> io::Result<()> {
+fn share_port(listener: BorrowedFd<'_>, call: &Notification, port: u16) -> io::Result<()> {
     let mut address = [0; size_of::<u32>()];
     if seccomp::read_memory(call.thread, call.arguments[1], &mut address)? != address.len() {
         return Ok(());
@@ -148,5 +152,9 @@ fn share_port(call: &Notification, port: u16) -> io::Result<()> {
         return Ok(());
     }
     let socket = seccomp::duplicate_descriptor(process_of(call.thread)?, call.arguments[0] as i32)?;
+    // Else the caller was killed, and the socket may be another's.
+    if !seccomp::is_pending(listener, call) {
+        return Ok(());
+    }
     socket::allow_sharing(socket.as_fd())
 }

@@ -10,6 +10,7 @@ mod connection;
 mod intercept;
 mod journal;
 mod process;
+mod program;
 mod recovery;
 mod relay;
 pub mod vici;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,23 +31,31 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts this program's own file again as an engine (see [`crate::engine::child_entry`]) and hands over what an
-    /// earlier one left.
+    /// Starts `program`, this one's own file or a newer one, as an engine (see [`crate::engine::child_entry`]) and hands
+    /// over what an earlier one left.
     ///
     /// # Errors
     /// Of fork, exec and of the link.
-    pub fn start(config: &BrokerConfig, kept: &BTreeMap<String, Arc<OwnedFd>>) -> io::Result<Self> {
+    pub fn start(
+        program: &Path,
+        config: &BrokerConfig,
+        kept: &BTreeMap<String, Arc<OwnedFd>>,
+    ) -> io::Result<Self> {
         let (link, theirs) = message::pair()?;
         let netns = config.netns.as_ref().map(|fd| fd.try_clone()).transpose()?;
         let fd = theirs.as_raw_fd();
-        let mut command = Command::new("/proc/self/exe");
-        command.arg0(ENGINE_NAME).arg(fd.to_string()).args(config.engine.to_arguments());
+        let mut command = Command::new(program);
+        command.arg0(ENGINE_NAME).args([link::VERSION, &fd.to_string()]).args(config.engine.to_arguments());
         // One heap for all threads: they allocate next to nothing.
         command.env("MALLOC_ARENA_MAX", "1").stdin(Stdio::null());
         let prepare = move || {
-            // SAFETY: system calls without pointers: the descriptor stays open over exec, the namespace is entered, and
-            // the engine dies with the broker even where it cannot notice.
+            // SAFETY: system calls without pointers: the descriptor stays open over exec, the namespace is entered, the
+            // engine dies with the broker even where it cannot notice, and does not die before when all of a terminal's or
+            // a service's processes are told to end: the daemon says goodbye to its peers then.
             unsafe {
+                for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                    libc::signal(signal, libc::SIG_IGN);
+                }
                 check(libc::fcntl(fd, libc::F_SETFD, 0))?;
                 if let Some(netns) = &netns {
                     check(libc::setns(netns.as_raw_fd(), libc::CLONE_NEWNET))?;

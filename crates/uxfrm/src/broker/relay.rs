@@ -7,6 +7,7 @@ use super::connection::Connection;
 use super::intercept::{self, Outcome};
 use super::journal::Journal;
 use super::process::Engine;
+use super::program::Program;
 use super::{Ask, Asker, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
 use crate::engine::sockets::{TUN_PREFIX, kept_prefix};
@@ -76,6 +77,7 @@ pub(super) struct Relay {
     ready: Option<SyncSender<()>>,
     control: Option<OwnedFd>,
     epoll: Epoll,
+    program: Program,
     engine: Option<Engine>,
     engine_since: Instant,
     engine_starts: u32,
@@ -124,6 +126,7 @@ impl Relay {
             ready: Some(ready),
             control,
             epoll,
+            program: Program::new(),
             engine: None,
             engine_since: Instant::now(),
             engine_starts: 0,

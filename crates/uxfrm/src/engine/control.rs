@@ -1,13 +1,14 @@
 //! The control thread: requests, timers, notices of the workers, statistics. It sleeps unless one of them calls.
 
+mod requests;
+
 use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
 use super::readers::Readers;
 use super::report::{self, Report};
 use super::retired::Retired;
 use super::sockets::Kept;
-use crate::database::policies::Policy;
-use crate::database::{Answer, Clock, Database};
+use crate::database::{Clock, Database};
 use crate::datapath::heartbeat::Watch;
 use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
@@ -15,11 +16,7 @@ use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys::epoll::Epoll;
 use crate::sys::tun::Queue;
 use crate::sys::{self, addresses};
-use crate::xfrm::constants::{ALLOCSPI, DELPOLICY, NEWPOLICY, NEWSA, UPDPOLICY, UPDSA, XFRMA_IF_ID};
 use crate::xfrm::event::Event;
-use crate::xfrm::policy::{PolicyId, PolicyRequest};
-use crate::xfrm::state::SaRequest;
-use crate::xfrm::wire::{self, Writer};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -27,7 +24,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use zeroize::Zeroize;
 
 const LINK: u64 = 0;
 const NOTICES: u64 = 1;
@@ -186,34 +182,7 @@ impl Control {
         while let Some(message) = link::receive(self.link.as_fd(), buffer, false)? {
             let link = self.link.as_fd();
             match message.kind {
-                Kind::Request => {
-                    let number = message.number;
-                    let meaning = self.in_other_words(message.body);
-                    let answer = match self.ensure_interfaces_of(message.body) {
-                        Ok(()) => self.database.handle_datagram(message.body, clock()),
-                        Err(refusal) => Answer { messages: vec![refusal], changed: false },
-                    };
-                    // What only adds takes nothing away from packets under way.
-                    let adds =
-                        wire::messages(message.body).all(|m| matches!(m.header.kind, NEWSA | ALLOCSPI));
-                    drop(message);
-                    // The data path knows before the daemon does, so that nothing is sent by a deleted SA.
-                    unpublished |= answer.changed;
-                    unsettled |= answer.changed && !adds;
-                    if number != 0 {
-                        self.publish(std::mem::take(&mut unpublished));
-                        if std::mem::take(&mut unsettled) {
-                            self.shared.settle(SETTLE_LIMIT);
-                        }
-                    }
-                    for mut reply in answer.messages {
-                        link::send(self.link.as_fd(), Kind::Reply, number, &reply, None, true)?;
-                        reply.zeroize();
-                    }
-                    if number != 0 {
-                        link::send(self.link.as_fd(), Kind::Done, number, &meaning, None, true)?;
-                    }
-                }
+                Kind::Request => self.serve_request(message, &mut unpublished, &mut unsettled)?,
                 Kind::Ping => {
                     let found = self.watch.look(self.shared.heartbeats.iter(), sys::monotonic_ms());
                     if let Some(worker) = found.stuck {
@@ -257,55 +226,6 @@ impl Control {
         self.shared.remove_interface(if_id);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
-    }
-
-    fn send_spis(&self) -> io::Result<()> {
-        const PER_MESSAGE: usize = 2048;
-        let states = self.database.states.by_id.values().filter(|state| !state.is_larval());
-        let spis: Vec<_> = states.map(|state| state.request.info.id.spi.to_ne_bytes()).collect();
-        let mut left = spis.len().div_ceil(PER_MESSAGE).max(1) as u32;
-        for part in spis.chunks(PER_MESSAGE).chain(spis.is_empty().then_some(&[][..])) {
-            left -= 1;
-            link::send(self.link.as_fd(), Kind::Spis, left, part.as_flattened(), None, true)?;
-        }
-        Ok(())
-    }
-
-    /// A request that names a policy by its index, which the broker does not know, names it by its selector to the journal.
-    fn in_other_words(&self, request: &[u8]) -> Vec<u8> {
-        let Some(message) = wire::messages(request).next().filter(|m| m.header.kind == DELPOLICY) else {
-            return Vec::new();
-        };
-        let index = PolicyId::read(message.payload).map_or(0, |id| id.index);
-        let Some(key) = self.database.policies.by_index.get(&index).map(Policy::key) else {
-            return Vec::new();
-        };
-        let mut writer = Writer::new(message.header);
-        key.selector.write(&mut writer);
-        writer.u32(0).u8(key.direction).zeros(3);
-        writer.attribute(XFRMA_IF_ID, |w| {
-            w.u32(key.if_id);
-        });
-        writer.finish()
-    }
-
-    /// Makes the interfaces that requests name: one that cannot be had refuses the policy or SA.
-    fn ensure_interfaces_of(&mut self, datagram: &[u8]) -> Result<(), Vec<u8>> {
-        for message in wire::messages(datagram) {
-            let if_id = match message.header.kind {
-                NEWPOLICY | UPDPOLICY => PolicyRequest::read(message.payload).map(|policy| policy.if_id),
-                NEWSA | UPDSA => SaRequest::read(message.payload).map(|sa| sa.if_id),
-                _ => continue,
-            };
-            // What is malformed is refused by the database.
-            let Ok(if_id) = if_id else { continue };
-            if let Err(error) = self.ensure_interface(if_id) {
-                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
-                let errno = error.raw_os_error().unwrap_or(libc::ENOMEM);
-                return Err(wire::error_message(message, errno));
-            }
-        }
-        Ok(())
     }
 
     fn ensure_interface(&mut self, if_id: u32) -> io::Result<()> {

@@ -7,6 +7,10 @@ use zeroize::Zeroize;
 
 const HEADER_LEN: usize = 5;
 
+/// Of these messages and of the engine's arguments, of which it is the first: another one after each change, so that a broker
+/// and an engine of different files know whether they understand each other.
+pub const VERSION: &str = "link-1";
+
 /// What a message means. `number` and body by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

@@ -34,6 +34,9 @@ pub fn child_entry() {
 
 fn start(mut arguments: impl Iterator<Item = String>) -> std::io::Result<()> {
     let invalid = || std::io::Error::from(std::io::ErrorKind::InvalidInput);
+    if arguments.next().as_deref() != Some(link::VERSION) {
+        return Err(std::io::Error::other("the broker is of another version"));
+    }
     let fd: RawFd = arguments.next().and_then(|fd| fd.parse().ok()).ok_or_else(invalid)?;
     let config = EngineConfig::from_arguments(arguments).ok_or_else(invalid)?;
     if fd < 3 {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
@@ -10,10 +11,12 @@ use anyhow::{Context, ensure};
 const CONTROLLER: &str = "/sys/fs/cgroup/cpu";
 /// The kernel's least quota, in microseconds: the shorter the periods, the less a stopped worker's queues must hold.
 const QUOTA_US: u32 = 1_000;
+/// How long is waited for threads to end.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// What the engine names its workers.
 const WORKER: &str = "worker-";
 
-/// Groups of one thread each. The threads must have ended when it is dropped, else the groups stay.
+/// Groups of one thread each. The threads must have been killed when it is dropped, else the groups stay.
 pub struct Shares(Vec<PathBuf>);
 
 impl Shares {
@@ -43,8 +46,12 @@ impl Shares {
 
 impl Drop for Shares {
     fn drop(&mut self) {
+        // An engine that was killed with its broker needs a moment to end.
+        let begun = Instant::now();
         for group in &self.0 {
-            let _ = fs::remove_dir(group);
+            while fs::remove_dir(group).is_err() && begun.elapsed() < PATIENCE {
+                std::thread::sleep(Duration::from_millis(10));
+            }
         }
     }
 }

@@ -55,6 +55,8 @@ impl Relay {
         if self.engine.take().is_some_and(|engine| engine.ready) {
             // Whoever asked is told; asking the next engine again could end it the same way.
             self.interface_asks.clear();
+        } else {
+            self.program.failed();
         }
         self.ping_pending = None;
         self.engine_active = true;
@@ -128,7 +130,7 @@ impl Relay {
         self.restart_at = None;
         self.engine_starts += 1;
         self.engine_since = Instant::now();
-        let started = Engine::start(&self.config, &self.kept).and_then(|engine| {
+        let started = Engine::start(&self.program.choose(), &self.config, &self.kept).and_then(|engine| {
             self.epoll.add(engine.link(), Token::Engine.encode())?;
             Ok(engine)
         });
