@@ -113,6 +113,10 @@ fn a_flush_reaches_the_next_engine() {
         String::from_utf8(output.stdout).unwrap()
     };
     ip("add src 10.1.0.0/24 dst 10.2.0.0/24 dir out if_id 1 action block");
+    // Policy-based: without an if_id.
+    assert!(!exists("ipsec0"));
+    ip("add src 10.1.0.0/24 dst 10.3.0.0/24 dir out action block");
+    assert!(show("ipsec0").contains(",UP"), "{}", show("ipsec0"));
     let engine = broker.engine_pid().unwrap();
     // SAFETY: a process that this test's broker has started.
     unsafe { libc::kill(engine as i32, libc::SIGKILL) };
