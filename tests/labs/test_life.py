@@ -3,6 +3,7 @@ that the store does not know. After a reboot everything is back, with the addres
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -86,8 +87,10 @@ def end_everything(server: Server) -> None:
     for name in namespaces_of(server):
         subprocess.run(["ip", "netns", "del", name], check=True, timeout=10)
     run_dir = pathlib.Path("/run/causeway") / server.node_tag
-    subprocess.run(["umount", "-l", str(run_dir)], check=True, timeout=10)
-    run_dir.rmdir()
+    # A mount of its own where /run is not in memory anyway.
+    if os.path.ismount(run_dir):
+        subprocess.run(["umount", "-l", str(run_dir)], check=True, timeout=10)
+    shutil.rmtree(run_dir)
     for file in run_dir.parent.glob(f"{server.node_tag}.*"):
         file.unlink()
 

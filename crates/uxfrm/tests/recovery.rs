@@ -78,7 +78,7 @@ fn a_worker_hangs() {
     });
     let worker: i32 = worker.unwrap().file_name().to_str().unwrap().parse().unwrap();
     // Packets without an end, so that it is stopped at work and not while it waits.
-    let flood = lab.in_namespace("ha", "ping -q -f -s 1000 -w 20 10.2.0.2");
+    let flood = lab.in_namespace("ha", "ping -q -f -s 1000 -w 40 10.2.0.2");
     let mut flood = Command::new("sh").args(["-c", &format!("exec {flood}")]).spawn().unwrap();
     let noticed = |limit: Duration| {
         let start = std::time::Instant::now();
@@ -101,8 +101,9 @@ fn a_worker_hangs() {
             // Only what it does with packets is work; five times is enough, should one have been at the end of a step.
             let at_work = works(worker) && looks < 5;
             looks += u32::from(at_work);
-            // As long as three pings, and one that is under way.
-            let hung = at_work && noticed(Duration::from_millis(2700));
+            // As long as an idle engine's ping and three of a busy one, and as much again: let go a moment too early, it
+            // is killed all the same, and nobody is there for the next attempt.
+            let hung = at_work && noticed(Duration::from_secs(7));
             if hung {
                 // Who traces a thread must take its end, before which the process is not gone.
                 std::thread::sleep(Duration::from_millis(500));
