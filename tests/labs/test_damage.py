@@ -97,6 +97,7 @@ IN_GATEWAY = {
     "a leg that is up": "ip link set private down",
     "its public address": "ip addr flush dev public",
     "its routing rules": "ip rule flush",
+    "one routing rule": "ip rule del priority 82",
     "its default route": "ip route del default",
     "its routes into the network": "ip route flush table 101",
     "its forwarding": "sysctl -qw net.ipv4.ip_forward=0",

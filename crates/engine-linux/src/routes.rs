@@ -22,6 +22,15 @@ pub(crate) const PRIORITY_MARKED_FROM_NETWORK: u32 = 80;
 /// The same for what comes out of tunnels.
 pub(crate) const PRIORITY_MARKED_FROM_TUNNELS: u32 = 90;
 
+/// The rules of each family that [`separate_directions`] makes.
+pub(crate) const DIRECTION_RULES: usize = 8;
+
+/// Whether a rule of this priority is one of [`separate_directions`], beside those of the kernel and of marks.
+pub(crate) fn is_direction_rule(priority: u32) -> bool {
+    const MARKED: [u32; 2] = [PRIORITY_MARKED_FROM_NETWORK, PRIORITY_MARKED_FROM_TUNNELS];
+    (PRIORITY_OWN + 1..=PRIORITY_MARKED_FROM_TUNNELS + 3).contains(&priority) && !MARKED.contains(&priority)
+}
+
 /// Where a route leads.
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
@@ -88,7 +97,7 @@ pub async fn remove(socket: &RouteSocket, to: IpNet, table: u32) -> Result<(), L
 pub async fn separate_directions(socket: &RouteSocket, private: &str) -> Result<(), LinuxError> {
     for family in [RuleBuilder::v4, RuleBuilder::v6] {
         let rule = |priority| family().priority(priority);
-        let rules = [
+        let rules: [RuleBuilder; DIRECTION_RULES] = [
             rule(PRIORITY_OWN + 1).iif("lo").table(TABLE_MAIN),
             rule(PRIORITY_OWN + 2).iif("lo").unreachable(),
             rule(PRIORITY_MARKED_FROM_NETWORK + 1).iif(private).table(TABLE_INTO_TUNNELS),

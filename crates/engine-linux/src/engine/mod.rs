@@ -206,6 +206,8 @@ impl Engine for LinuxEngine {
     }
 
     fn cleanup_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        // What is taken away on purpose is no damage.
+        self.rounds.abort();
         Box::pin(remove::everything(&self.inner))
     }
 }

@@ -18,13 +18,8 @@ use crate::error::{Doing, LinuxError};
 use crate::instance::MAIN_RULE;
 use crate::names::{PRIVATE, PUBLIC};
 use crate::netns::{NftSocket, RouteSocket};
-use crate::routes::{TABLE_INTO_NETWORK, TABLE_MAIN};
+use crate::routes::{DIRECTION_RULES, TABLE_INTO_NETWORK, TABLE_MAIN, is_direction_rule};
 use crate::{firewall, selectors, shaping};
-
-/// The routing rules of each family that an instance has at least (`routes::separate_directions`), and the priorities
-/// of the kernel's own.
-const RULES_MIN: usize = 8;
-const KERNEL_RULES: [u32; 3] = [0, MAIN_RULE, 32_767];
 
 /// Changes come in bursts: one look at the end is enough.
 const BURST: Duration = Duration::from_millis(100);
@@ -167,9 +162,9 @@ async fn instance_damage(core: &Core, usable: &impl Fn(&str) -> bool) -> Result<
         if !of_family().any(|rule| rule.priority() == MAIN_RULE) {
             return Ok(Some(format!("the main table of {name} is not looked in")));
         }
-        let count = of_family().filter(|rule| !KERNEL_RULES.contains(&rule.priority())).count();
-        if count < RULES_MIN {
-            return Ok(Some(format!("{count} of {RULES_MIN} routing rules of {name} are there")));
+        let count = of_family().filter(|rule| is_direction_rule(rule.priority())).count();
+        if count < DIRECTION_RULES {
+            return Ok(Some(format!("{count} of {DIRECTION_RULES} routing rules of {name} are there")));
         }
     }
     let forwarding = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap_or_default();
