@@ -96,7 +96,11 @@ mod tests {
             return;
         }
         let (stop, stopped) = mpsc::channel::<()>();
-        let worker = thread::Builder::new().name(format!("{WORKER}0")).spawn(move || stopped.recv()).unwrap();
+        let (start, started) = mpsc::channel::<()>();
+        // A thread gives itself its name, some time after it was spawned.
+        let worker = thread::Builder::new().name(format!("{WORKER}0"));
+        let worker = worker.spawn(move || start.send(()).map(|()| stopped.recv())).unwrap();
+        started.recv().unwrap();
         let shares = Shares::bound(&[std::process::id()], 5).unwrap();
         let [group] = &shares.0[..] else { panic!("one worker, not {}", shares.0.len()) };
         let group = group.clone();
