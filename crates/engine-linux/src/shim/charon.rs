@@ -120,6 +120,7 @@ async fn start(keeper: &Arc<Keeper>) -> Result<(Child, Events), Ended> {
         core.health = InstanceHealth::Starting;
         let child = core.plane.spawn(command).map_err(Ended::Start)?;
         core.charon_pid = child.id();
+        core.charon_start = random()?;
         child
     };
     if let Some(stderr) = child.stderr.take() {
@@ -136,6 +137,13 @@ async fn start(keeper: &Arc<Keeper>) -> Result<(Child, Events), Ended> {
     keeper.changed();
     keeper.calls_changed.notify_one();
     Ok((child, events.into_events()))
+}
+
+fn random() -> Result<u64, Ended> {
+    let mut bytes = [0; 8];
+    let filled = aws_lc_rs::rand::fill(&mut bytes);
+    filled.map_err(|_| Ended::Start(std::io::Error::other("no random numbers")))?;
+    Ok(u64::from_ne_bytes(bytes))
 }
 
 /// A killed keeper takes charon with it, so that its successor finds the ports free.

@@ -27,6 +27,8 @@ pub(super) struct Core {
     pub instance: Instance,
     pub health: InstanceHealth,
     pub charon_pid: Option<u32>,
+    /// A random number of the charon that is there.
+    pub charon_start: u64,
     pub client: Option<Client>,
     pub tunnels: Tunnels,
     pub plane: Box<dyn DataPlane>,
@@ -66,6 +68,7 @@ impl Core {
             instance,
             health: InstanceHealth::Starting,
             charon_pid: None,
+            charon_start: 0,
             client: None,
             tunnels: Tunnels::default(),
             plane,
@@ -130,6 +133,7 @@ impl Core {
                     connection::initiate(client, name, &child).await?;
                 }
             }
+            self.tunnels.set_called(name);
         }
         Ok(())
     }
@@ -170,7 +174,11 @@ impl Core {
         tunnel: &Tunnel,
         had_before: bool,
     ) -> Result<(), TunnelFailure> {
-        let end = LocalEnd { address: self.instance.public_ip, force_encap: self.plane.force_encap() };
+        let end = LocalEnd {
+            address: self.instance.public_ip,
+            force_encap: self.plane.force_encap(),
+            charon_start: self.charon_start,
+        };
         let client = self.client.as_mut().ok_or(TunnelFailure::NoCharon)?;
         if had_before {
             connection::unload(client, name).await?;
@@ -273,7 +281,7 @@ fn has_other_children_only(old: &Tunnel, new: &Tunnel) -> bool {
     let as_old = Tunnel {
         children: old.children.clone(),
         routes: old.routes.clone(),
-        initiate: old.initiate,
+        initiation: old.initiation,
         inner_address: old.inner_address,
         ..new.clone()
     };

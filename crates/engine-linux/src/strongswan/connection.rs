@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use aws_lc_rs::digest;
 use causeway_model::proposal::{self, Unsupported};
-use causeway_model::{DpdAction, IkeVersion, TrafficSelectors};
+use causeway_model::{DpdAction, IkeVersion, Initiation, TrafficSelectors};
 use causeway_plan::Tunnel;
 
 use super::client::{Client, ViciError};
@@ -19,6 +19,8 @@ pub(crate) struct LocalEnd {
     pub address: IpAddr,
     /// The data plane carries only UDP-encapsulated ESP.
     pub force_encap: bool,
+    /// Tells one start of charon from the others.
+    pub charon_start: u64,
 }
 
 /// charon's name for a tunnel's connection and shared secret: the connection's key.
@@ -128,19 +130,19 @@ fn connection(tunnel: &Tunnel, end: LocalEnd) -> Result<Encoder, Unsupported> {
             .section("children", |children| {
                 tunnel.children.iter().fold(children, |children, selectors| {
                     let name = child_name(selectors);
-                    children.section(&name, |section| child(section, tunnel, selectors, &esp_proposal))
+                    children.section(&name, |section| child(section, (tunnel, selectors), &esp_proposal, end))
                 })
             })
     }))
 }
 
-fn child(section: Encoder, tunnel: &Tunnel, selectors: &TrafficSelectors, proposal: &str) -> Encoder {
+fn child(
+    section: Encoder,
+    (tunnel, selectors): (&Tunnel, &TrafficSelectors),
+    proposal: &str,
+    end: LocalEnd,
+) -> Encoder {
     let (rekey_s, rand_s) = rekeying(tunnel.esp.lifetime_s);
-    let action = tunnel.dpd.as_ref().map_or("none", |dpd| match dpd.action {
-        // `restart` is done by the tunnel's keeper, which calls whatever is down.
-        DpdAction::Clear | DpdAction::Restart => "none",
-        DpdAction::Trap => "trap",
-    });
     let section = section
         .value("mode", "tunnel")
         .list("esp_proposals", [proposal])
@@ -151,9 +153,13 @@ fn child(section: Encoder, tunnel: &Tunnel, selectors: &TrafficSelectors, propos
         .value("rekey_time", rekey_s.to_string())
         .value("life_time", tunnel.esp.lifetime_s.to_string())
         .value("rand_time", rand_s.to_string())
-        .value("dpd_action", action)
+        .value("dpd_action", dpd_action(tunnel))
         .value("close_action", "none")
-        .value("start_action", "none");
+        .value("start_action", if is_trapped(tunnel) { "trap" } else { "none" })
+        .optional(
+            "reqid",
+            is_trapped(tunnel).then(|| reqid(tunnel, selectors, end.charon_start).to_string()),
+        );
     match tunnel.esp.lifetime_bytes {
         None => section,
         // All three are given: charon's default for the random part may exceed a small limit, and the
@@ -162,6 +168,33 @@ fn child(section: Encoder, tunnel: &Tunnel, selectors: &TrafficSelectors, propos
             .value("life_bytes", bytes.to_string())
             .value("rekey_bytes", (bytes - bytes / 10).to_string())
             .value("rand_bytes", (bytes / 20).to_string()),
+    }
+}
+
+/// Whether charon is to start the negotiation when a packet needs it: its trap policies stay for as long as it has the
+/// connection, whatever becomes of SAs. A trap needs to know whom to call.
+fn is_trapped(tunnel: &Tunnel) -> bool {
+    tunnel.initiation == Initiation::OnTraffic && tunnel.remote.is_some()
+}
+
+/// The reqid that ties a trap policy to its SAs. charon would count from 1 at each start: then a trap meant the SAs that
+/// a killed charon left in the data plane, which no peer may know any more, and no packet asked for new ones.
+fn reqid(tunnel: &Tunnel, child: &TrafficSelectors, charon_start: u64) -> u32 {
+    /// Above whatever charon counts up to itself.
+    const CHOSEN: u32 = 0x4000_0000;
+    let text = format!("{charon_start} {} {}", tunnel.if_id, child_name(child));
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    let number = hash.as_ref().first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    CHOSEN | (number % CHOSEN)
+}
+
+/// What charon does with the CHILD_SAs of a dead peer, beside taking them away.
+fn dpd_action(tunnel: &Tunnel) -> &'static str {
+    match tunnel.dpd.as_ref().map(|dpd| dpd.action) {
+        Some(DpdAction::Restart) if is_trapped(tunnel) => "restart",
+        // A trap that stays needs no second one. `restart` of a tunnel that starts at once is done by its keeper, which
+        // calls whatever is down; one that waits for its peer waits.
+        None | Some(DpdAction::Clear | DpdAction::Restart | DpdAction::Trap) => "none",
     }
 }
 

@@ -11,6 +11,8 @@ use super::message::{Encoder, Section};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct SaState {
     pub ike: IkeState,
+    /// Whether this side began the negotiation of an IKE_SA that is there.
+    pub is_initiator: bool,
     /// The children that have a CHILD_SA, by the names of their configuration.
     pub installed: BTreeSet<String>,
     /// Whether charon is about to negotiate a CHILD_SA, or has that in hand.
@@ -52,6 +54,7 @@ fn take_in(state: &mut SaState, sa: &Section) {
     if rank(ike) > rank(state.ike) {
         state.ike = ike;
     }
+    state.is_initiator |= sa.text("initiator") == Some("yes");
     let tasks = ["tasks-queued", "tasks-active"].into_iter().flat_map(|list| sa.list_named(list));
     state.negotiating |= tasks.into_iter().any(|task| NEGOTIATIONS.contains(&task));
     for (_, child) in sa.section_named("child-sas").into_iter().flat_map(Section::sections) {

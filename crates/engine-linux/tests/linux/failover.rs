@@ -9,7 +9,7 @@ use causeway_engine::Engine;
 use causeway_engine_linux::LinuxEngine;
 use causeway_lab::{HostSpec, Lab, Machine};
 use causeway_model::{
-    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Initiation, Integrity, Secret,
     TrafficSelectors,
 };
 use causeway_plan::*;
@@ -117,7 +117,7 @@ impl Side {
             children: vec![TrafficSelectors::everything()],
             dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
             nat_traversal: true,
-            initiate: self.0 == 1,
+            initiation: if self.0 == 1 { Initiation::AtOnce } else { Initiation::ByPeer },
             routes: vec![format!("10.{}.0.0/16", self.other().0).parse().unwrap()],
             inner_address: None,
         }
