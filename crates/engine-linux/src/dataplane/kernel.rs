@@ -1,6 +1,7 @@
 //! The kernel's own XFRM, with one xfrm interface per tunnel.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use futures_util::future::BoxFuture;
 use nlink::netlink::link::XfrmLink;
@@ -30,6 +31,10 @@ impl DataPlane for KernelXfrm {
 
     fn force_encap(&self) -> bool {
         false
+    }
+
+    fn ended(&self) -> io::Result<Option<OwnedFd>> {
+        Ok(None)
     }
 
     fn spawn(&mut self, mut charon: Command) -> io::Result<Child> {
