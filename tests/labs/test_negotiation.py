@@ -38,6 +38,14 @@ class Gateway:
         self.server, self.host, self.address = server, f"n{number}", f"10.{number}.1.100"
         self.range = f"10.{number}.0.0/16"
         self.public = ""
+        # The customer gateways by address; there is one for each.
+        self.peers: dict[str, str] = {}
+
+    def peer(self, address: str) -> str:
+        """The customer gateway for an address."""
+        if address not in self.peers:
+            self.peers[address] = self.world.customer_gateway(address)
+        return self.peers[address]
 
     def ping(self, other: "Gateway", count: int = 100) -> tuple[int, int]:
         """Pings from this gateway's host to another's, sent and answered."""
@@ -78,7 +86,7 @@ class Tencent(Gateway):
         near = self.range.replace(".0.0/16", "")
         ranges = [f"{near}.0.0/17", f"{near}.128.0/17"] if halves else [self.range]
         self.connection = self.world.connection(
-            self.gateway, self.world.customer_gateway(peer), RouteType="Policy", NegotiationType=start,
+            self.gateway, self.peer(peer), RouteType="Policy", NegotiationType=start,
             SecurityPolicyDatabases=[{"LocalCidrBlock": it, "RemoteCidrBlock": [far]} for it in ranges],
             IKEOptionsSpecification={**IKE, "IKEVersion": f"IKEV{version}"}, IPSECOptionsSpecification=ESP,
             PreShareKey=PSK, DpdEnable=1,
@@ -110,7 +118,7 @@ class Alibaba(Gateway):
         base = far.replace(".0.0/16", "")
         remote = f"{base}.0.0/17,{base}.128.0/17" if halves else far
         self.connection = self.world.connection(
-            self.gateway, self.world.customer_gateway(peer), LocalSubnet=self.range, RemoteSubnet=remote,
+            self.gateway, self.peer(peer), LocalSubnet=self.range, RemoteSubnet=remote,
             IkeConfig=ike, IpsecConfig=esp, AutoConfigRoute=True, **start,
         )
 
