@@ -247,6 +247,7 @@ def test_a_device_that_only_answers_is_called_by_traffic(server):
     assert alibaba.ping(site)[1] >= 80
     assert_up(alibaba)
     assert site.ping(alibaba, 5) == (5, 5)
+    assert "creating acquire job for policy" in server.ctl("log", alibaba.gateway)
     # A device that is away is noticed, and called again by the first packets after it is back.
     server.lab("delete", "answers")
     until(lambda: alibaba.said() == "down", patience_s=90, what="down without a peer")

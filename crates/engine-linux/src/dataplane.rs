@@ -57,6 +57,9 @@ pub(crate) trait DataPlane: Send + Sync {
     /// where it can't end.
     fn ended(&self) -> io::Result<Option<OwnedFd>>;
 
+    /// Takes all SAs and policies away.
+    fn flush(&self) -> BoxFuture<'_, Result<(), LinuxError>>;
+
     /// Starts charon so that its SAs reach this data plane.
     fn spawn(&mut self, charon: Command) -> io::Result<Child>;
 

@@ -67,6 +67,10 @@ impl DataPlane for UserXfrm {
         self.broker.ended().try_clone_to_owned().map(Some)
     }
 
+    fn flush(&self) -> BoxFuture<'_, Result<(), LinuxError>> {
+        Box::pin(async { self.broker.flush().map_err(|source| LinuxError::User { source }) })
+    }
+
     fn spawn(&mut self, charon: Command) -> io::Result<Child> {
         let mut charon = charon;
         self.broker.intercept(charon.as_std_mut()).map_err(io::Error::other)?;

@@ -7,7 +7,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_plan::InstanceHealth;
+use causeway_model::Initiation;
+use causeway_plan::{InstanceHealth, Object};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::mpsc;
@@ -120,7 +121,6 @@ async fn start(keeper: &Arc<Keeper>) -> Result<(Child, Events), Ended> {
         core.health = InstanceHealth::Starting;
         let child = core.plane.spawn(command).map_err(Ended::Start)?;
         core.charon_pid = child.id();
-        core.charon_start = random()?;
         child
     };
     if let Some(stderr) = child.stderr.take() {
@@ -137,13 +137,6 @@ async fn start(keeper: &Arc<Keeper>) -> Result<(Child, Events), Ended> {
     keeper.changed();
     keeper.calls_changed.notify_one();
     Ok((child, events.into_events()))
-}
-
-fn random() -> Result<u64, Ended> {
-    let mut bytes = [0; 8];
-    let filled = aws_lc_rs::rand::fill(&mut bytes);
-    filled.map_err(|_| Ended::Start(std::io::Error::other("no random numbers")))?;
-    Ok(u64::from_ne_bytes(bytes))
 }
 
 /// A killed keeper takes charon with it, so that its successor finds the ports free.
@@ -175,8 +168,17 @@ async fn connect(vici: &Path) -> (Client, Client) {
 /// not keep the others from theirs.
 async fn take_in_all(keeper: &Keeper, client: Client) -> Result<(), Ended> {
     let connections = records::connections(&keeper.args.instance_dir)?;
+    let waits_for_traffic = |name: &String| {
+        let record = records::read(&records::tunnel_path(&keeper.args.instance_dir, name));
+        matches!(record.map(|it| it.object), Ok(Object::Tunnel(it)) if it.initiation == Initiation::OnTraffic)
+    };
     {
         let mut core = keeper.core.lock().await;
+        if connections.iter().any(waits_for_traffic) {
+            // What an earlier charon left would do for packets that have to start a negotiation now: no peer may know
+            // those SAs any more. Tunnels that start at once replace theirs anyway.
+            core.plane.flush().await?;
+        }
         core.client = Some(client);
         core.health = InstanceHealth::Active;
     }

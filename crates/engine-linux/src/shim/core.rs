@@ -27,8 +27,6 @@ pub(super) struct Core {
     pub instance: Instance,
     pub health: InstanceHealth,
     pub charon_pid: Option<u32>,
-    /// A random number of the charon that is there.
-    pub charon_start: u64,
     pub client: Option<Client>,
     pub tunnels: Tunnels,
     pub plane: Box<dyn DataPlane>,
@@ -68,7 +66,6 @@ impl Core {
             instance,
             health: InstanceHealth::Starting,
             charon_pid: None,
-            charon_start: 0,
             client: None,
             tunnels: Tunnels::default(),
             plane,
@@ -174,11 +171,7 @@ impl Core {
         tunnel: &Tunnel,
         had_before: bool,
     ) -> Result<(), TunnelFailure> {
-        let end = LocalEnd {
-            address: self.instance.public_ip,
-            force_encap: self.plane.force_encap(),
-            charon_start: self.charon_start,
-        };
+        let end = LocalEnd { address: self.instance.public_ip, force_encap: self.plane.force_encap() };
         let client = self.client.as_mut().ok_or(TunnelFailure::NoCharon)?;
         if had_before {
             connection::unload(client, name).await?;

@@ -15,6 +15,9 @@ use crate::strongswan::sas::SaState;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// In which the end that began a negotiation has called for all children that it has.
+const RESPONDERS_PAUSE: Duration = Duration::from_secs(1);
+
 /// One tunnel.
 pub(super) struct Kept {
     pub tunnel: Tunnel,
@@ -126,8 +129,10 @@ impl Tunnels {
             changed = true;
             let went_down = child.rank() < kept.child.rank();
             if kept.child == ChildState::Down && matches!(child, ChildState::Partial { .. }) {
-                kept.call_once = kept.waits_for_traffic() && kept.seen.is_initiator;
-                kept.call_at = Instant::now();
+                kept.call_once = kept.waits_for_traffic();
+                // Who began goes on; the other end only where that one knows of fewer children.
+                let pause = if kept.seen.is_initiator { Duration::ZERO } else { RESPONDERS_PAUSE };
+                kept.call_at = Instant::now() + pause;
             }
             (kept.child, kept.since) = (child, now());
             if kept.child == ChildState::Installed {

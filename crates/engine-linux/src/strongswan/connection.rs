@@ -19,8 +19,6 @@ pub(crate) struct LocalEnd {
     pub address: IpAddr,
     /// The data plane carries only UDP-encapsulated ESP.
     pub force_encap: bool,
-    /// Tells one start of charon from the others.
-    pub charon_start: u64,
 }
 
 /// charon's name for a tunnel's connection and shared secret: the connection's key.
@@ -130,18 +128,13 @@ fn connection(tunnel: &Tunnel, end: LocalEnd) -> Result<Encoder, Unsupported> {
             .section("children", |children| {
                 tunnel.children.iter().fold(children, |children, selectors| {
                     let name = child_name(selectors);
-                    children.section(&name, |section| child(section, (tunnel, selectors), &esp_proposal, end))
+                    children.section(&name, |section| child(section, tunnel, selectors, &esp_proposal))
                 })
             })
     }))
 }
 
-fn child(
-    section: Encoder,
-    (tunnel, selectors): (&Tunnel, &TrafficSelectors),
-    proposal: &str,
-    end: LocalEnd,
-) -> Encoder {
+fn child(section: Encoder, tunnel: &Tunnel, selectors: &TrafficSelectors, proposal: &str) -> Encoder {
     let (rekey_s, rand_s) = rekeying(tunnel.esp.lifetime_s);
     let section = section
         .value("mode", "tunnel")
@@ -155,11 +148,7 @@ fn child(
         .value("rand_time", rand_s.to_string())
         .value("dpd_action", dpd_action(tunnel))
         .value("close_action", "none")
-        .value("start_action", if is_trapped(tunnel) { "trap" } else { "none" })
-        .optional(
-            "reqid",
-            is_trapped(tunnel).then(|| reqid(tunnel, selectors, end.charon_start).to_string()),
-        );
+        .value("start_action", if is_trapped(tunnel) { "trap" } else { "none" });
     match tunnel.esp.lifetime_bytes {
         None => section,
         // All three are given: charon's default for the random part may exceed a small limit, and the
@@ -175,17 +164,6 @@ fn child(
 /// connection, whatever becomes of SAs. A trap needs to know whom to call.
 fn is_trapped(tunnel: &Tunnel) -> bool {
     tunnel.initiation == Initiation::OnTraffic && tunnel.remote.is_some()
-}
-
-/// The reqid that ties a trap policy to its SAs. charon would count from 1 at each start: then a trap meant the SAs that
-/// a killed charon left in the data plane, which no peer may know any more, and no packet asked for new ones.
-fn reqid(tunnel: &Tunnel, child: &TrafficSelectors, charon_start: u64) -> u32 {
-    /// Above whatever charon counts up to itself.
-    const CHOSEN: u32 = 0x4000_0000;
-    let text = format!("{charon_start} {} {}", tunnel.if_id, child_name(child));
-    let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    let number = hash.as_ref().first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
-    CHOSEN | (number % CHOSEN)
 }
 
 /// What charon does with the CHILD_SAs of a dead peer, beside taking them away.
