@@ -13,12 +13,12 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use uxfrm::vici::Section;
 
 use super::keeper::{Keeper, vici_socket};
 use super::protocol::Refusal;
 use crate::records;
 use crate::strongswan::client::{Client, Event, ViciError};
-use crate::strongswan::message::Section;
 use crate::strongswan::{log, settings};
 
 /// charon answers after about 15 ms; on a machine full of starting ones it may take long.

@@ -8,7 +8,7 @@ use causeway_model::{DpdAction, IkeVersion, Initiation, TrafficSelectors};
 use causeway_plan::Tunnel;
 
 use super::client::{Client, ViciError};
-use super::message::Encoder;
+use uxfrm::vici::Encoder;
 
 /// How long a `terminate` may take before charon gives up waiting for the SA to go.
 const TERMINATE_TIMEOUT_MS: &str = "2000";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use causeway_plan::IkeState;
 
 use super::client::{Client, ViciError};
-use super::message::{Encoder, Section};
+use uxfrm::vici::{Encoder, Section};
 
 /// The state of one connection's SAs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -74,8 +74,8 @@ fn take_in(state: &mut SaState, sa: &Section) {
 mod tests {
     use causeway_plan::IkeState;
 
-    use super::super::message::{Encoder, Section};
     use super::{SaState, take_in};
+    use uxfrm::vici::{Encoder, Section};
 
     fn state(ike: &str, children: &[(&str, &str)], tasks: &[&str]) -> SaState {
         let message = Encoder::new().value("state", ike).list("tasks-queued", tasks).section(
