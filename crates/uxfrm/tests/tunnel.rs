@@ -4,7 +4,7 @@ mod support;
 
 use std::process::Command;
 use std::time::Duration;
-use support::{Lab, Options, Peer, run, until};
+use support::{IF_ID, Lab, Options, Peer, run, until};
 
 /// IPv4 and IPv6 inside, both directions.
 fn pings_pass(lab: &Lab) {
@@ -198,6 +198,13 @@ fn acquire_and_expire_reach_charon() {
     let events = lab.path("a", "stats.events");
     let stream = std::os::unix::net::UnixStream::connect(events).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    // The kernel's announcement that it is a router, by MLD, is no packet that wants a tunnel.
+    lab.exec("gb", &format!("ip link set ipsec{IF_ID} multicast on"));
+    for forwarding in [0, 1] {
+        lab.exec("gb", &format!("sysctl -qw net.ipv6.conf.ipsec{IF_ID}.forwarding={forwarding}"));
+    }
+    let sent = format!("cat /sys/class/net/ipsec{IF_ID}/statistics/tx_packets");
+    until("an announcement", Duration::from_secs(10), || lab.exec("gb", &sent).trim() != "0");
     until("a tunnel after a packet", Duration::from_secs(5), || lab.ping("ha", "10.2.0.2", 1) == 1);
     let spi = || lab.swanctl("a", "--list-sas --raw");
     assert!(spi().contains("INSTALLED"));
@@ -206,6 +213,7 @@ fn acquire_and_expire_reach_charon() {
     assert!(text.contains(" 0% packet loss"), "{text}");
     let log = lab.log("a");
     assert!(log.contains("creating rekey job"), "no rekey after the soft limit");
+    assert!(!lab.log("b").contains("creating acquire job"), "the announcement asked for a tunnel");
     let mut events = Vec::new();
     // Ends with the timeout.
     let _ = std::io::Read::read_to_end(&mut &stream, &mut events);
