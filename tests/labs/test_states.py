@@ -95,7 +95,7 @@ def test_alibabas_words(server):
 def assert_stays(probe, wanted, looks: int = 40) -> None:
     """A state that does not change for a while."""
     seen = []
-    until(lambda: seen.append(probe()) or len(seen) == looks, what="so many looks")
+    until(lambda: seen.append(probe()) or len(seen) == looks, patience_s=120, what="so many looks")
     assert set(seen) == {wanted}
 
 

@@ -121,7 +121,7 @@ fn rekeys_under_load() {
     lab_or_skip!();
     let lab = Lab::new("rk", Options::default());
     lab.initiate("c0");
-    lab.exec("hb", "iperf3 -s -1 -D");
+    lab.serve_iperf("hb");
     let client = lab.in_namespace("ha", "iperf3 -J -c 10.2.0.2 -t 6");
     let client =
         Command::new("sh").args(["-c", &client]).stdout(std::process::Stdio::piped()).spawn().unwrap();
@@ -137,7 +137,9 @@ fn rekeys_under_load() {
     let duplicates = counters.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or(0);
     assert!(retransmitted <= duplicates, "{retransmitted} retransmissions, {duplicates} of them needless");
     let path = |side: &str, counter: &str| lab.stats(side)["path"][counter].as_u64().unwrap();
-    assert_eq!(path("a", "sent"), path("b", "received"), "packets lost between the engines");
+    // The two are not looked at in the same moment, and IPv6 says something on its own now and then.
+    let all_arrived = || path("a", "sent") == path("b", "received");
+    until("an end of packets lost between the engines", Duration::from_secs(3), all_arrived);
     assert_eq!(path("b", "unknown_spi") + path("b", "interface_full"), 0);
     assert!(report["end"]["sum_received"]["bits_per_second"].as_f64().unwrap() > 200e6);
     no_errors(&lab, "a");
@@ -201,9 +203,7 @@ fn acquire_and_expire_reach_charon() {
     until("a tunnel after a packet", Duration::from_secs(5), || lab.ping("ha", "10.2.0.2", 1) == 1);
     let spi = || lab.swanctl("a", "--list-sas --raw");
     assert!(spi().contains("INSTALLED"));
-    let command = lab.in_namespace("ha", "ping -q -s 1000 -i 0.01 -c 150 10.2.0.2");
-    let text = run(&command);
-    assert!(text.contains(" 0% packet loss"), "{text}");
+    assert_eq!(lab.ping_with("ha", "10.2.0.2", 150, "-s 1000 -i 0.01"), 150);
     let log = lab.log("a");
     assert!(log.contains("creating rekey job"), "no rekey after the soft limit");
     let mut events = Vec::new();

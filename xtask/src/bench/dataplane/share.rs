@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -65,7 +66,10 @@ pub fn check() -> anyhow::Result<()> {
         Path::new(CONTROLLER).join("tasks").exists(),
         "--worker-share needs the cpu controller of cgroups v1 at {CONTROLLER}"
     );
-    let probe = Path::new(CONTROLLER).join(format!("causeway-bench-probe-{}", std::process::id()));
+    // Of this look's own: another thread may look at the same time.
+    static LOOKS: AtomicU32 = AtomicU32::new(0);
+    let look = LOOKS.fetch_add(1, Ordering::Relaxed);
+    let probe = Path::new(CONTROLLER).join(format!("causeway-bench-probe-{}-{look}", std::process::id()));
     fs::create_dir(&probe).with_context(|| format!("--worker-share: {}", probe.display()))?;
     let can = probe.join("cpu.cfs_quota_us").exists();
     let _ = fs::remove_dir(&probe);
