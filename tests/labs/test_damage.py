@@ -15,7 +15,7 @@ from harness.waiting import until
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
-PATIENCE_S = 40
+PATIENCE_S = 90
 
 
 def run(*words: str) -> str:

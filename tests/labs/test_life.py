@@ -128,7 +128,7 @@ def test_files_of_another_version_are_made_anew(lab):
         path.write_text('{"object": {"of": "another version"}}')
     server.lines.clear()
     server.start()
-    until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, patience_s=40, what="traffic again")
+    until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, what="traffic again")
     lab.up("east")
     assert any("another version's record" in line for line in server.lines), server.lines
 
@@ -169,7 +169,7 @@ def test_a_keeper_of_another_version_is_replaced(lab):
         assert fake.stdout.readline() == b"ready\n"
         server.start()
         assert fake.wait(20) == -signal.SIGKILL
-        until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, patience_s=40, what="traffic again")
+        until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, what="traffic again")
         assert any("of another version and is replaced" in line for line in server.lines)
     finally:
         fake.kill()

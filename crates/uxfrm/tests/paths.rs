@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use support::{Lab, Options, run, try_run, until};
 
+/// How long anything may take to become so.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The MTU that ping was told.
 fn mtu_in(answer: &str) -> Option<usize> {
     let rest = ["mtu = ", "mtu="].iter().find_map(|mark| answer.split(mark).nth(1))?;
@@ -31,7 +34,7 @@ fn path_mtu_reaches_the_senders_inside() {
         assert_eq!(mtu_in(&answer), Some(1400), "{answer}");
         // The engine asks for the path MTU once a second; until then the kernel fragments outside.
         let mut mtu = None;
-        until("the path's MTU at the sender", Duration::from_secs(10), || {
+        until("the path's MTU at the sender", PATIENCE, || {
             mtu = mtu_in(&ping("-c 2 -M do -s 1330 10.2.0.2"));
             mtu.is_some()
         });
@@ -46,7 +49,7 @@ fn path_mtu_reaches_the_senders_inside() {
         }
         // The other end has yet to learn the path's MTU for its answers.
         let big = || ping("-c 1 -s 9000 fd02::2").contains(" 0% packet loss");
-        until("large packets of IPv6", Duration::from_secs(5), big);
+        until("large packets of IPv6", PATIENCE, big);
         // TCP adapts.
         lab.serve_iperf("hb");
         let report: serde_json::Value =
@@ -77,7 +80,7 @@ fn nat_remapping_is_followed() {
     assert_eq!(lab.ping("ha", "10.2.0.2", 5), 5);
     assert!(lab.swanctl("b", "--list-sas").contains("[5555]"));
     nat(6666);
-    until("traffic after the remapping", Duration::from_secs(10), || lab.ping("ha", "10.2.0.2", 1) == 1);
+    until("traffic after the remapping", PATIENCE, || lab.ping("ha", "10.2.0.2", 1) == 1);
     assert!(lab.swanctl("b", "--list-sas").contains("[6666]"));
     assert!(lab.log("b").contains("NAT mappings of CHILD_SA"));
     assert_eq!(lab.sa_counter("b", "replayed"), 0);
@@ -150,7 +153,7 @@ fn two_hundred_tunnels() {
     assert_eq!(used.count(), 10, "each tunnel uses its own SAs");
     // The engine dies with all of them, and all of them are made anew.
     run(&format!("kill -9 {}", lab.child_pid("a", "uxfrm-engine")));
-    until("all SAs", Duration::from_secs(40), || {
+    until("all SAs", 2 * PATIENCE, || {
         let (uxfrm, socket) = (env!("CARGO_BIN_EXE_uxfrm"), lab.path("a", "stats"));
         let text = try_run(&format!("{uxfrm} stats --stats {}", socket.display())).stdout;
         let stats: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
@@ -159,7 +162,7 @@ fn two_hundred_tunnels() {
     for i in [0, 1, 57, 123, TUNNELS - 1] {
         run(&format!("ip -n {name}ga route replace 10.2.0.0/24 dev ipsec{}", 1000 + i));
         run(&format!("ip -n {name}gb route replace 10.1.0.0/24 dev ipsec{}", 1000 + i));
-        assert_eq!(lab.ping("ha", "10.2.0.2", 3), 3, "tunnel {i} after the engine");
+        until(&format!("tunnel {i} after the engine"), PATIENCE, || lab.ping("ha", "10.2.0.2", 3) == 3);
     }
 }
 
@@ -203,7 +206,7 @@ fn a_flood_leaves_memory_flat() {
     println!(
         "{idle} KiB idle, {flooded} KiB in a flood, {waiting} KiB waiting in sockets, {most} KiB at most"
     );
-    until("memory given back", Duration::from_secs(10), || private() < idle + 512);
+    until("memory given back", PATIENCE, || private() < idle + 512);
     assert_eq!(lab.ping("ha", "10.2.0.2", 3), 3);
 }
 

@@ -141,7 +141,7 @@ impl Lab {
         }
         for side in ["a", "b"] {
             let vici = lab.path(side, "vici");
-            until("charon's VICI socket", Duration::from_secs(10), || vici.exists());
+            until("charon's VICI socket", Duration::from_secs(30), || vici.exists());
             lab.swanctl(side, &format!("--load-all --file {}", lab.path(side, "swanctl.conf").display()));
         }
         lab.route();
@@ -197,7 +197,7 @@ impl Lab {
     }
 
     pub fn initiate(&self, child: &str) {
-        self.swanctl("a", &format!("--initiate --child {child} --timeout 10"));
+        self.swanctl("a", &format!("--initiate --child {child} --timeout 30"));
     }
 
     fn build_network(&self) {

@@ -31,6 +31,8 @@ impl Shares {
         let mut this = Self(Vec::new());
         for thread in pids.iter().flat_map(|pid| workers(*pid)) {
             let group = Path::new(CONTROLLER).join(format!("causeway-bench-{thread}"));
+            // One of that name is what a process left that was killed, and had this number.
+            let _ = fs::remove_dir(&group);
             fs::create_dir(&group).with_context(|| group.display().to_string())?;
             this.0.push(group.clone());
             let write = |file: &str, value: u32| {
