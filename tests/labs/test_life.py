@@ -74,16 +74,21 @@ def test_a_crash_in_a_gateways_life(lab):
     assert counted(running) == (400, 400), "a neighbour's transfer loses nothing"
 
 
+def kill_all(namespace: str) -> None:
+    """Kills the processes of a namespace; those that a killed one takes along are gone already."""
+    listed = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, timeout=10, check=True)
+    for pid in listed.stdout.split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
 def end_everything(server: Server) -> None:
     """What a reboot does: no process, no namespace, no run directory; the data directory stays."""
     server.kill()
     for name in namespaces_of(server):
-        listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, timeout=10, check=True)
-        for pid in listed.stdout.split():
-            try:
-                os.kill(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        kill_all(name)
     for name in namespaces_of(server):
         subprocess.run(["ip", "netns", "del", name], check=True, timeout=10)
     run_dir = pathlib.Path("/run/causeway") / server.node_tag
@@ -160,10 +165,7 @@ def test_a_keeper_of_another_version_is_replaced(lab):
     server.kill()
     sockets = list((pathlib.Path("/run/causeway") / server.node_tag).rglob("keeper.sock"))
     assert len(sockets) == 1
-    namespace = gateways(server)[0]
-    pids = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, timeout=10, check=True)
-    for pid in pids.stdout.split():
-        os.kill(int(pid), signal.SIGKILL)
+    kill_all(gateways(server)[0])
     fake = subprocess.Popen(["python3", "-c", FAKE, str(sockets[0])], stdout=subprocess.PIPE)
     try:
         assert fake.stdout.readline() == b"ready\n"

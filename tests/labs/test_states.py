@@ -233,7 +233,11 @@ def test_a_site_takes_no_gateways_address(server):
     for _ in range(2):
         server.lab("site", "honest", "--public-ip", "203.0.113.80", "--cidr", "192.168.80.0/24")
     router = next(name for name in namespaces_of(server) if name.endswith("-lab-honest"))
-    listed = subprocess.run(["ip", "netns", "pids", router], capture_output=True, text=True, timeout=10, check=True)
-    assert len(listed.stdout.split()) == 1, "one charon"
+
+    def inside() -> list[str]:
+        listed = subprocess.run(["ip", "netns", "pids", router], capture_output=True, text=True, timeout=10, check=True)
+        return listed.stdout.split()
+
+    until(lambda: len(inside()) == 1, what="one charon")
     server.lab("delete", "honest")
     world.clean()
