@@ -73,7 +73,11 @@ async fn bought_bandwidth_is_measured_bandwidth() {
 async fn rekeying_under_load_leaves_no_gap() {
     let Some(pair) = pair("pr", None).await else { return };
     let engine = pair.node.engine();
-    let lifetime_bytes: u64 = 800_000_000;
+    let tcp = Protocol::Tcp { streams: 1 };
+    let bytes = |mbps: f64, seconds: u32| (mbps * 1e6 / 8.0 * f64::from(seconds)) as u64;
+    // Of this machine's speed: a slower one replaces as often.
+    let before = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 2, false).await.unwrap();
+    let lifetime_bytes = bytes(before.mbps, 4);
     for (place, peer) in [(Place(2), near_peer()), (Place(1), far_peer())] {
         let mut tunnel = place.tunnel(&peer, place.0 == 1);
         tunnel.esp.lifetime_bytes = Some(lifetime_bytes);
@@ -81,16 +85,21 @@ async fn rekeying_under_load_leaves_no_gap() {
     }
     let key = Place(1).tunnel(&far_peer(), true).key;
     until_up(engine, &key).await;
-    let tcp = Protocol::Tcp { streams: 1 };
-    let measured = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 6, false).await.unwrap();
+    let mut carried = 0;
+    for _ in 0..5 {
+        let measured = pair.near.iperf(&pair.far, Place(2).host_ip(), tcp, 6, false).await.unwrap();
+        eprintln!("rekeyed every {lifetime_bytes} bytes: {measured:?}");
+        // A gap of five milliseconds at each replacement would cost ten thousand.
+        assert!(measured.retransmits.is_some_and(|count| count < 2_500), "{measured:?}");
+        carried += bytes(measured.mbps, 6);
+        if carried > lifetime_bytes * 3 / 2 {
+            break;
+        }
+    }
+    assert!(carried > lifetime_bytes * 3 / 2, "too slow to need rekeying: {carried} bytes");
     let seen = engine.observe(&Place(1).scope()).await.unwrap();
     let status = &seen.tunnels[&key];
-    eprintln!("rekeyed every {lifetime_bytes} bytes: {measured:?}, now {} bytes", status.bytes_out);
-    let carried = measured.mbps * 1e6 / 8.0 * 6.0;
-    assert!(carried > 1.5 * lifetime_bytes as f64, "too slow to need rekeying: {measured:?}");
     assert!(status.bytes_out < lifetime_bytes, "the CHILD_SA was never replaced: {status:?}");
-    // A gap of five milliseconds at each replacement would cost ten thousand.
-    assert!(measured.retransmits.is_some_and(|count| count < 2_500), "{measured:?}");
     pair.node.end().await;
 }
 
