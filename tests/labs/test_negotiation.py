@@ -22,6 +22,8 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 PSK = "secret-1"
 # In which a negotiation that nobody should start would be over.
 A_WHILE_S = 3
+# How many of 100 pings come back at least, the first of which start a negotiation.
+ENOUGH = 50
 
 
 def run(*words: str) -> str:
@@ -162,7 +164,7 @@ def test_the_first_packet_starts_it(ends, first, version, halves):
     assert_silent(tencent, alibaba)
     here, there = (tencent, alibaba) if first == "tencent" else (alibaba, tencent)
     sent, received = here.ping(there)
-    assert sent == 100 and received >= 80
+    assert sent == 100 and received >= ENOUGH
     assert_up(tencent, alibaba)
     assert there.ping(here, 5) == (5, 5)
 
@@ -173,7 +175,7 @@ def test_one_that_waits_for_its_peer_is_not_started_by_traffic(ends):
     alibaba.connect(tencent.public, tencent.range, 2, {"EffectImmediately": False})
     assert tencent.ping(alibaba, 20) == (20, 0)
     assert_silent(tencent, alibaba)
-    assert alibaba.ping(tencent)[1] >= 80
+    assert alibaba.ping(tencent)[1] >= ENOUGH
     assert_up(tencent, alibaba)
 
 
@@ -191,7 +193,7 @@ def test_a_deleted_peer_is_called_again_when_there_is_traffic(ends):
     tencent, alibaba = ends
     tencent.connect(alibaba.public, alibaba.range, 2, "flowTrigger")
     alibaba.connect(tencent.public, tencent.range, 2, {})
-    assert tencent.ping(alibaba)[1] >= 80
+    assert tencent.ping(alibaba)[1] >= ENOUGH
     assert_up(tencent, alibaba)
     alibaba.world.delete_connection(alibaba.connection, alibaba.gateway)
     until(lambda: tencent.said() == "down", what="down")
@@ -199,7 +201,7 @@ def test_a_deleted_peer_is_called_again_when_there_is_traffic(ends):
     before = tencent.ike_packets(), alibaba.ike_packets()
     time.sleep(A_WHILE_S)
     assert (tencent.ike_packets(), alibaba.ike_packets()) == before
-    assert tencent.ping(alibaba)[1] >= 80
+    assert tencent.ping(alibaba)[1] >= ENOUGH
     assert_up(tencent, alibaba)
 
 
@@ -208,7 +210,7 @@ def test_a_control_plane_that_is_killed_leaves_the_traps(ends):
     tencent.connect(alibaba.public, alibaba.range, 2, "flowTrigger")
     alibaba.connect(tencent.public, tencent.range, 2, {})
     tencent.server.kill()
-    assert tencent.ping(alibaba)[1] >= 80
+    assert tencent.ping(alibaba)[1] >= ENOUGH
     tencent.server.start()
     assert_up(tencent, alibaba)
 
@@ -244,7 +246,7 @@ def test_a_device_that_only_answers_is_called_by_traffic(server):
     assert_silent(alibaba)
     site = Gateway(server, 0)
     site.host, site.address = "answers-host", "192.168.53.2"
-    assert alibaba.ping(site)[1] >= 80
+    assert alibaba.ping(site)[1] >= ENOUGH
     assert_up(alibaba)
     assert site.ping(alibaba, 5) == (5, 5)
     assert "creating acquire job for policy" in server.ctl("log", alibaba.gateway)
@@ -255,7 +257,7 @@ def test_a_device_that_only_answers_is_called_by_traffic(server):
     server.lab("load", "answers", str(path))
     time.sleep(A_WHILE_S)
     assert alibaba.said() == "down"
-    assert alibaba.ping(site, 200)[1] >= 80
+    assert alibaba.ping(site, 200)[1] >= ENOUGH
     assert_up(alibaba)
     server.lab("delete", "answers")
     server.lab("delete", alibaba.host)

@@ -17,6 +17,10 @@ use crate::common::gateway::{Peer, Place, until, until_up};
 use crate::common::pair::{far_peer, near_peer};
 
 const EVERY: Duration = Duration::from_millis(20);
+/// Pings that start a negotiation, and how many come back at least: a machine with nothing else to do loses one, a busy one
+/// may need a second.
+const BURST: u32 = 100;
+const ENOUGH: u32 = 40;
 /// In which a tunnel that should not come up by itself would have.
 const A_WHILE: Duration = Duration::from_secs(2);
 /// A charon that hangs is found out after 30 s.
@@ -129,9 +133,9 @@ async fn traffic_starts_it(name: &str, version: IkeVersion) {
     world.assert_nothing_was_tried().await;
 
     let began = Instant::now();
-    let ping = world.ping(50).await;
+    let ping = world.ping(BURST).await;
     eprintln!("{version:?}: {ping:?}, first answer after at most {:?}", began.elapsed());
-    assert!(ping.received >= 40, "{ping:?}");
+    assert!(ping.received >= ENOUGH, "{ping:?}");
     up(&world, &near.key).await;
     up(&world, &far.key).await;
     assert_eq!(world.status(1).await.last_error, None);
@@ -142,8 +146,8 @@ async fn traffic_starts_it(name: &str, version: IkeVersion) {
     world.set(&far).await;
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(world.status(1).await.child, ChildState::Down, "nobody sent anything");
-    let ping = world.ping(50).await;
-    assert!(ping.received >= 40, "after the peer closed: {ping:?}");
+    let ping = world.ping(BURST).await;
+    assert!(ping.received >= ENOUGH, "after the peer closed: {ping:?}");
     world.node.end().await;
 }
 
@@ -162,7 +166,7 @@ async fn traffic_starts_ikev1() {
 async fn a_dead_charon_brings_back_what_was_up() {
     let Some(world) = World::new("tk", IkeVersion::V2).await else { return };
     let near = world.both().await;
-    assert!(world.ping(50).await.received >= 40);
+    assert!(world.ping(BURST).await.received >= ENOUGH);
     up(&world, &near.key).await;
     let before = world.charon(1).await.unwrap();
     kill(before, libc::SIGKILL);
@@ -175,7 +179,7 @@ async fn a_dead_charon_brings_back_what_was_up() {
     world.engine().apply(&Step::Delete(ObjectKey::Tunnel(world.tunnel(2).key))).await.unwrap();
     world.until_down(1).await;
     world.set(&world.tunnel(2)).await;
-    assert!(world.ping(50).await.received >= 40);
+    assert!(world.ping(BURST).await.received >= ENOUGH);
     kill(peers, libc::SIGSTOP);
     kill(own, libc::SIGKILL);
     world.until_new_charon(1, own).await;
@@ -192,7 +196,7 @@ async fn a_dead_charon_brings_back_what_was_up() {
 async fn a_dead_peer_leaves_the_trap() {
     let Some(world) = World::new("td", IkeVersion::V2).await else { return };
     let near = world.both().await;
-    assert!(world.ping(50).await.received >= 40);
+    assert!(world.ping(BURST).await.received >= ENOUGH);
     up(&world, &near.key).await;
     let hung = world.charon(2).await.unwrap();
     kill(hung, libc::SIGSTOP);
@@ -206,7 +210,7 @@ async fn a_dead_peer_leaves_the_trap() {
     let far = world.tunnel(2).key;
     until(world.engine(), &Place(2).scope(), "loaded", |seen| seen.tunnels.contains_key(&far)).await;
     let ping = world.ping(150).await;
-    assert!(ping.received >= 40, "after the peer came back: {ping:?}");
+    assert!(ping.received >= ENOUGH, "after the peer came back: {ping:?}");
     up(&world, &near.key).await;
     world.node.end().await;
 }
@@ -230,7 +234,7 @@ async fn traps_come_back_and_follow_the_setting() {
     until(world.engine(), &Place(1).scope(), "loaded", |seen| seen.tunnels.contains_key(&near.key)).await;
     tokio::time::sleep(A_WHILE).await;
     world.assert_nothing_was_tried().await;
-    assert!(world.ping(50).await.received >= 40);
+    assert!(world.ping(BURST).await.received >= ENOUGH);
     up(&world, &near.key).await;
 
     let since = world.status(1).await.since;
@@ -273,8 +277,8 @@ async fn several_children(name: &str, version: IkeVersion) {
     }
     tokio::time::sleep(A_WHILE).await;
     world.assert_nothing_was_tried().await;
-    let ping = world.ping(50).await;
-    assert!(ping.received >= 40, "{ping:?}");
+    let ping = world.ping(BURST).await;
+    assert!(ping.received >= ENOUGH, "{ping:?}");
     up(&world, &near.key).await;
     up(&world, &far.key).await;
     world.node.end().await;
@@ -338,8 +342,8 @@ async fn a_packet_between_tunnels_starts_the_next_one() {
         seen.tunnels[&key(1, other)].child
     };
     assert_eq!(child(3).await, ChildState::Down);
-    let ping = hosts[1].ping(Place(3).host_ip(), 50, EVERY).await.unwrap();
-    assert!(ping.received >= 40, "{ping:?}");
+    let ping = hosts[1].ping(Place(3).host_ip(), BURST, EVERY).await.unwrap();
+    assert!(ping.received >= ENOUGH, "{ping:?}");
     assert_eq!((child(3).await, child(4).await), (ChildState::Installed, ChildState::Down));
     let tried = async || engine.observe(&Place(1).scope()).await.unwrap().tunnels[&key(1, 4)].last_error;
     assert_eq!(tried().await, None, "nobody sent into the tunnel to 4");

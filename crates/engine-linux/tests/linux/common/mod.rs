@@ -6,9 +6,10 @@ pub mod pair;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use causeway_engine::Engine;
-use causeway_engine_linux::{LinuxConfig, LinuxEngine, ShimCommand};
+use causeway_engine_linux::{LinuxConfig, LinuxEngine, LinuxError, ShimCommand};
 
 pub struct Node {
     engine: Option<Arc<LinuxEngine>>,
@@ -42,7 +43,17 @@ impl Node {
         let (engine, config) = (self.engine.take(), self.config.clone());
         assert_eq!(engine.as_ref().map(Arc::strong_count), Some(1), "somebody else holds the engine");
         drop(engine);
-        self.engine = Some(Arc::new(LinuxEngine::start(config).await.expect("the engine starts again")));
+        // A task of the old one may be at its last look still.
+        let starting = async {
+            loop {
+                match LinuxEngine::start(config.clone()).await {
+                    Err(LinuxError::InUse(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    other => return other.expect("the engine starts again"),
+                }
+            }
+        };
+        let started = tokio::time::timeout(gateway::PATIENCE, starting).await;
+        self.engine = Some(Arc::new(started.expect("the old engine lets its directory go")));
     }
 
     pub fn engine(&self) -> &Arc<LinuxEngine> {
