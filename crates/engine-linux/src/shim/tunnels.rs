@@ -15,7 +15,9 @@ use crate::strongswan::sas::SaState;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// In which the end that began a negotiation has called for all children that it has.
+/// In which the end that began with the IKE_SA has called for all children that it has, and ended those that it has no
+/// more. Both at once would make some twice; and charon drops a request that comes while it is busy with an answer of
+/// the same message ID (ignoring request, already processing), which costs the children of it 2 s.
 const RESPONDERS_PAUSE: Duration = Duration::from_secs(1);
 
 /// One tunnel.
@@ -36,6 +38,8 @@ pub(super) struct Kept {
     /// The peer is to be called once, although the tunnel waits for traffic: for the other children where traffic of one
     /// started the negotiation, and for what a charon had that died.
     call_once: bool,
+    /// From when on this end exchanges children that changed; the end that began with the IKE_SA does it first.
+    turn_at: Instant,
     call_at: Instant,
     pause: Duration,
 }
@@ -61,6 +65,7 @@ impl Tunnels {
             reshaped: false,
             // A charon that died takes all tunnels in anew.
             call_once: self.kept.get(name).is_some_and(|old| old.call_once),
+            turn_at: Instant::now(),
             call_at: Instant::now(),
             pause: FIRST_PAUSE,
         };
@@ -74,6 +79,7 @@ impl Tunnels {
             // At once: what takes the place of a child has to be up before that goes.
             kept.child = kept.child_state(&kept.seen);
             (kept.loaded, kept.reshaped) = (false, true);
+            kept.turn_at = kept.next_turn();
             (kept.tunnel, kept.fingerprint) = (tunnel, fingerprint);
         }
     }
@@ -99,7 +105,7 @@ impl Tunnels {
         if let Some(kept) = self.kept.get_mut(name) {
             kept.loaded = true;
             kept.pause = FIRST_PAUSE;
-            kept.call_at = Instant::now();
+            kept.call_at = kept.turn_at.max(Instant::now());
         }
     }
 
@@ -131,8 +137,7 @@ impl Tunnels {
             if kept.child == ChildState::Down && matches!(child, ChildState::Partial { .. }) {
                 kept.call_once = kept.waits_for_traffic();
                 // Who began goes on; the other end only where that one knows of fewer children.
-                let pause = if kept.seen.is_initiator { Duration::ZERO } else { RESPONDERS_PAUSE };
-                kept.call_at = Instant::now() + pause;
+                kept.call_at = kept.next_turn();
             }
             (kept.child, kept.since) = (child, now());
             if kept.child == ChildState::Installed {
@@ -187,7 +192,10 @@ impl Tunnels {
 
     /// When the next peer is to be called; `None` while there is nobody to call.
     pub(super) fn next_call(&self) -> Option<Instant> {
-        self.kept.values().filter(|kept| kept.wants_call()).map(|kept| kept.call_at).min()
+        let calls = self.kept.values().filter(|kept| kept.wants_call()).map(|kept| kept.call_at);
+        let now = Instant::now();
+        let turns = self.kept.values().map(|kept| kept.turn_at).filter(|at| *at > now);
+        calls.chain(turns).min()
     }
 
     pub(super) fn report(&self) -> BTreeMap<String, protocol::Loaded> {
@@ -209,6 +217,11 @@ impl Kept {
             && !self.seen.negotiating
     }
 
+    fn next_turn(&self) -> Instant {
+        let waits = self.seen.ike == IkeState::Established && !self.seen.is_initiator;
+        Instant::now() + if waits { RESPONDERS_PAUSE } else { Duration::ZERO }
+    }
+
     fn waits_for_traffic(&self) -> bool {
         self.tunnel.initiation == Initiation::OnTraffic
     }
@@ -221,7 +234,7 @@ impl Kept {
     /// The children that have a CHILD_SA and are no longer the tunnel's. What takes their place comes up first.
     pub(super) fn stale(&self) -> Vec<String> {
         match self.child {
-            ChildState::Installed if self.loaded => {
+            ChildState::Installed if self.loaded && self.turn_at <= Instant::now() => {
                 self.seen.installed.difference(&self.children).cloned().collect()
             }
             _ => Vec::new(),
