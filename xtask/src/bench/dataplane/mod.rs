@@ -4,6 +4,7 @@
 mod daemon;
 mod lab;
 mod load;
+mod losses;
 mod measure;
 mod peers;
 pub mod relay;
@@ -95,6 +96,9 @@ pub struct Dataplane {
     /// Where boringtun-cli, gotatun and wireguard-go are.
     #[arg(long, default_value = "target/peers/bin")]
     programs: PathBuf,
+    /// Tell what TCP sent again and why, and every drop on the way: each round, and sums in tables.
+    #[arg(long)]
+    losses: bool,
     /// Append every value to this file, a line of JSON for each run.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -109,7 +113,7 @@ pub struct Dataplane {
 /// When a lab can't be built or a peer that is there does not work.
 pub fn run(options: &Dataplane) -> anyhow::Result<()> {
     if let Some(file) = &options.from {
-        return report::print_file(file);
+        return report::print_file(file, options.losses);
     }
     check_machine()?;
     if options.worker_share < 100 {
@@ -128,13 +132,13 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
             for peer in &mut ready {
                 let begun = Instant::now();
                 match peer.run(*test, options.seconds) {
-                    Ok(()) => eprintln!(
-                        "round {} of {}: {test:?}, {}: {:.1} s",
-                        round + 1,
-                        options.rounds,
-                        peer.name,
-                        begun.elapsed().as_secs_f64()
-                    ),
+                    Ok(grown) => {
+                        let (of, took) = (options.rounds, begun.elapsed().as_secs_f64());
+                        eprintln!("round {} of {of}: {test:?}, {}: {took:.1} s", round + 1, peer.name);
+                        if options.losses {
+                            grown.iter().for_each(|(name, by)| eprintln!("  {by:>8} {name}"));
+                        }
+                    }
                     Err(error) => {
                         eprintln!("round {}: {test:?}, {}: FAILED: {error:#}", round + 1, peer.name)
                     }
@@ -147,13 +151,12 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
         "streams": options.streams, "worker_share": options.worker_share,
         "rounds": options.rounds, "seconds": options.seconds, "machine": machine(),
     });
-    let peers: Vec<_> =
-        ready.iter().map(|peer| (peer.name.clone(), peer.version.clone(), json!(peer.values))).collect();
+    let peers: Vec<_> = ready.iter().map(Ready::record).collect();
     let record = report::record(&setting, &peers, &skipped);
     if let Some(file) = &options.json {
         report::append(file, &record)?;
     }
-    print!("{}", report::table(&[record]));
+    report::print(&[record], options.losses);
     Ok(())
 }
 

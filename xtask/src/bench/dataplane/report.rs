@@ -1,5 +1,6 @@
 //! The table of a run: medians, and ratios to plain routing.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -10,11 +11,7 @@ use serde_json::{Value, json};
 use super::measure::MEASURES;
 
 /// A run as it is kept in a file, one line of JSON each: what was asked for, and every value of every round.
-pub fn record(setting: &Value, peers: &[(String, String, Value)], skipped: &[String]) -> Value {
-    let peers: Vec<Value> = peers
-        .iter()
-        .map(|(name, version, values)| json!({"name": name, "version": version, "values": values}))
-        .collect();
+pub fn record(setting: &Value, peers: &[Value], skipped: &[String]) -> Value {
     json!({"setting": setting, "peers": peers, "skipped": skipped})
 }
 
@@ -25,7 +22,7 @@ pub fn append(file: &Path, record: &Value) -> anyhow::Result<()> {
 }
 
 /// Prints the runs of a file, one table for each setting: what was measured in several runs stands in one.
-pub fn print_file(file: &Path) -> anyhow::Result<()> {
+pub fn print_file(file: &Path, losses: bool) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
     for line in text.lines() {
@@ -38,9 +35,17 @@ pub fn print_file(file: &Path) -> anyhow::Result<()> {
         }
     }
     for (_, runs) in groups {
-        print!("{}", table(&runs));
+        print(&runs, losses);
     }
     Ok(())
+}
+
+/// Prints the table of runs with the same setting, and with `losses` those of drops.
+pub fn print(runs: &[Value], losses: bool) {
+    print!("{}", table(runs));
+    if losses {
+        print!("{}", losses_tables(runs));
+    }
 }
 
 /// The middle value; of two the mean.
@@ -95,6 +100,39 @@ pub fn table(runs: &[Value]) -> String {
             .map(|(name, own)| cell(own, plain.filter(|_| name != "plain" && is_compared(measure))))
             .collect();
         out += &format!("| {measure} | {} |\n", cells.join(" | "));
+    }
+    out
+}
+
+/// For each test a table of what TCP sent again and of the drops on the way: sums of all rounds, peers side by side.
+fn losses_tables(runs: &[Value]) -> String {
+    // By test and counter: peers with their sums.
+    let mut sums: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, u64>>> = BTreeMap::new();
+    let mut names: Vec<&str> = Vec::new();
+    for peer in runs.iter().flat_map(peers) {
+        let name = peer["name"].as_str().unwrap_or_default();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+        for (test, rounds) in peer["losses"].as_object().into_iter().flatten() {
+            let counters = rounds.as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
+            for (counter, by) in counters {
+                let of_test = sums.entry(test).or_default();
+                *of_test.entry(counter).or_default().entry(name).or_default() += by.as_u64().unwrap_or(0);
+            }
+        }
+    }
+    let mut out = String::new();
+    for (test, counters) in sums {
+        out += &format!(
+            "\n| {test}, all rounds | {} |\n|---|{}\n",
+            names.join(" | "),
+            "---|".repeat(names.len())
+        );
+        for (counter, of_peers) in counters {
+            let cells = names.iter().map(|name| of_peers.get(name).copied().unwrap_or(0).to_string());
+            out += &format!("| {counter} | {} |\n", cells.collect::<Vec<_>>().join(" | "));
+        }
     }
     out
 }
