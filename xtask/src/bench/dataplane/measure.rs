@@ -197,13 +197,15 @@ impl Ready {
     }
 }
 
-const TCP_1: [&str; 4] = [
+/// TCP of one stream: throughput, segments sent again, throughput per CPU time of the gateways and of the machine.
+pub const TCP_1: [&str; 4] = [
     "TCP 1 stream, Gbit/s",
     "TCP 1 stream, sent again",
     "TCP 1 stream, Gbit per CPU-second of both gateways",
     "TCP 1 stream, Gbit per CPU-second of the machine",
 ];
-const TCP_4: [&str; 4] = [
+/// Of four streams.
+pub const TCP_4: [&str; 4] = [
     "TCP 4 streams, Gbit/s",
     "TCP 4 streams, sent again",
     "TCP 4 streams, Gbit per CPU-second of both gateways",
@@ -215,11 +217,15 @@ const TCP_8: [&str; 4] = [
     "TCP 8 streams, Gbit per CPU-second of both gateways",
     "TCP 8 streams, Gbit per CPU-second of the machine",
 ];
-const HIGHEST_RATE: &str = "UDP 200, kpkt/s at <= 1 % loss";
-const FLOODS: [&str; 3] =
+/// The highest rate with little loss.
+pub const HIGHEST_RATE: &str = "UDP 200, kpkt/s at <= 1 % loss";
+/// What is delivered of floods, by the packets' size.
+pub const FLOODS: [&str; 3] =
     ["UDP 64 flood, kpkt/s delivered", "UDP 200 flood, kpkt/s delivered", "UDP 1400 flood, kpkt/s delivered"];
-const RTT: &str = "idle RTT, ms";
-const MEMORY: [&str; 3] =
+/// The round trip time.
+pub const RTT: &str = "idle RTT, ms";
+/// Memory at rest and in a flood, and what waits in sockets in a flood.
+pub const MEMORY: [&str; 3] =
     ["memory at rest, MiB", "memory in a flood, MiB", "waiting in sockets in a flood, MiB"];
 
 /// All measures, in the order of tables.
