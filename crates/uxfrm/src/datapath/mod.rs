@@ -18,6 +18,7 @@ pub mod path_mtu;
 pub mod receive;
 pub mod send_batch;
 pub mod shared;
+pub mod spread;
 pub mod transmit;
 pub mod turn;
 pub mod worker;

@@ -102,7 +102,7 @@ impl SendBatch {
             self.header = header;
             self.segment = len;
         }
-        let sequence = self.claim.as_mut().ok_or(EspError::Exhausted)?.next()?;
+        let sequence = self.claim.as_mut().ok_or(EspError::Exhausted)?.number()?;
         Ok((sequence, &mut self.region[self.len..self.len + len]))
     }
 

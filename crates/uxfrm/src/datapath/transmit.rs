@@ -241,7 +241,7 @@ impl Outbound {
         let counted;
         let iv = match transform.algorithm() {
             Algorithm::Aead { .. } => {
-                counted = ivs.next()?;
+                counted = ivs.draw()?;
                 &counted[..]
             }
             other => self.random.next(other.iv_len())?,

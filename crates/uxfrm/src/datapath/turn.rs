@@ -50,7 +50,7 @@ impl Claim {
     ///
     /// # Errors
     /// [`EspError::Exhausted`] when all were used.
-    pub fn next(&mut self) -> Result<u64, EspError> {
+    pub fn number(&mut self) -> Result<u64, EspError> {
         if self.next == self.end {
             return Err(EspError::Exhausted);
         }

@@ -52,7 +52,7 @@ fn work(sequence: &Arc<SequenceCounter>, step: Step, wire: &Wire) {
     let mut claim = Claim::new(sequence, count).unwrap();
     let mut waiting = Vec::new();
     for i in 0..used {
-        waiting.push(claim.next().unwrap());
+        waiting.push(claim.number().unwrap());
         if i % calls == calls - 1 && i + 1 < used {
             send(&mut claim, &mut waiting, wire);
         }
@@ -100,9 +100,9 @@ proptest! {
 fn a_lone_worker_goes_on_without_sending_first() {
     let sequence = counter();
     let mut claim = Claim::new(&sequence, 2).unwrap();
-    assert_eq!((claim.next(), claim.next(), claim.next()), (Ok(1), Ok(2), Err(EspError::Exhausted)));
+    assert_eq!((claim.number(), claim.number(), claim.number()), (Ok(1), Ok(2), Err(EspError::Exhausted)));
     assert!(claim.extend(&sequence, 3));
-    assert_eq!(claim.next(), Ok(3));
+    assert_eq!(claim.number(), Ok(3));
     // Two of three are left.
     assert!(claim.extend(&sequence, 3));
     assert_eq!(sequence.last(), 6);
@@ -118,8 +118,8 @@ fn a_lone_worker_goes_on_without_sending_first() {
 fn who_has_lost_its_cpu_is_not_waited_for_for_ever() {
     let sequence = counter();
     let (mut stopped, mut second) = (Claim::new(&sequence, 40).unwrap(), Claim::new(&sequence, 40).unwrap());
-    stopped.next().unwrap();
-    second.next().unwrap();
+    stopped.number().unwrap();
+    second.number().unwrap();
     let start = Instant::now();
     assert!(!second.wait());
     assert!(start.elapsed() >= TURN_LIMIT);
@@ -139,10 +139,10 @@ fn who_has_lost_its_cpu_is_not_waited_for_for_ever() {
 fn numbers_end_at_the_limit() {
     let sequence = Arc::new(SequenceCounter::new(0, 5));
     let mut claim = Claim::new(&sequence, 3).unwrap();
-    (1..=3).for_each(|number| assert_eq!(claim.next(), Ok(number)));
+    (1..=3).for_each(|number| assert_eq!(claim.number(), Ok(number)));
     assert!(!claim.extend(&sequence, 3), "two are left");
     claim.sent();
     let mut last = Claim::new(&sequence, 3).unwrap();
-    assert_eq!((last.next(), last.next(), last.next()), (Ok(4), Ok(5), Err(EspError::Exhausted)));
+    assert_eq!((last.number(), last.number(), last.number()), (Ok(4), Ok(5), Err(EspError::Exhausted)));
     assert!(matches!(Claim::new(&sequence, 1), Err(EspError::Exhausted)));
 }

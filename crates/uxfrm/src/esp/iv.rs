@@ -67,7 +67,7 @@ impl IvBlock {
     ///
     /// # Errors
     /// [`EspError::Exhausted`] when all were used.
-    pub fn next(&mut self) -> Result<[u8; 8], EspError> {
+    pub fn draw(&mut self) -> Result<[u8; 8], EspError> {
         self.left = self.left.checked_sub(1).ok_or(EspError::Exhausted)?;
         let iv = self.next;
         self.next = iv.wrapping_add(1);
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_later_start_in_one_boot_is_above_an_earlier_one() {
         let first = IvCounter::from_boot(b"boot", 1_000);
-        let one = |counter: &IvCounter| u64::from_be_bytes(counter.take(1).next().unwrap());
+        let one = |counter: &IvCounter| u64::from_be_bytes(counter.take(1).draw().unwrap());
         let last_of_first = (0..500).map(|_| one(&first)).last().unwrap();
         let second = IvCounter::from_boot(b"boot", 2_000);
         let start_of_second = one(&second);
@@ -141,10 +141,10 @@ mod tests {
         let (mut first, mut second) = (counter.take(5), counter.take(3));
         let mut seen = std::collections::HashSet::new();
         for _ in 0..3 {
-            assert!(seen.insert(first.next().unwrap()) && seen.insert(second.next().unwrap()));
+            assert!(seen.insert(first.draw().unwrap()) && seen.insert(second.draw().unwrap()));
         }
-        assert!(seen.insert(first.next().unwrap()) && seen.insert(first.next().unwrap()));
-        assert_eq!((first.next(), second.next()), (Err(EspError::Exhausted), Err(EspError::Exhausted)));
+        assert!(seen.insert(first.draw().unwrap()) && seen.insert(first.draw().unwrap()));
+        assert_eq!((first.draw(), second.draw()), (Err(EspError::Exhausted), Err(EspError::Exhausted)));
     }
 
     #[test]
