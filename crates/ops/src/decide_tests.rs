@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use causeway_model::{AccountId, Charge, ExternalId, GatewayState, Kind, Record};
+use causeway_model::{AccountId, AtEnd, Charge, ExternalId, GatewayState, Kind, Record};
 use proptest::prelude::*;
 
 use crate::operation::*;
@@ -60,7 +60,10 @@ fn an_unpaid_order_keeps_the_gateway_from_being_made() {
     let mut world = World::new();
     let network = world.network();
     world.subnet(&network, "a", "10.1.0.0/24");
-    let wanted = CreateGateway { charge: Charge::PrePaid { months: 1 }, ..gateway(&network, &[]) };
+    let wanted = CreateGateway {
+        charge: Charge::PrePaid { months: 1, at_end: AtEnd::Expires },
+        ..gateway(&network, &[])
+    };
     let id = world.make(Operation::CreateGateway(wanted.clone()));
     assert_eq!(world.gateway(&id).state(), GatewayState::Unpaid);
     let order: ExternalId = world.view.external(world.gateway(&id).order).into();

@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use causeway_model::{
-    Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal, Kind, Region,
-    Secret, Selection, Zone,
+    AtEnd, Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal, Kind,
+    Region, Secret, Selection, Zone,
 };
 use ipnet::IpNet;
 
@@ -208,8 +208,8 @@ pub struct ModifyGateway {
     pub ssl_clients: Option<u32>,
     /// New bandwidth.
     pub bandwidth: Option<NewBandwidth>,
-    /// New charge type.
-    pub charge: Option<Charge>,
+    /// What is to follow the term that was paid in advance; without meaning for what is paid for after use.
+    pub at_end: Option<AtEnd>,
     /// New BGP number.
     pub asn: Option<u32>,
     /// New dialect facts.

@@ -172,7 +172,7 @@ pub fn modify_gateway(id: &ExternalId) -> ModifyGateway {
         propagate: None,
         ssl_clients: None,
         bandwidth: None,
-        charge: None,
+        at_end: None,
         asn: None,
         facet: None,
     }

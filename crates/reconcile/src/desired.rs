@@ -16,7 +16,7 @@ use crate::keys::{Item, connection_key, gateway_key, network_key, router_link_ke
 const TUNNEL_MTU: u16 = 1_400;
 
 /// What is said of a locked gateway's tunnels.
-const LOCKED: &str = "the gateway is locked for lack of funds";
+const LOCKED: &str = "the gateway is locked for lack of funds, or its term is over";
 
 /// Tunnels that can't be carried, and why.
 pub(crate) type Left = Vec<(TunnelKey, String)>;

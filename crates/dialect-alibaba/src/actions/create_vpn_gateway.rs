@@ -1,7 +1,7 @@
 //! CreateVpnGateway: both editions of its document.
 
 use causeway_dialect::{EncodeContext, Failure};
-use causeway_model::{Charge, Exposure, Features};
+use causeway_model::{AtEnd, Charge, Exposure, Features};
 use causeway_ops::operation::CreateGateway;
 use causeway_ops::{Operation, Outcome};
 use serde_json::{Value, json};
@@ -41,7 +41,9 @@ fn charge(fields: &Fields<'_>) -> Result<Charge, Failure> {
     let months = sold(fields, "Period", PERIODS, invalid_period.clone())?;
     match fields.text("InstanceChargeType").as_deref() {
         None | Some("POSTPAY") => Ok(Charge::PostPaid),
-        Some("PREPAY") => months.map(|months| Charge::PrePaid { months }).ok_or(invalid_period),
+        Some("PREPAY") => {
+            months.map(|months| Charge::PrePaid { months, at_end: AtEnd::Expires }).ok_or(invalid_period)
+        }
         Some(_) => Err(bad("ChargeType.NotSupport", "The specified charge type is not support.")),
     }
 }
