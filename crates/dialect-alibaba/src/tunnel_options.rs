@@ -256,7 +256,11 @@ pub fn check_settings(fields: &Fields<'_>, region: &RegionSettings) -> Result<()
     Ok(())
 }
 
-fn enables_bgp(bgp: &Fields<'_>) -> Result<bool, Failure> {
+/// Whether settings of BGP switch it on.
+///
+/// # Errors
+/// `IllegalParam.BgpConfig`.
+pub fn enables_bgp(bgp: &Fields<'_>) -> Result<bool, Failure> {
     Ok(bgp.boolean("EnableBgp").map_err(|_| illegal("BgpConfig"))?.unwrap_or(false))
 }
 

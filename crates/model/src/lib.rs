@@ -16,6 +16,7 @@ pub mod order;
 pub mod proposal;
 pub mod record;
 pub mod secret;
+pub mod tag;
 pub mod term;
 pub mod view;
 
@@ -29,7 +30,7 @@ pub use customer_gateway::CustomerGateway;
 pub use gateway::{Exposure, Features, Gateway, GatewayState, GatewayStatus, Placement};
 pub use id::{
     AccountId, ConnectionId, CustomerGatewayId, DialectId, ExternalId, GatewayId, Key, NetworkId, OrderId,
-    Region, RouteId, RouteTableId, SubnetId, TokenId, Zone,
+    Region, RouteId, RouteTableId, SubnetId, TagId, TokenId, Zone,
 };
 pub use kind::Kind;
 pub use meta::{Facet, Meta, Millis};
@@ -37,5 +38,6 @@ pub use network::{Network, NextHop, Route, RouteTable, Subnet};
 pub use order::{Order, Token};
 pub use record::{Record, Write};
 pub use secret::Secret;
+pub use tag::Tag;
 pub use term::{AtEnd, Charge, Term};
 pub use view::{ListKey, View};

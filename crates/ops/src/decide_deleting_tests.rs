@@ -61,7 +61,9 @@ fn the_table_of_a_network_that_is_going_takes_no_routes() {
         let routes = vec![NewRoute { label: Label::default(), destination, next_hop, enabled: true }];
         Operation::CreateRoutes(CreateRoutes { table: table.clone(), routes })
     };
-    world.act(route("192.168.0.0/24")).unwrap();
+    // Nothing but gateways is kept that a route could lead to.
+    let nowhere = OpError::NextHopNotFound { kind: "INSTANCE".into(), id: "i-1".into() };
+    assert_eq!(world.act(route("192.168.0.0/24")).unwrap_err(), nowhere);
     world.act(Operation::DeleteNetwork(delete(&network))).unwrap();
     let refused = world.act(route("192.168.1.0/24")).unwrap_err();
     assert_eq!(refused, OpError::NotFound { kind: Kind::RouteTable, id: table.clone() });

@@ -151,10 +151,15 @@ pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, 
             return Err(OpError::Prepaid { id });
         }
     }
+    let takes_routes = context.caller.rules.gateways_take_their_routes;
     for by in [Kind::Connection, Kind::Route] {
-        if context.view.children(gateway.id, by).next().is_some() {
+        let keeps = by == Kind::Connection || !takes_routes;
+        if keeps && context.view.children(gateway.id, by).next().is_some() {
             return Err(OpError::InUse { kind: Kind::Gateway, id, by });
         }
+    }
+    for route in context.view.children(gateway.id, Kind::Route) {
+        context.delete(route.key());
     }
     let mut gone = (*gateway).clone();
     gone.meta.deleting = true;

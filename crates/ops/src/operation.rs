@@ -67,6 +67,10 @@ pub enum Operation {
     Relabel(Relabel),
     /// Adds, replaces and removes tags.
     SetTags(SetTags),
+    /// Makes tags (key and value) that no resource has to have, all or none.
+    CreateTags(Vec<(String, String)>),
+    /// Deletes tags that no resource has, all or none.
+    DeleteTags(Vec<(String, String)>),
     /// Moves a resource, and what follows it, to another resource group.
     MoveResourceGroup(MoveResourceGroup),
     /// Pays an order.
@@ -115,7 +119,7 @@ pub struct CreateSubnet {
 pub enum NextHopRef {
     /// A VPN gateway of the table's network.
     Gateway(ExternalId),
-    /// Something that is recorded and shown but carries no packets here.
+    /// Something of a kind that is not kept here, so that it is refused.
     Other {
         /// The type's word in the dialect.
         kind: String,

@@ -28,6 +28,7 @@ const STRICT: Rules = Rules {
     mint_tunnel,
     one_change_at_a_time: true,
     keeps_prepaid: true,
+    gateways_take_their_routes: false,
     gateway_name_defaults_to_id: true,
     has_resource_groups: true,
     gateways_live_in_subnets: true,

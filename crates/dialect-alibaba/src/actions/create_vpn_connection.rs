@@ -13,7 +13,7 @@ use crate::errors::NO_CERTIFICATES;
 use crate::facet::{self, ConnectionFacet, GatewayFacet, NATIONAL_STANDARD};
 use crate::params::{Fields, illegal};
 use crate::tags::Codes;
-use crate::{cidr, health_check, labels, selects, tunnel_options};
+use crate::{cidr, health_check, labels, selects, tunnel_forms, tunnel_options};
 
 pub const ACTION: Action = Action { service: "vpc", name: "CreateVpnConnection", decode, encode };
 
@@ -79,6 +79,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let has_tunnel_list = fields.value("TunnelOptionsSpecification").is_some();
     tunnel_options::check_settings(fields, input.region)?;
     let tunnels = if has_tunnel_list {
+        tunnel_forms::check_list_alone(fields)?;
         tunnel_options::list(fields, tunnels_bgp, initiate)?
     } else {
         vec![tunnel_options::single(fields, initiate)?]

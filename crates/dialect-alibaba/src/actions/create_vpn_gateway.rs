@@ -86,6 +86,18 @@ fn bandwidth(fields: &Fields<'_>, exposure: Exposure) -> Result<u32, Failure> {
     sold(fields, "Bandwidth", sizes, refusal)?.ok_or_else(|| missing("Bandwidth"))
 }
 
+/// No gateway is private here: its endpoint would be on the public side. The code is that of a type of network that there
+/// is not, as for gateways that only join sites.
+fn check_offered(exposure: Exposure) -> Result<(), Failure> {
+    match exposure {
+        Exposure::Public => Ok(()),
+        Exposure::Private => {
+            let message = "Create vpn with private networkType is unsupported.";
+            Err(bad("InvalidNetworkType", message))
+        }
+    }
+}
+
 fn vpn_type(fields: &Fields<'_>, exposure: Exposure) -> Result<&'static str, Failure> {
     let word = fields.word("VpnType", &["Normal", NATIONAL_STANDARD])?.unwrap_or("Normal");
     if word == NATIONAL_STANDARD && exposure == Exposure::Private {
@@ -107,14 +119,16 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     if dual && first.is_none() {
         return Err(missing("VSwitchId"));
     }
+    let (features, charge) = (features(fields, exposure)?, charge(fields)?);
+    check_offered(exposure)?;
     Ok(Operation::CreateGateway(CreateGateway {
         label: labels::label(fields, name, String::new(), Codes::Vpn, facet::write(&facet))?,
         network: Some(fields.required_id("VpcId")?),
         subnets: first.into_iter().chain(second).collect(),
         dual,
         bandwidth_mbps,
-        features: features(fields, exposure)?,
-        charge: charge(fields)?,
+        features,
+        charge,
         pay_now: fields.boolean("AutoPay")?.unwrap_or(false),
         exposure,
         asn: None,

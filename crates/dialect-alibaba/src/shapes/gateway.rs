@@ -110,8 +110,10 @@ pub fn describe<'a>(
     let facet = facet(gateway);
     let meta = &gateway.meta;
     let has_bgp = !settings.lacks(&meta.dialect, &meta.region, Lack::Bgp);
+    // The addresses of an order that is open are set aside for it and belong to nothing yet.
+    let made = if gateway.paid { gateway.instances.as_slice() } else { &[] };
     let instance = |ordinal: usize| gateway.instances.get(ordinal);
-    let ip = |ordinal| instance(ordinal).map(|it| it.public_ip.to_string()).unwrap_or_default();
+    let ip = |ordinal: usize| made.get(ordinal).map(|it| it.public_ip.to_string()).unwrap_or_default();
     let switch = |ordinal| instance(ordinal).and_then(|it| it.subnet).map_or("", |id| view.external(id));
     let external = meta.external.as_str();
     let has_ssl = gateway.features.ssl_clients.is_some();
@@ -124,7 +126,7 @@ pub fn describe<'a>(
         disaster_recovery_internet_ip: ip(1),
         ssl_vpn_internet_ip: if has_ssl { ip(0) } else { String::new() },
         eni_instance_ids: Interfaces {
-            ids: (0..gateway.instances.len()).map(|ordinal| ids::interface(external, ordinal)).collect(),
+            ids: (0..made.len()).map(|ordinal| ids::interface(external, ordinal)).collect(),
         },
         create_time: meta.created.0,
         end_time: term.end().map_or(ENDLESS_MS, |end| end.0),

@@ -88,8 +88,16 @@ fn zone(input: &Input<'_>) -> Result<Option<Zone>, Refusal> {
     Ok(asked.or_else(|| first().cloned()))
 }
 
+/// The length of `vpc-xxxxxxxx`.
+const VPC_ID_CHARS: usize = 12;
+
 fn network(members: &Members<'_>, is_transit: bool) -> Result<Option<ExternalId>, Refusal> {
-    let network = members.id("VpcId", Kind::Network, "InvalidVpcId.Malformed")?;
+    const MALFORMED: &str = "InvalidVpcId.Malformed";
+    let network = members.id("VpcId", Kind::Network, MALFORMED)?;
+    // This action alone tells an id that no VPC can have from one that none has.
+    if let Some(id) = network.as_ref().filter(|id| id.as_str().len() != VPC_ID_CHARS) {
+        return Err(Refusal::malformed(MALFORMED, "VpcId", id.as_str()));
+    }
     match (&network, is_transit) {
         (None, false) => Err(Refusal::new(
             "UnsupportedOperation.VpnGwVpcIdMustHave",
