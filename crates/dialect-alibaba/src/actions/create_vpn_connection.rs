@@ -85,10 +85,12 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         vec![tunnel_options::single(fields, initiate)?]
     };
     let certificates = certificates(fields, has_tunnel_list)?;
+    let ike_modes = tunnel_options::ike_modes(fields, has_tunnel_list)?;
     let algorithms = tunnel_options::named_algorithms(fields);
     let (health_check, idle_check) = if has_tunnel_list { (None, None) } else { health_check::read(fields)? };
     let idle_bgp = if has_tunnel_list { None } else { tunnel_options::idle_bgp(fields)? };
-    let facet = ConnectionFacet { has_tunnel_list, tunnels_bgp, certificates, idle_check, idle_bgp };
+    let facet =
+        ConnectionFacet { has_tunnel_list, tunnels_bgp, ike_modes, certificates, idle_check, idle_bgp };
     let operation = CreateConnection {
         label: labels::label(fields, name, String::new(), Codes::Vpn, facet::write(&facet))?,
         gateway: fields.required_id("VpnGatewayId")?,
