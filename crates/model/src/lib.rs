@@ -16,6 +16,8 @@ pub mod order;
 pub mod proposal;
 pub mod record;
 pub mod secret;
+pub mod tag;
+pub mod term;
 pub mod view;
 
 pub use addresses::{Ground, TakenAddresses};
@@ -25,10 +27,10 @@ pub use connection::{
 };
 pub use crypto::{DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity};
 pub use customer_gateway::CustomerGateway;
-pub use gateway::{Charge, Exposure, Features, Gateway, GatewayState, GatewayStatus, Placement};
+pub use gateway::{Exposure, Features, Gateway, GatewayState, GatewayStatus, Placement};
 pub use id::{
     AccountId, ConnectionId, CustomerGatewayId, DialectId, ExternalId, GatewayId, Key, NetworkId, OrderId,
-    Region, RouteId, RouteTableId, SubnetId, TokenId, Zone,
+    Region, RouteId, RouteTableId, SubnetId, TagId, TokenId, Zone,
 };
 pub use kind::Kind;
 pub use meta::{Facet, Meta, Millis};
@@ -36,4 +38,6 @@ pub use network::{Network, NextHop, Route, RouteTable, Subnet};
 pub use order::{Order, Token};
 pub use record::{Record, Write};
 pub use secret::Secret;
+pub use tag::Tag;
+pub use term::{AtEnd, Charge, Term};
 pub use view::{ListKey, View};
