@@ -116,7 +116,7 @@ const TELLS_LAST_USE: (u32, u32) = (6, 3);
 const KNOWS_DIRECTIONS: (u32, u32) = (6, 10);
 /// Events that are left over from what was before.
 const MOST_EVENTS: usize = 20;
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What both ends tell of the SAs in which they play the same part.
 fn compare(host: &mut Host, case: &Case, kind: u16) -> Outcome {
