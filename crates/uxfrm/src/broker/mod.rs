@@ -9,6 +9,7 @@
 mod connection;
 mod intercept;
 mod journal;
+mod policy_routing;
 mod process;
 mod program;
 mod recovery;
@@ -49,6 +50,9 @@ pub struct BrokerConfig {
     /// Interfaces outlive a broker that is killed, without a way out, so that what is routed into them is lost rather than
     /// sent in clear by another route; the next broker takes them over. They go with one that is dropped.
     pub persistent_interfaces: bool,
+    /// Rules lead what policies without an `if_id` select into the interface `0`, as far as no `if_id` means all packets;
+    /// else routes into it are the operator's. Two brokers of one namespace cannot both do that.
+    pub lead_policies: bool,
     /// How long to wait for the first engine to bind its sockets.
     pub start_timeout: Duration,
 }
@@ -64,6 +68,7 @@ impl Default for BrokerConfig {
             ping_interval: Duration::from_millis(500),
             control: None,
             persistent_interfaces: false,
+            lead_policies: true,
             start_timeout: Duration::from_secs(5),
         }
     }

@@ -10,6 +10,9 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 /// instead of being lost. Bounds what a flood can occupy.
 const SOCKET_BUFFER: i32 = 8 << 20;
 
+/// `SO_MARK` of packets that policies do not concern: the tunnel's own, outside. "uxfr".
+pub const BYPASS_MARK: u32 = 0x7578_6672;
+
 fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     // SAFETY: an int option with its size.
     check(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), size_of::<i32>() as u32) })
@@ -76,6 +79,7 @@ fn common_options(fd: RawFd, v6: bool) -> io::Result<()> {
             set(fd, libc::SOL_SOCKET, plain, SOCKET_BUFFER)?;
         }
     }
+    set(fd, libc::SOL_SOCKET, libc::SO_MARK, BYPASS_MARK as i32)?;
     // WANT: DF is set on what fits the known path MTU, and what does not fit is fragmented here.
     if v6 {
         set(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
@@ -171,6 +175,21 @@ pub fn attach_steering(socket: BorrowedFd<'_>, workers: u32, group: u32) -> io::
     .map(|_| ())
 }
 
+/// Exempts what a socket sends from policies. A mark that it has already stays. Whether it is exempt now.
+///
+/// # Errors
+/// Without CAP_NET_ADMIN.
+pub fn bypass_policies(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    let (mut mark, mut len) = (0u32, size_of::<u32>() as u32);
+    let (fd, pointer) = (socket.as_raw_fd(), (&raw mut mark).cast());
+    // SAFETY: room for an int of that length.
+    check(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_MARK, pointer, &mut len) })?;
+    if mark == 0 {
+        set(fd, libc::SOL_SOCKET, libc::SO_MARK, BYPASS_MARK as i32)?;
+    }
+    Ok(mark == 0 || mark == BYPASS_MARK)
+}
+
 /// Lets another process's socket join a group of the same port.
 pub fn allow_sharing(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)
@@ -182,6 +201,8 @@ pub fn path_mtu(destination: IpAddr) -> io::Result<u32> {
     let family = if v6 { libc::AF_INET6 } else { libc::AF_INET };
     // SAFETY: no pointers.
     let socket = owned(unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    // The way of the outer packets, not that of what policies lead away.
+    set(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_MARK, BYPASS_MARK as i32)?;
     let address = RawAddress::new(SocketAddr::new(destination, 4500));
     let (mut value, mut len) = (0i32, size_of::<i32>() as u32);
     let (level, name) =

@@ -67,6 +67,7 @@ impl Relay {
         for number in lost {
             self.fail(number);
             self.pending.remove(&number);
+            self.release(number);
         }
         if self.engine_since.elapsed() > STABLE {
             self.backoff = FIRST_BACKOFF;
