@@ -38,6 +38,8 @@ pub struct Options {
     /// Lines for each child.
     pub child: String,
     pub run_arguments: Vec<String>,
+    /// No `if_id`: policies for all packets of a gateway. Whether charon installs routes of its own.
+    pub policy_based: Option<bool>,
     /// MTU of the hosts' links; where it is larger than the tunnel's, path MTU discovery has to work.
     pub host_mtu: u16,
 }
@@ -51,6 +53,7 @@ impl Default for Options {
             encapsulate: true,
             child: String::new(),
             run_arguments: Vec::new(),
+            policy_based: None,
             host_mtu: 1400,
         }
     }
@@ -133,7 +136,9 @@ impl Lab {
             until("charon's VICI socket", Duration::from_secs(10), || vici.exists());
             lab.swanctl(side, &format!("--load-all --file {}", lab.path(side, "swanctl.conf").display()));
         }
-        lab.route();
+        if lab.options.policy_based.is_none() {
+            lab.route();
+        }
         lab
     }
 
@@ -215,6 +220,11 @@ impl Lab {
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
+    /// Process id of a gateway's `uxfrm run`.
+    pub fn broker_pid(&self, side: &str) -> u32 {
+        self.daemons[usize::from(side == "b")].id()
+    }
+
     pub fn log(&self, side: &str) -> String {
         let text = |file| fs::read_to_string(self.path(side, file)).unwrap_or_default();
         text("out") + &text("log")
@@ -252,6 +262,15 @@ impl Lab {
                 self.options.host_mtu
             );
         }
+        if self.options.policy_based.is_some() {
+            // By which clear text would get across.
+            for (gateway, other) in [("ga", 2), ("gb", 1)] {
+                script += &format!(
+                    "ip -n {name}{gateway} route add default via 198.51.100.{other}
+                     ip -n {name}{gateway} route add default via 2001:db8::{other}\n"
+                );
+            }
+        }
         run(&script);
     }
 
@@ -260,6 +279,7 @@ impl Lab {
         let libipsec = !self.options.peer.is_uxfrm(side);
         let (kernel, routes) =
             if libipsec { ("kernel-libipsec kernel-netlink", "yes") } else { ("kernel-netlink", "no") };
+        let routes = if self.options.policy_based == Some(true) { "yes" } else { routes };
         let strongswan = format!(
             "charon-systemd {{
                install_routes = {routes}
@@ -279,7 +299,7 @@ impl Lab {
     fn swanctl_conf(&self, side: &str, libipsec: bool) -> String {
         let other = if side == "a" { "b" } else { "a" };
         // kernel-libipsec knows no interfaces and routes by selector.
-        let narrow = self.options.peer != Peer::Uxfrm;
+        let narrow = self.options.peer != Peer::Uxfrm || self.options.policy_based.is_some();
         let selector = |side: &str| match (narrow, side) {
             (false, _) => "0.0.0.0/0,::/0",
             (_, "a") => "10.1.0.0/24,fd01::/64",
@@ -300,8 +320,11 @@ impl Lab {
                 )
             })
             .collect();
-        let if_id =
-            if libipsec { String::new() } else { format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}") };
+        let if_id = if libipsec || self.options.policy_based.is_some() {
+            String::new()
+        } else {
+            format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}")
+        };
         let encapsulate = if self.options.encapsulate { "yes" } else { "no" };
         format!(
             "connections {{ t {{
@@ -321,7 +344,10 @@ impl Lab {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &format!("{}g{side}", self.name)]);
         if self.options.peer.is_uxfrm(side) {
-            command.args([env!("CARGO_BIN_EXE_uxfrm"), "run", "--interface", &IF_ID.to_string()]);
+            command.args([env!("CARGO_BIN_EXE_uxfrm"), "run"]);
+            if self.options.policy_based.is_none() {
+                command.args(["--interface", &IF_ID.to_string()]);
+            }
             for file in ["vici", "control", "stats"] {
                 command.arg(format!("--{file}")).arg(self.path(side, file));
             }

@@ -182,7 +182,10 @@ impl PolicyRouting {
         let place = |rank| (selector.family, entry.direction, rank);
         let passes = self.passes.range(place((0, 0))..place(entry.rank)).count() as u32;
         if is_pass && passes >= MAX_PASSES {
-            tracing::warn!(MAX_PASSES, "too many policies that let pass: what this one selects stays blocked");
+            tracing::warn!(
+                MAX_PASSES,
+                "too many policies that let pass: what this one selects stays blocked"
+            );
             return Ok(Vec::new());
         }
         let rule = |part: &Part, action, end, by_source| {
@@ -211,7 +214,11 @@ impl PolicyRouting {
             if entry.class == Class::Pass {
                 shifts = true;
                 let place = (entry.selector.family, entry.direction, entry.rank);
-                if is_new { self.passes.insert(place) } else { self.passes.remove(&place) };
+                if is_new {
+                    self.passes.insert(place)
+                } else {
+                    self.passes.remove(&place)
+                };
             }
         }
         let mut concerned: Vec<_> = entry.as_ref().map(|_| key).into_iter().collect();
