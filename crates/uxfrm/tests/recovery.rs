@@ -6,21 +6,6 @@ use std::process::Command;
 use std::time::Duration;
 use support::{Lab, Options, run, until};
 
-/// SPIs that charon calls installed, and those that the engine has.
-fn spis(lab: &Lab, side: &str) -> (Vec<String>, Vec<String>) {
-    let raw = lab.swanctl(side, "--list-sas --raw");
-    let mut daemon = Vec::new();
-    for child in raw.split("state=INSTALLED").skip(1) {
-        for mark in ["spi-in=", "spi-out="] {
-            let spi = child.split(mark).nth(1).unwrap().split_whitespace().next().unwrap();
-            daemon.push(spi.to_owned());
-        }
-    }
-    let stats = lab.stats(side);
-    let engine = stats["sas"].as_array().unwrap().iter().map(|sa| sa["spi"].as_str().unwrap().to_owned());
-    (daemon, engine.collect())
-}
-
 /// The engine dies at any moment of a rekey that either side has begun.
 #[test]
 fn an_engine_dies_during_a_rekey() {
@@ -35,10 +20,7 @@ fn an_engine_dies_during_a_rekey() {
         lab.swanctl(side, "--rekey --child c0");
         killer.wait().unwrap();
         until("traffic", Duration::from_secs(8), || lab.ping("ha", "10.2.0.2", 1) == 1);
-        until("all SAs", Duration::from_secs(8), || {
-            let (daemon, engine) = spis(&lab, "a");
-            !daemon.is_empty() && daemon.iter().all(|spi| engine.contains(spi))
-        });
+        until("all SAs", Duration::from_secs(8), || lab.has_all_sas("a"));
     }
     assert!(lab.swanctl("a", "--list-sas").contains("t: #1, ESTABLISHED"), "the IKE_SA is the same");
 }

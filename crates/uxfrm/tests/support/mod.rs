@@ -3,6 +3,9 @@
 
 #![allow(dead_code)]
 
+pub mod load;
+pub mod sas;
+pub mod sniffer;
 pub mod stand;
 
 use std::fs;
@@ -214,10 +217,15 @@ impl Lab {
 
     /// Process id of a gateway's engine (`uxfrm-engine`) or daemon (`charon-systemd`).
     pub fn child_pid(&self, side: &str, name: &str) -> u32 {
+        self.find_child(side, name).unwrap_or_else(|| panic!("no {name} at {side}"))
+    }
+
+    /// As [`Self::child_pid`]: nothing where there is none for the moment.
+    pub fn find_child(&self, side: &str, name: &str) -> Option<u32> {
         let parent = self.daemons[usize::from(side == "b")].id();
-        let list = run(&format!("ps -o pid=,args= --ppid {parent}"));
-        let line = list.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}: {list}"));
-        line.split_whitespace().next().unwrap().parse().unwrap()
+        let list = String::from_utf8(try_run(&format!("ps -o pid=,args= --ppid {parent}")).stdout).unwrap();
+        let line = list.lines().find(|line| line.contains(name))?;
+        line.split_whitespace().next()?.parse().ok()
     }
 
     /// Process id of a gateway's `uxfrm run`.
