@@ -101,7 +101,9 @@ pub(super) struct Relay {
     /// For threads that this one starts.
     asker: Asker,
     wake: OwnedFd,
-    ready: Option<SyncSender<()>>,
+    ready: Option<SyncSender<Result<(), String>>>,
+    /// Why the last engine has ended, in its words.
+    failure: Option<String>,
     control: Option<OwnedFd>,
     epoll: Epoll,
     program: Program,
@@ -138,7 +140,7 @@ impl Relay {
         asks: Receiver<Ask>,
         asker: Asker,
         wake: OwnedFd,
-        ready: SyncSender<()>,
+        ready: SyncSender<Result<(), String>>,
     ) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         epoll.add(wake.as_fd(), Token::Wake.encode())?;
@@ -156,6 +158,7 @@ impl Relay {
             asker,
             wake,
             ready: Some(ready),
+            failure: None,
             control,
             epoll,
             program: Program::new(),
@@ -196,7 +199,10 @@ impl Relay {
         while !self.stop {
             self.run_timers();
             if self.engine.is_none() && self.ready.is_some() && self.engine_starts > 0 {
-                return Err(io::Error::other("the first engine did not start"));
+                let nothing = || "it said nothing (try: uxfrm probe)".to_owned();
+                let reason = self.failure.take().unwrap_or_else(nothing);
+                self.ready.take().into_iter().for_each(|ready| drop(ready.try_send(Err(reason.clone()))));
+                return Err(io::Error::other(format!("the first engine did not start: {reason}")));
             }
             let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
             for event in self.epoll.wait(timeout)? {
@@ -433,6 +439,11 @@ impl Relay {
                 Kind::Ready => {
                     drop(message);
                     self.engine_ready();
+                }
+                Kind::Failed => {
+                    let reason = String::from_utf8_lossy(message.body).into_owned();
+                    tracing::error!(reason, "the engine ends");
+                    self.failure = Some(reason);
                 }
                 Kind::Request => tracing::warn!("the engine sent a request"),
             }

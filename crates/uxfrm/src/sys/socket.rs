@@ -4,7 +4,7 @@ use super::{check, check_len, owned};
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Socket buffers, in bytes (the kernel takes twice as much): several TCP windows of super-packets, so that a burst waits
 /// instead of being lost. Bounds what a flood can occupy.
@@ -142,6 +142,33 @@ pub fn raw_socket(v6: bool) -> io::Result<OwnedFd> {
     let socket = owned(unsafe { libc::socket(family, kind, libc::IPPROTO_ESP) })?;
     common_options(socket.as_raw_fd(), v6)?;
     Ok(socket)
+}
+
+/// A socket by which the kernel learns of narrow paths of plain ESP over IPv6: it heeds "packet too big" where a raw socket is
+/// connected, or wants to hear of errors (`IPV6_RECVERR`). This one does, and hears nothing: what it were told would have to be
+/// read, and nobody needs it.
+///
+/// # Errors
+/// Of the socket calls.
+pub fn path_mtu_learner() -> io::Result<OwnedFd> {
+    const IPV6_RECVERR: i32 = 25;
+    let socket = raw_socket(true)?;
+    receive_nothing(socket.as_fd())?;
+    drop_everything(socket.as_fd())?;
+    set(socket.as_raw_fd(), libc::IPPROTO_IPV6, IPV6_RECVERR, 1)?;
+    Ok(socket)
+}
+
+fn drop_everything(socket: BorrowedFd<'_>) -> io::Result<()> {
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    let mut nothing = [libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: 0 }];
+    let program = libc::sock_fprog { len: 1, filter: nothing.as_mut_ptr() };
+    let (fd, len) = (socket.as_raw_fd(), size_of::<libc::sock_fprog>() as u32);
+    // SAFETY: a program of `len` instructions, copied by the kernel.
+    let set = unsafe {
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, (&raw const program).cast(), len)
+    };
+    check(set).map(drop)
 }
 
 /// Steers the group's datagrams: a first word of zero (the non-ESP marker of RFC 3948) goes to the last socket, the IKE

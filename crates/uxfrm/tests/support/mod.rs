@@ -43,6 +43,8 @@ pub struct Options {
     pub run_arguments: Vec<String>,
     /// No `if_id`: policies for all packets of a gateway. Whether charon installs routes of its own.
     pub policy_based: Option<bool>,
+    /// Two routers between the gateways, and between them a link of this MTU.
+    pub middle_mtu: Option<u16>,
     /// MTU of the hosts' links; where it is larger than the tunnel's, path MTU discovery has to work.
     pub host_mtu: u16,
 }
@@ -57,6 +59,7 @@ impl Default for Options {
             child: String::new(),
             run_arguments: Vec::new(),
             policy_based: None,
+            middle_mtu: None,
             host_mtu: 1400,
         }
     }
@@ -252,7 +255,19 @@ impl Lab {
                  ip netns exec {name}{node} sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n"
             );
         }
-        script += &format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n");
+        script += &match self.options.middle_mtu {
+            None => format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n"),
+            Some(_) => format!(
+                "for r in ra rb; do
+                   ip netns add {name}$r
+                   ip netns exec {name}$r sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+                     net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+                 done
+                 ip link add wan netns {name}ga type veth peer name edge netns {name}ra
+                 ip link add wan netns {name}gb type veth peer name edge netns {name}rb
+                 ip link add middle netns {name}ra type veth peer name middle netns {name}rb\n"
+            ),
+        };
         for (host, gateway, net) in [("ha", "ga", 1), ("hb", "gb", 2)] {
             script += &format!(
                 "ip link add lan netns {name}{host} type veth peer name lan netns {name}{gateway}
@@ -269,6 +284,24 @@ impl Lab {
                  ip -n {name}{gateway} addr add 2001:db8::{net}/64 dev wan nodad\n",
                 self.options.host_mtu
             );
+        }
+        if let Some(mtu) = self.options.middle_mtu {
+            for (gateway, router, own, other) in [("ga", "ra", 1, 2), ("gb", "rb", 2, 1)] {
+                script += &format!(
+                    "for l in edge middle; do ip -n {name}{router} link set $l up; done
+                     ip -n {name}{router} link set middle mtu {mtu}
+                     ip -n {name}{router} addr add 198.51.100.25{own}/32 dev edge
+                     ip -n {name}{router} addr add 2001:db8::f{own}/128 dev edge nodad
+                     ip -n {name}{router} addr add 192.0.2.{own}/24 dev middle
+                     ip -n {name}{router} addr add 2001:db8:f::{own}/64 dev middle nodad
+                     ip -n {name}{router} route add 198.51.100.{own} dev edge
+                     ip -n {name}{router} route add 2001:db8::{own} dev edge
+                     ip -n {name}{router} route add 198.51.100.{other} via 192.0.2.{other}
+                     ip -n {name}{router} route add 2001:db8::{other} via 2001:db8:f::{other}
+                     ip -n {name}{gateway} route add 198.51.100.{other} via 198.51.100.25{own} dev wan onlink
+                     ip -n {name}{gateway} route add 2001:db8::{other} via 2001:db8::f{own} dev wan onlink\n"
+                );
+            }
         }
         if self.options.policy_based.is_some() {
             // By which clear text would get across.
@@ -394,7 +427,7 @@ impl Drop for Lab {
             unsafe { libc::kill(-(daemon.id() as i32), libc::SIGKILL) };
             let _ = daemon.wait();
         }
-        for node in ["ha", "ga", "gb", "hb"] {
+        for node in ["ha", "ga", "gb", "hb", "ra", "rb"] {
             let _ = try_run(&format!("ip netns del {}{node}", self.name));
         }
     }

@@ -36,7 +36,7 @@ impl Relay {
         }
         self.send_queued();
         match self.ready.take() {
-            Some(ready) => drop(ready.try_send(())),
+            Some(ready) => drop(ready.try_send(Ok(()))),
             None => self.recover(),
         }
     }
