@@ -7,6 +7,7 @@ use super::isolation::isolated;
 use super::local_addresses::LocalAddresses;
 use super::notice::Notice;
 use super::shared::{Cached, Shared};
+use super::spread::Spread;
 use super::{Moved, TURN_LEN};
 use crate::esp::packet::strip_tail;
 use crate::esp::transform::HEADER_LEN;
@@ -31,6 +32,7 @@ pub struct Inbound {
     worker: usize,
     receiver: Receiver,
     opener: Opener,
+    pub spread: Spread,
 }
 
 /// What a worker needs to take a datagram apart, apart from the buffers.
@@ -60,6 +62,7 @@ impl Inbound {
             worker,
             receiver: Receiver::new()?,
             opener: Opener { coalescer: Coalescer::new(false), now: 0, local: Arc::default() },
+            spread: Spread::new(worker),
         })
     }
 
@@ -102,7 +105,7 @@ impl Inbound {
             self.opener.now = sys::unix_seconds();
             let counters = &self.shared.counters;
             let interfaces = &cached.picture.interfaces;
-            let mut writer = Writer { worker: self.worker, interfaces, counters };
+            let mut writer = Writer { spread: &mut self.spread, interfaces, counters };
             add(&counters.receive_calls, 1);
             let (region, view) = (&mut self.receiver.region[..], &cached.picture.view);
             for datagram in &self.receiver.received {
@@ -154,11 +157,11 @@ impl Opener {
             // The kernel has checked the header of what it gives to a raw socket.
             start += usize::from(region.get(start).copied().unwrap_or(0) & 15) * 4;
         }
-        let mut current: Option<Run> = None;
+        let (mut current, mut received): (Option<Run>, u64) = (None, 0);
         while start < end {
             let piece = start..(start + datagram.segment.max(1)).min(end);
             start = piece.end;
-            add(&shared.counters.received, 1);
+            received += 1;
             let Some(head) = region[piece.clone()].first_chunk::<HEADER_LEN>() else {
                 // One byte is a NAT keepalive (RFC 3948 section 2.3).
                 add(&shared.counters.malformed, u64::from(piece.len() > 1));
@@ -179,6 +182,7 @@ impl Opener {
             }
         }
         current.into_iter().for_each(|run| run.finish(shared, self.now));
+        add(&shared.counters.received, received);
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -139,9 +139,9 @@ fn set_queue_len(name: &str) -> io::Result<()> {
     RouteSocket::open(0)?.request(RTM_NEWLINK, 0, &writer.finish_bare())
 }
 
-/// Sets the MTU and the queue's length and takes the interface up, in this thread's namespace. Nothing but tunnelled
-/// traffic may come out of it, and nothing else may start a negotiation: no IPv6 link-local address is made, and as the
-/// kernel's xfrm interfaces it is not for multicast, so that IPv6 announces no memberships there.
+/// Sets the MTU and the queue's length and takes the interface up, in this thread's namespace. No IPv6 link-local address
+/// is made, and as the kernel's xfrm interfaces it is not for multicast: nothing but tunnelled traffic may come out of it,
+/// and services announce themselves on every interface that says it is.
 ///
 /// # Errors
 /// Of the ioctls.
