@@ -87,6 +87,8 @@ pub(super) struct Relay {
     ping_pending: Option<Instant>,
     /// Its workers had something to do lately.
     engine_active: bool,
+    /// Multicast groups that the engine was told somebody listens to.
+    listened: u32,
     kept: BTreeMap<String, Arc<OwnedFd>>,
     journal: Journal,
     connections: HashMap<u32, Connection>,
@@ -135,6 +137,7 @@ impl Relay {
             last_ping: Instant::now(),
             ping_pending: None,
             engine_active: true,
+            listened: 0,
             kept: BTreeMap::new(),
             journal: Journal::default(),
             connections: HashMap::new(),
@@ -335,6 +338,8 @@ impl Relay {
             self.epoll.add(connection.server(), Token::Connection(id).encode())?;
             self.connections.insert(id, connection);
         }
+        // Before the caller, which goes on from its `bind` now, can ask for anything.
+        self.tell_groups();
         Ok(())
     }
 
@@ -356,6 +361,7 @@ impl Relay {
                 Kind::Done => self.done(message.number, message.body),
                 Kind::Event => {
                     let (group, body) = (message.number, &*message.body);
+                    self.journal.expired(body);
                     self.connections.values_mut().for_each(|c| c.deliver_event(group, body));
                 }
                 Kind::Ping => {
@@ -389,7 +395,7 @@ impl Relay {
                     drop(message);
                     self.engine_ready();
                 }
-                Kind::Request => tracing::warn!("the engine sent a request"),
+                Kind::Request | Kind::Listen => tracing::warn!("the engine sent a request"),
             }
         }
     }
