@@ -228,6 +228,24 @@ fn parts(fields: &Fields<'_>, of_one: &str, of_list: &str) -> Vec<Map<String, Va
     items.iter().map(|item| part(item).unwrap_or_default()).collect()
 }
 
+/// The word of each tunnel for IKE's mode, the master's first. IKEv2 has no modes and takes either word; what was sent
+/// is what is read.
+///
+/// # Errors
+/// The API's refusal of a list that is not complete.
+pub fn ike_modes(fields: &Fields<'_>, has_list: bool) -> Result<Vec<String>, Failure> {
+    let word = |ike: &Fields<'_>| ike.text("IkeMode").unwrap_or_else(|| "main".to_owned());
+    if !has_list {
+        let ike = fields.json("IkeConfig")?.unwrap_or_default();
+        return Ok(vec![word(&Fields::of_members(&ike))]);
+    }
+    let none = Map::new();
+    let of = |item: &Fields<'_>| {
+        item.object("TunnelIkeConfig").map(|ike| word(&ike.unwrap_or(Fields::of_members(&none))))
+    };
+    by_role(fields)?.iter().map(of).collect()
+}
+
 /// Whether each tunnel has an identity of the far end in it.
 pub fn name_remote_ids(fields: &Fields<'_>) -> bool {
     let parts = parts(fields, "IkeConfig", "TunnelIkeConfig");
@@ -263,7 +281,11 @@ pub fn check_settings(fields: &Fields<'_>, region: &RegionSettings) -> Result<()
     Ok(())
 }
 
-fn enables_bgp(bgp: &Fields<'_>) -> Result<bool, Failure> {
+/// Whether settings of BGP switch it on.
+///
+/// # Errors
+/// `IllegalParam.BgpConfig`.
+pub fn enables_bgp(bgp: &Fields<'_>) -> Result<bool, Failure> {
     Ok(bgp.boolean("EnableBgp").map_err(|_| illegal("BgpConfig"))?.unwrap_or(false))
 }
 

@@ -17,6 +17,8 @@ pub mod order;
 pub mod proposal;
 pub mod record;
 pub mod secret;
+pub mod tag;
+pub mod term;
 pub mod view;
 
 pub use addresses::{Ground, TakenAddresses};
@@ -26,10 +28,10 @@ pub use connection::{
 };
 pub use crypto::{DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity};
 pub use customer_gateway::CustomerGateway;
-pub use gateway::{Charge, Exposure, Features, Gateway, GatewayState, GatewayStatus, Placement};
+pub use gateway::{Exposure, Features, Gateway, GatewayState, GatewayStatus, Placement};
 pub use id::{
     AccountId, ConnectionId, CustomerGatewayId, DialectId, ExternalId, GatewayId, Key, NetworkId, OrderId,
-    Region, RouteId, RouteTableId, SubnetId, TokenId, Zone,
+    Region, RouteId, RouteTableId, SubnetId, TagId, TokenId, Zone,
 };
 pub use initiation::Initiation;
 pub use kind::Kind;
@@ -38,4 +40,6 @@ pub use network::{Network, NextHop, Route, RouteTable, Subnet};
 pub use order::{Order, Token};
 pub use record::{Record, Write};
 pub use secret::Secret;
+pub use tag::Tag;
+pub use term::{AtEnd, Charge, Term};
 pub use view::{ListKey, View};

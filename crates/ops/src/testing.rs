@@ -29,6 +29,7 @@ const STRICT: Rules = Rules {
     mint_tunnel,
     one_change_at_a_time: true,
     keeps_prepaid: true,
+    gateways_take_their_routes: false,
     gateway_name_defaults_to_id: true,
     has_resource_groups: true,
     gateways_live_in_subnets: true,
@@ -173,7 +174,7 @@ pub fn modify_gateway(id: &ExternalId) -> ModifyGateway {
         propagate: None,
         ssl_clients: None,
         bandwidth: None,
-        charge: None,
+        at_end: None,
         asn: None,
         facet: None,
     }

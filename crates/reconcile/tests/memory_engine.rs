@@ -139,6 +139,27 @@ async fn gateways_come_find_each_other_and_go() {
     controller.abort();
 }
 
+/// Nothing carries it, and it and its connection come to rest all the same.
+#[tokio::test]
+async fn a_transit_gateway_and_its_connection_are_records() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::default());
+    let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
+    let mut transit = gateway(1);
+    transit.network = None;
+    transit.features.transit = true;
+    let instance = &mut transit.instances[0];
+    (instance.subnet, instance.private_ip) = (None, None);
+    write(&store, [Write::Put(transit.into()), Write::Put(gateway(2).into())]).await;
+    write(&store, connection(1, 2, "secret")).await;
+    let carried = |view: &View| view.connection(ConnectionId(1)).unwrap().status.was_active;
+    let settled = |view: &View| is_active(view, 1) && carried(view);
+    eventually(&store, "settled", settled).await;
+    let shown = store.view().connection(ConnectionId(1)).unwrap().status.tunnels[0].clone();
+    assert!(!shown.child_installed && shown.trouble.contains("records"), "{shown:?}");
+    controller.abort();
+}
+
 /// Its addresses stay, and its connections say why they carry nothing; with funds all is as it was.
 #[tokio::test]
 async fn a_locked_gateway_carries_nothing_until_it_is_paid_for() {

@@ -5,6 +5,7 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 use support::{IF_ID, Lab, Options, Peer, run, until};
+use uxfrm::esp::algorithm::{AeadCipher, Algorithm, Cipher, Hash};
 
 /// How long anything may take to become so.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,44 +67,44 @@ fn plain_esp_over_both_families() {
     }
 }
 
-/// Every algorithm against strongSwan's own ESP implementation.
+/// strongSwan's word for an algorithm.
+fn proposal(algorithm: Algorithm) -> String {
+    match algorithm {
+        Algorithm::Aead { cipher, icv } => match cipher {
+            AeadCipher::Aes128Gcm => format!("aes128gcm{icv}"),
+            AeadCipher::Aes192Gcm => format!("aes192gcm{icv}"),
+            AeadCipher::Aes256Gcm => format!("aes256gcm{icv}"),
+            AeadCipher::ChaCha20Poly1305 => "chacha20poly1305".into(),
+        },
+        Algorithm::CipherAndMac { cipher, hash, .. } => {
+            let cipher = match cipher {
+                Cipher::Null => "null",
+                Cipher::Aes128Cbc => "aes128",
+                Cipher::Aes192Cbc => "aes192",
+                Cipher::Aes256Cbc => "aes256",
+                Cipher::TripleDesCbc => "3des",
+                Cipher::DesCbc => "des",
+            };
+            let hash = match hash {
+                Hash::Md5 => "md5",
+                Hash::Sha1 => "sha1",
+                Hash::Sha256 => "sha256",
+                Hash::Sha384 => "sha384",
+                Hash::Sha512 => "sha512",
+            };
+            format!("{cipher}-{hash}")
+        }
+    }
+}
+
+/// Every algorithm against strongSwan's own ESP implementation, which has them all: one that is added needs its word
+/// there, or another independent peer.
 #[test]
 fn interoperates_with_libipsec() {
     lab_or_skip!();
-    let proposals = [
-        "aes128gcm16",
-        "aes192gcm16",
-        "aes256gcm16",
-        "aes128gcm12",
-        "aes128gcm8",
-        "aes192gcm12",
-        "aes192gcm8",
-        "aes256gcm12",
-        "aes256gcm8",
-        "chacha20poly1305",
-        "aes128-sha1",
-        "aes192-sha1",
-        "aes256-sha1",
-        "aes128-md5",
-        "aes128-sha256",
-        "aes256-sha256",
-        "aes256-sha384",
-        "aes256-sha512",
-        "3des-sha1",
-        "3des-md5",
-        "3des-sha256",
-        "des-md5",
-        "null-sha256",
-        "null-sha1",
-        "null-md5",
-        "null-sha512",
-        "des-sha1",
-        "des-sha256",
-        "3des-sha384",
-        "3des-sha512",
-    ];
+    let proposals: Vec<_> =
+        Algorithm::all().into_iter().map(|algorithm| format!("{}-noesn", proposal(algorithm))).collect();
     for (name, outer_v6) in [("l4", false), ("l6", true)] {
-        let proposals = proposals.map(|p| format!("{p}-noesn")).to_vec();
         let options =
             Options { peer: Peer::LibIpsec, outer_v6, proposals: proposals.clone(), ..Options::default() };
         let lab = Lab::new(name, options);
@@ -113,40 +114,14 @@ fn interoperates_with_libipsec() {
                 assert_eq!(lab.ping(from, to, 3), 3, "{proposal}, {from} to {to}");
             }
             no_errors(&lab, "a");
+            // Both directions went through these SAs, for which nothing else was proposed.
+            let stats = lab.stats("a");
+            let sas = stats["sas"].as_array().unwrap();
+            let carried = |sa: &serde_json::Value| sa["counters"]["packets"].as_u64() >= Some(12);
+            assert!(sas.len() == 2 && sas.iter().all(carried), "{proposal}: {stats}");
             lab.swanctl("a", &format!("--terminate --child c{i}"));
         }
     }
-}
-
-/// Rekeys from either side while TCP runs: no packet is lost, so nothing is sent again.
-#[test]
-fn rekeys_under_load() {
-    lab_or_skip!();
-    let lab = Lab::new("rk", Options::default());
-    lab.initiate("c0");
-    lab.serve_iperf("hb");
-    let client = lab.in_namespace("ha", "iperf3 -J -c 10.2.0.2 -t 6");
-    let client =
-        Command::new("sh").args(["-c", &client]).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    for side in ["a", "b", "a", "b"] {
-        std::thread::sleep(Duration::from_secs(1));
-        lab.swanctl(side, "--rekey --child c0");
-    }
-    let output = client.wait_with_output().unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    // A segment that TCP sent twice without need (a tail loss probe) is reported by the receiver as a duplicate.
-    let retransmitted = report["end"]["sum_sent"]["retransmits"].as_u64().unwrap();
-    let counters = lab.exec("ha", "nstat -az TcpExtTCPDSACKRecvSegs");
-    let duplicates = counters.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or(0);
-    assert!(retransmitted <= duplicates, "{retransmitted} retransmissions, {duplicates} of them needless");
-    let path = |side: &str, counter: &str| lab.stats(side)["path"][counter].as_u64().unwrap();
-    // The two are not looked at in the same moment, and IPv6 says something on its own now and then.
-    let all_arrived = || path("a", "sent") == path("b", "received");
-    until("all packets at the other engine", Duration::from_secs(5), all_arrived);
-    assert_eq!(path("b", "unknown_spi") + path("b", "interface_full"), 0);
-    assert!(report["end"]["sum_received"]["bits_per_second"].as_f64().unwrap() > 200e6);
-    no_errors(&lab, "a");
-    no_errors(&lab, "b");
 }
 
 /// An engine that is killed is replaced, and traffic goes on within a second; the IKE_SA is the same.

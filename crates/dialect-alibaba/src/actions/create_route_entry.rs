@@ -14,7 +14,7 @@ use crate::{cidr, selects};
 
 pub const ACTION: Action = Action { service: "vpc", name: "CreateRouteEntry", decode, encode };
 
-/// The words for types of next hops. All but VPN gateways are recorded and shown only.
+/// The words for types of next hops. Of all but VPN gateways there are none here.
 const NEXT_HOPS: &[&str] = &[
     VPN_GATEWAY,
     "Instance",
@@ -128,7 +128,13 @@ mod tests {
         assert_eq!(code("172.16.0.0/12", "VpnGateway", "vpn-none"), "InvalidNextHop.NotFound");
         assert_eq!(code("172.16.0.0/12", "Odd", &gateway), "InvalidNextHopType");
         assert_eq!(code("172.16.0.0/12", "VpnGateway", ""), "InvalidNexthopTypeAndList.BothNull");
-        assert_eq!(code("172.16.0.0/12", "NatGateway", "ngw-1"), "made");
+        for (kind, refusal) in [
+            ("Instance", "IllegalParam.NextHopId"),
+            ("NatGateway", "InvalidNatGateway.NotFound"),
+            ("RouterInterface", "InvalidNexthop.NotFound"),
+        ] {
+            assert_eq!(code("172.16.0.0/12", kind, "x-1"), refusal);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::errors::NO_CERTIFICATES;
 use crate::facet::{self, ConnectionFacet, GatewayFacet, NATIONAL_STANDARD};
 use crate::params::{Fields, illegal};
 use crate::tags::Codes;
-use crate::{cidr, health_check, labels, selects, tunnel_options};
+use crate::{cidr, health_check, labels, selects, tunnel_forms, tunnel_options};
 
 pub const ACTION: Action = Action { service: "vpc", name: "CreateVpnConnection", decode, encode };
 
@@ -80,15 +80,18 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let has_tunnel_list = fields.value("TunnelOptionsSpecification").is_some();
     tunnel_options::check_settings(fields, input.region)?;
     let tunnels = if has_tunnel_list {
+        tunnel_forms::check_list_alone(fields)?;
         tunnel_options::list(fields, tunnels_bgp, initiation)?
     } else {
         vec![tunnel_options::single(fields, initiation)?]
     };
     let certificates = certificates(fields, has_tunnel_list)?;
+    let ike_modes = tunnel_options::ike_modes(fields, has_tunnel_list)?;
     let algorithms = tunnel_options::named_algorithms(fields);
     let (health_check, idle_check) = if has_tunnel_list { (None, None) } else { health_check::read(fields)? };
     let idle_bgp = if has_tunnel_list { None } else { tunnel_options::idle_bgp(fields)? };
-    let facet = ConnectionFacet { has_tunnel_list, tunnels_bgp, certificates, idle_check, idle_bgp };
+    let facet =
+        ConnectionFacet { has_tunnel_list, tunnels_bgp, ike_modes, certificates, idle_check, idle_bgp };
     let operation = CreateConnection {
         label: labels::label(fields, name, String::new(), Codes::Vpn, facet::write(&facet))?,
         gateway: fields.required_id("VpnGatewayId")?,
