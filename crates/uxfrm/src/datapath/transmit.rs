@@ -160,7 +160,7 @@ impl Outbound {
             return add(&counters.no_policy, 1);
         }
         let Some(state) = &policy.state else {
-            if policy.usage.may_acquire(sys::monotonic_ms()) {
+            if packet.flow.has_source() && policy.usage.may_acquire(sys::monotonic_ms()) {
                 self.shared.notifier.send(Notice::Acquire { policy_index: policy.index, flow: packet.flow });
             }
             return add(&counters.no_state, 1);

@@ -3,12 +3,17 @@
 
 #![allow(dead_code)]
 
+pub mod load;
+pub mod sas;
+pub mod sniffer;
 pub mod stand;
+pub mod traffic;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -38,6 +43,10 @@ pub struct Options {
     /// Lines for each child.
     pub child: String,
     pub run_arguments: Vec<String>,
+    /// No `if_id`: policies for all packets of a gateway. Whether charon installs routes of its own.
+    pub policy_based: Option<bool>,
+    /// Two routers between the gateways, and between them a link of this MTU.
+    pub middle_mtu: Option<u16>,
     /// MTU of the hosts' links; where it is larger than the tunnel's, path MTU discovery has to work.
     pub host_mtu: u16,
 }
@@ -51,6 +60,8 @@ impl Default for Options {
             encapsulate: true,
             child: String::new(),
             run_arguments: Vec::new(),
+            policy_based: None,
+            middle_mtu: None,
             host_mtu: 1400,
         }
     }
@@ -81,7 +92,15 @@ pub fn skipped(reason: &str) {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("SKIPPED: {reason}\n").as_bytes());
 }
 
-/// Skips the test, saying why, where labs cannot run. As root everything must work.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A test's turn on the machine's cores. Where each test is a process of its own, whoever starts them sees to it.
+pub fn turn() -> MutexGuard<'static, ()> {
+    // What a failed test has left is gone with its lab.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Skips the test, saying why, where labs cannot run. As root everything must work. Labs of one process take turns.
 #[macro_export]
 macro_rules! lab_or_skip {
     () => {
@@ -89,6 +108,7 @@ macro_rules! lab_or_skip {
             support::skipped(reason);
             return;
         }
+        let _turn = support::turn();
     };
 }
 
@@ -119,7 +139,7 @@ pub fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
 impl Lab {
     /// Builds the lab; the daemons run and are configured, nothing is initiated. `name` is short and unique.
     pub fn new(name: &str, options: Options) -> Self {
-        let name = format!("ux{}{name}", std::process::id() % 10_000);
+        let name = format!("ux{}{name}", std::process::id());
         let directory = tempfile::Builder::new().prefix("uxfrm-lab-").tempdir().unwrap();
         let mut lab = Self { name, directory, options, daemons: Vec::new() };
         lab.build_network();
@@ -130,10 +150,12 @@ impl Lab {
         }
         for side in ["a", "b"] {
             let vici = lab.path(side, "vici");
-            until("charon's VICI socket", Duration::from_secs(10), || vici.exists());
+            until("charon's VICI socket", Duration::from_secs(30), || vici.exists());
             lab.swanctl(side, &format!("--load-all --file {}", lab.path(side, "swanctl.conf").display()));
         }
-        lab.route();
+        if lab.options.policy_based.is_none() {
+            lab.route();
+        }
         lab
     }
 
@@ -159,41 +181,6 @@ impl Lab {
         run(&format!("swanctl {arguments} --uri unix://{} 2>&1", self.path(side, "vici").display()))
     }
 
-    /// Received pings out of `count`, sent every 20 ms.
-    ///
-    /// Once there was an answer, ping waits for the last one no longer than twice the longest round trip so far or the
-    /// interval. On a busy machine answers come later than that, and would be taken for lost; so the kernel's count of
-    /// echo replies decides, which goes on when ping has ended.
-    pub fn ping(&self, from: &str, to: &str, count: u32) -> u32 {
-        let v6 = to.contains(':');
-        let before = self.echo_replies(from, v6);
-        let command = self.in_namespace(from, &format!("ping -n -q -i 0.02 -W 1 -c {count} {to}"));
-        let text = String::from_utf8_lossy(&try_run(&command).stdout).into_owned();
-        let line = text.lines().find(|line| line.contains("received")).unwrap_or_else(|| panic!("{text}"));
-        let received: u32 = line.split(", ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
-        let start = Instant::now();
-        let mut arrived = received;
-        while received > 0 && arrived < count && start.elapsed() < Duration::from_secs(1) {
-            sleep(Duration::from_millis(50));
-            arrived = (self.echo_replies(from, v6) - before) as u32;
-        }
-        arrived
-    }
-
-    /// Echo replies that a namespace's kernel has received so far.
-    fn echo_replies(&self, node: &str, v6: bool) -> u64 {
-        let text = self.exec(node, "cat /proc/net/snmp /proc/net/snmp6");
-        if v6 {
-            let line = text.lines().find(|line| line.starts_with("Icmp6InEchoReplies")).unwrap();
-            return line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        }
-        // Names in one line, values in the next.
-        let mut lines = text.lines().filter(|line| line.starts_with("Icmp:")).map(str::split_whitespace);
-        let (names, mut values) = (lines.next().unwrap(), lines.next().unwrap());
-        let position = { names }.position(|name| name == "InEchoReps").unwrap();
-        values.nth(position).unwrap().parse().unwrap()
-    }
-
     /// Counters of a gateway's engine.
     pub fn stats(&self, side: &str) -> serde_json::Value {
         let uxfrm = env!("CARGO_BIN_EXE_uxfrm");
@@ -209,10 +196,20 @@ impl Lab {
 
     /// Process id of a gateway's engine (`uxfrm-engine`) or daemon (`charon-systemd`).
     pub fn child_pid(&self, side: &str, name: &str) -> u32 {
+        self.find_child(side, name).unwrap_or_else(|| panic!("no {name} at {side}"))
+    }
+
+    /// As [`Self::child_pid`]: nothing where there is none for the moment.
+    pub fn find_child(&self, side: &str, name: &str) -> Option<u32> {
         let parent = self.daemons[usize::from(side == "b")].id();
-        let list = run(&format!("ps -o pid=,args= --ppid {parent}"));
-        let line = list.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}: {list}"));
-        line.split_whitespace().next().unwrap().parse().unwrap()
+        let list = String::from_utf8(try_run(&format!("ps -o pid=,args= --ppid {parent}")).stdout).unwrap();
+        let line = list.lines().find(|line| line.contains(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Process id of a gateway's `uxfrm run`.
+    pub fn broker_pid(&self, side: &str) -> u32 {
+        self.daemons[usize::from(side == "b")].id()
     }
 
     pub fn log(&self, side: &str) -> String {
@@ -221,7 +218,7 @@ impl Lab {
     }
 
     pub fn initiate(&self, child: &str) {
-        self.swanctl("a", &format!("--initiate --child {child} --timeout 10"));
+        self.swanctl("a", &format!("--initiate --child {child} --timeout 30"));
     }
 
     fn build_network(&self) {
@@ -229,12 +226,26 @@ impl Lab {
         let mut script = String::from("set -e\n");
         for node in ["ha", "ga", "gb", "hb"] {
             // No duplicate address detection: it would keep IPv6 neighbours silent for seconds.
+            // One of that name is what a process left that was killed, and had this one's number.
             script += &format!(
-                "ip netns add {name}{node}; ip -n {name}{node} link set lo up
+                "[ ! -e /run/netns/{name}{node} ] || ip netns del {name}{node}
+                 ip netns add {name}{node}; ip -n {name}{node} link set lo up
                  ip netns exec {name}{node} sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n"
             );
         }
-        script += &format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n");
+        script += &match self.options.middle_mtu {
+            None => format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n"),
+            Some(_) => format!(
+                "for r in ra rb; do
+                   ip netns add {name}$r
+                   ip netns exec {name}$r sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+                     net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+                 done
+                 ip link add wan netns {name}ga type veth peer name edge netns {name}ra
+                 ip link add wan netns {name}gb type veth peer name edge netns {name}rb
+                 ip link add middle netns {name}ra type veth peer name middle netns {name}rb\n"
+            ),
+        };
         for (host, gateway, net) in [("ha", "ga", 1), ("hb", "gb", 2)] {
             script += &format!(
                 "ip link add lan netns {name}{host} type veth peer name lan netns {name}{gateway}
@@ -252,6 +263,33 @@ impl Lab {
                 self.options.host_mtu
             );
         }
+        if let Some(mtu) = self.options.middle_mtu {
+            for (gateway, router, own, other) in [("ga", "ra", 1, 2), ("gb", "rb", 2, 1)] {
+                script += &format!(
+                    "for l in edge middle; do ip -n {name}{router} link set $l up; done
+                     ip -n {name}{router} link set middle mtu {mtu}
+                     ip -n {name}{router} addr add 198.51.100.25{own}/32 dev edge
+                     ip -n {name}{router} addr add 2001:db8::f{own}/128 dev edge nodad
+                     ip -n {name}{router} addr add 192.0.2.{own}/24 dev middle
+                     ip -n {name}{router} addr add 2001:db8:f::{own}/64 dev middle nodad
+                     ip -n {name}{router} route add 198.51.100.{own} dev edge
+                     ip -n {name}{router} route add 2001:db8::{own} dev edge
+                     ip -n {name}{router} route add 198.51.100.{other} via 192.0.2.{other}
+                     ip -n {name}{router} route add 2001:db8::{other} via 2001:db8:f::{other}
+                     ip -n {name}{gateway} route add 198.51.100.{other} via 198.51.100.25{own} dev wan onlink
+                     ip -n {name}{gateway} route add 2001:db8::{other} via 2001:db8::f{own} dev wan onlink\n"
+                );
+            }
+        }
+        if self.options.policy_based.is_some() {
+            // By which clear text would get across.
+            for (gateway, other) in [("ga", 2), ("gb", 1)] {
+                script += &format!(
+                    "ip -n {name}{gateway} route add default via 198.51.100.{other}
+                     ip -n {name}{gateway} route add default via 2001:db8::{other}\n"
+                );
+            }
+        }
         run(&script);
     }
 
@@ -260,6 +298,7 @@ impl Lab {
         let libipsec = !self.options.peer.is_uxfrm(side);
         let (kernel, routes) =
             if libipsec { ("kernel-libipsec kernel-netlink", "yes") } else { ("kernel-netlink", "no") };
+        let routes = if self.options.policy_based == Some(true) { "yes" } else { routes };
         let strongswan = format!(
             "charon-systemd {{
                install_routes = {routes}
@@ -279,7 +318,7 @@ impl Lab {
     fn swanctl_conf(&self, side: &str, libipsec: bool) -> String {
         let other = if side == "a" { "b" } else { "a" };
         // kernel-libipsec knows no interfaces and routes by selector.
-        let narrow = self.options.peer != Peer::Uxfrm;
+        let narrow = self.options.peer != Peer::Uxfrm || self.options.policy_based.is_some();
         let selector = |side: &str| match (narrow, side) {
             (false, _) => "0.0.0.0/0,::/0",
             (_, "a") => "10.1.0.0/24,fd01::/64",
@@ -300,8 +339,11 @@ impl Lab {
                 )
             })
             .collect();
-        let if_id =
-            if libipsec { String::new() } else { format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}") };
+        let if_id = if libipsec || self.options.policy_based.is_some() {
+            String::new()
+        } else {
+            format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}")
+        };
         let encapsulate = if self.options.encapsulate { "yes" } else { "no" };
         format!(
             "connections {{ t {{
@@ -321,7 +363,10 @@ impl Lab {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &format!("{}g{side}", self.name)]);
         if self.options.peer.is_uxfrm(side) {
-            command.args([env!("CARGO_BIN_EXE_uxfrm"), "run", "--interface", &IF_ID.to_string()]);
+            command.args([env!("CARGO_BIN_EXE_uxfrm"), "run"]);
+            if self.options.policy_based.is_none() {
+                command.args(["--interface", &IF_ID.to_string()]);
+            }
             for file in ["vici", "control", "stats"] {
                 command.arg(format!("--{file}")).arg(self.path(side, file));
             }
@@ -360,7 +405,7 @@ impl Drop for Lab {
             unsafe { libc::kill(-(daemon.id() as i32), libc::SIGKILL) };
             let _ = daemon.wait();
         }
-        for node in ["ha", "ga", "gb", "hb"] {
+        for node in ["ha", "ga", "gb", "hb", "ra", "rb"] {
             let _ = try_run(&format!("ip netns del {}{node}", self.name));
         }
     }

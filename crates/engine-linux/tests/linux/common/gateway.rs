@@ -6,13 +6,13 @@ use causeway_engine::Engine;
 use causeway_engine_linux::LinuxEngine;
 use causeway_lab::{HostSpec, Lab, Machine};
 use causeway_model::{
-    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Initiation, Integrity, Secret,
     TrafficSelectors,
 };
 use causeway_plan::*;
 
 /// How long anything may take to become so.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A network 10.`number`.0.0/16 with subnet 10.`number`.1.0/24 and a gateway with the public address
 /// 192.0.2.`number`.
@@ -104,7 +104,7 @@ impl Place {
             children: vec![TrafficSelectors::pair(self.cidr().parse().unwrap(), peer.cidr.parse().unwrap())],
             dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
             nat_traversal: true,
-            initiate,
+            initiation: if initiate { Initiation::AtOnce } else { Initiation::ByPeer },
             routes: vec![peer.cidr.parse().unwrap()],
             inner_address: None,
         }
