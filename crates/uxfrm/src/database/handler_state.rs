@@ -228,6 +228,7 @@ impl Database {
         writer.address(state.request.info.source).u32(flags).u32(state.request.info.reqid);
         write_replay(state, &mut writer);
         writer.attribute(XFRMA_LTIME_VAL, |w| state.usage().write(w));
+        write_interface(state, &mut writer);
         Ok((vec![writer.finish()], false))
     }
 }
@@ -263,6 +264,12 @@ pub(super) fn write_state(state: &State, header: Header) -> Vec<u8> {
         });
     }
     write_replay(state, &mut writer);
+    write_interface(state, &mut writer);
+    writer.finish()
+}
+
+/// The interface, and the direction where it was given.
+fn write_interface(state: &State, writer: &mut Writer) {
     if state.request.if_id != 0 {
         writer.attribute(XFRMA_IF_ID, |w| {
             w.u32(state.request.if_id);
@@ -273,5 +280,4 @@ pub(super) fn write_state(state: &State, header: Header) -> Vec<u8> {
             w.u8(state.request.direction);
         });
     }
-    writer.finish()
 }

@@ -50,6 +50,7 @@ pub struct Database {
     view: View,
     interfaces: publish::Interfaces,
     departed: departed::DepartedStates,
+    thresholds: handler::Thresholds,
 }
 
 impl Database {

@@ -80,6 +80,7 @@ pub const XFRM_MODE_TUNNEL: u8 = 1;
 pub const XFRM_POLICY_IN: u8 = 0;
 pub const XFRM_POLICY_OUT: u8 = 1;
 pub const XFRM_POLICY_FWD: u8 = 2;
+pub const XFRM_POLICY_ALLOW: u8 = 0;
 pub const XFRM_POLICY_BLOCK: u8 = 1;
 pub const UDP_ENCAP_ESPINUDP: u16 = 2;
 /// `xfrm_lifetime_cfg`: no limit.

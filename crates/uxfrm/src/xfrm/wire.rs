@@ -158,6 +158,16 @@ impl Writer {
         this
     }
 
+    /// Starts what goes behind a header, for [`Writer::finish_bare`].
+    pub fn bare() -> Self {
+        Self { bytes: Vec::with_capacity(256) }
+    }
+
+    /// What was written, without a header.
+    pub fn finish_bare(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.bytes.extend_from_slice(bytes);
         self

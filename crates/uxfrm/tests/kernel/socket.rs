@@ -13,9 +13,14 @@ pub struct Kernel(OwnedFd);
 impl Kernel {
     /// Nothing where the kernel has no `CONFIG_XFRM_USER`.
     pub fn open() -> Option<Self> {
+        Self::open_for(NETLINK_XFRM)
+    }
+
+    /// Of another of netlink's protocols.
+    pub fn open_for(protocol: i32) -> Option<Self> {
         // SAFETY: no pointers; a new descriptor.
         unsafe {
-            let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, NETLINK_XFRM);
+            let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, protocol);
             (fd >= 0).then(|| Self(OwnedFd::from_raw_fd(fd)))
         }
     }
@@ -35,6 +40,20 @@ impl Kernel {
             buffer.truncate(len);
             answers.push(buffer);
         }
+    }
+
+    /// As an IKE daemon does: binds to multicast groups.
+    #[allow(dead_code)]
+    pub fn bind(&self, groups: &[u32]) {
+        // SAFETY: all-zero is a valid sockaddr_nl, which is read over the call.
+        let bound = unsafe {
+            let mut address: libc::sockaddr_nl = std::mem::zeroed();
+            address.nl_family = libc::AF_NETLINK as u16;
+            address.nl_groups = groups.iter().map(|group| 1 << (group - 1)).sum();
+            let len = size_of_val(&address) as u32;
+            libc::bind(self.0.as_raw_fd(), (&raw const address).cast(), len)
+        };
+        assert_eq!(bound, 0, "{}", std::io::Error::last_os_error());
     }
 
     /// Joins a multicast group.

@@ -36,7 +36,7 @@ impl Relay {
         }
         self.send_queued();
         match self.ready.take() {
-            Some(ready) => drop(ready.try_send(())),
+            Some(ready) => drop(ready.try_send(Ok(()))),
             None => self.recover(),
         }
     }
@@ -67,6 +67,7 @@ impl Relay {
         for number in lost {
             self.fail(number);
             self.pending.remove(&number);
+            self.release(number);
         }
         if self.engine_since.elapsed() > STABLE {
             self.backoff = FIRST_BACKOFF;
