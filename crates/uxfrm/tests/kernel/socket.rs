@@ -31,10 +31,17 @@ impl Kernel {
         // SAFETY: a readable buffer.
         let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
         assert_eq!(sent, request.len() as isize);
+        // The kernel answers before `send` returns.
+        self.waiting()
+    }
+
+    /// The datagrams that wait.
+    pub fn waiting(&self) -> Vec<Vec<u8>> {
+        let fd = self.0.as_raw_fd();
         let mut answers = Vec::new();
         loop {
             let mut buffer = vec![0u8; DATAGRAM_LEN];
-            // SAFETY: a writable buffer. The kernel answers before `send` returns.
+            // SAFETY: a writable buffer.
             let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
             let Ok(len) = usize::try_from(len) else { return answers };
             buffer.truncate(len);
@@ -60,6 +67,14 @@ impl Kernel {
     #[allow(dead_code)]
     pub fn listen(&self, group: u32) {
         const NETLINK_ADD_MEMBERSHIP: i32 = 1;
+        // A socket without a port, as it is before it is bound or sends, hears nothing. One that has its port keeps it.
+        // SAFETY: a whole address, which asks for any port.
+        unsafe {
+            let mut any: libc::sockaddr_nl = std::mem::zeroed();
+            any.nl_family = libc::AF_NETLINK as u16;
+            let len = size_of::<libc::sockaddr_nl>() as u32;
+            libc::bind(self.0.as_raw_fd(), (&raw const any).cast(), len);
+        }
         // SAFETY: an int option with its size.
         let joined = unsafe {
             let (value, len) = ((&raw const group).cast(), size_of::<u32>() as u32);
