@@ -81,6 +81,9 @@ pub struct Dataplane {
     /// Rounds; the medians are told.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// No round is begun that would end later than so many seconds after the first began.
+    #[arg(long)]
+    at_most_seconds: Option<u64>,
     /// Seconds of each transfer and flood.
     #[arg(long, default_value_t = 2)]
     seconds: u32,
@@ -153,7 +156,15 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
         child: options.rekey_seconds.map(strongswan::rekeyed_every).unwrap_or_default(),
     };
     let (mut ready, skipped) = prepare(options, &settings)?;
+    let (first, mut rounds) = (Instant::now(), 0);
     for round in 0..options.rounds {
+        // As long as those before it, on average.
+        let expected_end = first.elapsed() + first.elapsed() / u32::try_from(round.max(1))?;
+        if options.at_most_seconds.is_some_and(|most| expected_end.as_secs() > most) {
+            eprintln!("{round} rounds, for more there is no time");
+            break;
+        }
+        rounds = round + 1;
         for test in &options.tests {
             for peer in &mut ready {
                 let begun = Instant::now();
@@ -175,8 +186,8 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
     let setting = json!({
         "wire": format!("{:?}", options.wire).to_lowercase(), "esp": options.esp, "workers": options.workers,
         "streams": options.streams, "worker_share": options.worker_share, "rekey_seconds": options.rekey_seconds,
+        "rounds": rounds, "seconds": options.seconds, "machine": machine(),
         "bounded": format!("{:?}", options.bounded).to_lowercase(),
-        "rounds": options.rounds, "seconds": options.seconds, "machine": machine(),
     });
     let peers: Vec<_> = ready.iter().map(Ready::record).collect();
     let record = report::record(&setting, &peers, &skipped);
