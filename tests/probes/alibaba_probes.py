@@ -27,6 +27,8 @@ SKIPPED = {
     # Each value needs an instance of its kind.
     ("MoveVpnResourceGroup", "ResourceType"),
 }
+# Values that are refused here, by `specs/readings.md`.
+NOT_HERE = {("CreateVpnGateway", "NetworkType", "private"): "InvalidNetworkType"}
 # Marked required, but the older edition of the document leaves them out.
 OPTIONAL = {("CreateVpnGateway", "InstanceChargeType")}
 # Refusals that stand in the action's table, but not in the parameter's rule.
@@ -159,7 +161,8 @@ def value_probes(action: str, path: tuple, name: str, rule: dict, companions: tu
         yield probe("is no boolean", "maybe", bad_codes)
     if kind in ("integer", "int32", "int64"):
         yield probe("is no number", "abc", bad_codes)
-    yield from enum_probes(rule, probe, bad_codes)
+    refused = {value: code for (of, member, value), code in NOT_HERE.items() if (of, member) == (action, name)}
+    yield from enum_probes(rule, probe, bad_codes, refused)
     for edges in (number_edges(rule), text_edges(rule)):
         if kind in ("array", "object"):
             break
@@ -175,7 +178,7 @@ def value_probes(action: str, path: tuple, name: str, rule: dict, companions: tu
             yield probe("refused", value, bad_codes)
 
 
-def enum_probes(rule: dict, probe, bad_codes: frozenset):
+def enum_probes(rule: dict, probe, bad_codes: frozenset, refused: dict):
     """Each value of an enumeration, and one that is none."""
     values = rule.get("enum")
     if isinstance(values, dict):
@@ -183,7 +186,7 @@ def enum_probes(rule: dict, probe, bad_codes: frozenset):
     if not values:
         return
     for value in values:
-        yield probe("is", value, ACCEPT)
+        yield probe("is", value, frozenset({refused[value]}) if value in refused else ACCEPT)
     stranger = max(values) + 1 if all(isinstance(value, int) for value in values) else "no-such-value"
     yield probe("is none of the values", stranger, bad_codes)
 

@@ -132,7 +132,20 @@ class Ground:
             self.do("TagResources", service="tag", ResourceList=[name], Tags=tags)
         if action in ("AddResourceTag", "AttachResourcesTag"):
             self.do("UnTagResources", service="tag", ResourceList=[name], TagKeys=["a"])
+        number = next(self.numbers)
+        new = {"TagKey": "by-itself", "TagValue": f"v{number}"}
+        if action in ("DeleteTag", "DeleteTags"):
+            self.do("CreateTag", service="tag", **new)
         return {
+            ("tag", "CreateTag"): new,
+            ("tag", "CreateTags"): {"Tags": [new]},
+            ("tag", "DeleteTag"): new,
+            ("tag", "DeleteTags"): {"Tags": [new]},
+            ("tag", "DescribeResourcesByTags"): {"TagFilters": [{"TagKey": "a", "TagValue": ["b"]}]},
+            ("tag", "DescribeResourceTagsByTagKeys"): {
+                "ServiceType": "vpc", "ResourcePrefix": "vpngw", "ResourceIds": [self.gateway],
+                "ResourceRegion": "ap-guangzhou", "TagKeys": ["a"],
+            },
             ("cvm", "DescribeRegions"): {},
             ("cvm", "DescribeZones"): {},
             ("region", "DescribeRegions"): {"Product": "vpc"},

@@ -4,12 +4,13 @@ use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use causeway_dialect::Dialect;
 use causeway_engine::{Engine, MemoryEngine};
 use causeway_engine_linux::LinuxEngine;
-use causeway_model::AccountId;
+use causeway_model::{AccountId, Millis};
 use causeway_ops::{Lack, Settings};
 use causeway_server::{AccessKey, Service, http};
 use causeway_store::{SqliteStore, Store};
@@ -188,10 +189,13 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     ended
 }
 
-/// Which gateways are locked for lack of funds.
+/// Which gateways are locked, for lack of funds or because their term is over.
 fn locks(settings: &Arc<Settings>) -> causeway_reconcile::Locks {
     let settings = Arc::clone(settings);
-    Arc::new(move |gateway| settings.locks(gateway))
+    Arc::new(move |gateway| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        settings.locks(gateway, Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)))
+    })
 }
 
 /// Waits until the service is told to stop, or can't go on.

@@ -1,6 +1,7 @@
 //! What an action is: a name, how its parameters become an operation, how an outcome becomes its answer.
 
 use causeway_dialect::{EncodeContext, Failure};
+use causeway_model::Millis;
 use causeway_ops::{AccountSettings, Operation, Outcome, RegionSettings};
 use serde_json::Value;
 
@@ -14,6 +15,8 @@ pub struct Input<'a> {
     pub region: &'a RegionSettings,
     /// The account that asks.
     pub account: Option<&'a AccountSettings>,
+    /// Now.
+    pub now: Millis,
 }
 
 /// Turns the parameters into an operation.

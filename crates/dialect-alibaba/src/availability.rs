@@ -79,6 +79,24 @@ pub fn policy_routes(limit: u32, present: usize, more: usize) -> Failure {
     bad("QuotaExceeded.PolicyBasedRoute", &message)
 }
 
+/// The refusal of a next hop of a type of which there are none; types without a code of their own have the general one.
+pub fn no_next_hop(kind: &str) -> Failure {
+    let (code, message) = match kind {
+        "Instance" => ("IllegalParam.NextHopId", "Instance not exists or not vpc vm."),
+        "HaVip" => ("InvalidHaVip.NotFound", "The specified HaVip does not exist in the specified region."),
+        "NatGateway" => ("InvalidNatGateway.NotFound", "Natgateway not exist."),
+        "Attachment" => ("InvalidAttachment.NotFound", "The attachment is not found."),
+        "NetworkInterface" => {
+            ("ResourceNotFound.NetworkInterface", "The specified resource of network interface is not found.")
+        }
+        "Ipv4Gateway" => ("ResourceNotFound.Ipv4Gateway", "Specified Ipv4Gateway does not exist."),
+        "CEN" => ("ResourceNotAssociated.Cen", "The Vpc and Cen are not associated."),
+        "Ecr" => ("ResourceNotAssociated.Ecr", "The ECR is not associated."),
+        _ => ("InvalidNexthop.NotFound", "VRouterEntry nexthop does not exist."),
+    };
+    bad(code, message)
+}
+
 /// The gateway is locked for lack of funds.
 pub fn locked(action: &str) -> Failure {
     match action {

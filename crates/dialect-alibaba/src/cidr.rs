@@ -38,6 +38,12 @@ fn is_nobodys(range: &Ipv4Net) -> bool {
     range.prefix_len() > 0 && (first == 127 || first >= 224)
 }
 
+/// Whether no address of a range is outside the reserved ones.
+fn is_inside_reserved(range: &Ipv4Net) -> bool {
+    let reserved = RESERVED.iter().filter_map(|(ip, prefix)| Ipv4Net::new(*ip, *prefix).ok());
+    reserved.into_iter().any(|reserved| reserved.contains(range))
+}
+
 /// Whether a range shares an address with one that is reserved.
 pub fn is_reserved(range: &Ipv4Net) -> bool {
     RESERVED
@@ -51,9 +57,10 @@ pub fn is_everything(range: &IpNet) -> bool {
     range.prefix_len() == 0
 }
 
-/// A comma list of ranges of hosts; `None` when one is malformed or nobody's, or there are too many or none.
+/// A comma list of ranges of hosts; `None` when one is malformed, nobody's or inside a reserved one, or there are too
+/// many or none.
 pub fn list(text: &str, most: usize) -> Option<Vec<IpNet>> {
-    let of_hosts = |part| range(part).filter(|range| !is_nobodys(range)).map(IpNet::V4);
+    let of_hosts = |part| range(part).filter(|it| !is_nobodys(it) && !is_inside_reserved(it)).map(IpNet::V4);
     let ranges: Option<Vec<IpNet>> = text.split(',').map(of_hosts).collect();
     ranges.filter(|ranges| !ranges.is_empty() && ranges.len() <= most)
 }
@@ -101,10 +108,17 @@ mod tests {
     fn lists_have_bounds() {
         assert_eq!(list("10.0.0.0/8,172.16.0.0/12", 5).unwrap().len(), 2);
         assert_eq!(list("192.168.1.0/24, 192.168.2.0/24", 5).unwrap().len(), 2);
-        for all in ["0.0.0.0/0", "0.0.0.0/1", "100.64.0.0/10"] {
+        for all in ["0.0.0.0/0", "0.0.0.0/1", "100.0.0.0/8"] {
             assert!(list(all, 5).is_some(), "{all}");
         }
-        for nobodys in ["224.0.0.0/4", "127.0.0.0/8", "255.255.255.255/32", "10.0.0.0/8,240.0.0.0/4"] {
+        for nobodys in [
+            "100.64.0.0/10",
+            "169.254.9.0/24",
+            "224.0.0.0/4",
+            "127.0.0.0/8",
+            "255.255.255.255/32",
+            "10.0.0.0/8,240.0.0.0/4",
+        ] {
             assert!(list(nobodys, 5).is_none(), "{nobodys}");
         }
         assert!(list("10.0.0.0/8,", 5).is_none());

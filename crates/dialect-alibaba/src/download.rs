@@ -53,7 +53,7 @@ fn tunnel_config(tunnel: &PeerTunnel) -> Value {
     json!({
         "Local": tunnel.local.to_string(),
         "Remote": tunnel.remote.to_string(),
-        "IkeConfig": ike_config(&tunnel.ike, &credentials, Numbers::Plain),
+        "IkeConfig": ike_config(&tunnel.ike, &credentials, None, Numbers::Plain),
         "IpsecConfig": ipsec_config(&tunnel.esp, Numbers::Plain),
     })
 }

@@ -30,6 +30,8 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         }
         OpError::QuotaExceeded { quota, .. } => quota_exceeded(action, *quota),
         OpError::TooManyTags { .. } => quota_exceeded(action, Quota::TagsPerResource),
+        // No action of this API makes tags by themselves.
+        OpError::KnownTag(_) => bad("InvalidTag", "The tag is invalid."),
         OpError::InUse { kind, by, .. } => in_use(action, *kind, *by),
         OpError::Busy { kind, .. } | OpError::WrongState { kind, .. } => busy(action, *kind),
         OpError::BeingDeleted { kind, .. } => being_deleted(action, *kind),
@@ -93,6 +95,7 @@ pub fn refuse(envelope: &Envelope, error: &OpError) -> Failure {
         OpError::RouteConflictsWithSubnet(_) => {
             bad("RouteConflict.AlreadyExist", "Route conflict exists in routing table.")
         }
+        OpError::NextHopNotFound { kind, .. } => availability::no_next_hop(kind),
         OpError::SystemRoute(_) => {
             bad("OperationDenied", "Specified operation is denied as route entry type is system.")
         }
@@ -165,7 +168,9 @@ fn not_found(action: &str, kind: Kind, id: &str) -> Failure {
             "InvalidVpnConnectionInstanceId.NotFound",
             "The specified vpn connection instance id does not exist.",
         ),
-        Kind::Order | Kind::Token => bad("InvalidInstanceId.NotFound", "InstanceId is not found."),
+        Kind::Order | Kind::Token | Kind::Tag => {
+            bad("InvalidInstanceId.NotFound", "InstanceId is not found.")
+        }
     }
 }
 
@@ -251,9 +256,6 @@ fn in_use(action: &str, kind: Kind, by: Kind) -> Failure {
             "DependencyViolation.VpnConnection",
             "There are vpn connections on specified customer gateway not deleted.",
         ),
-        (Kind::Gateway, _) => {
-            bad("DependencyViolation.RouteEntry", "Specified object has dependent resources")
-        }
         (Kind::Network, Kind::Subnet) => {
             bad("DependencyViolation.VSwitch", "Specified object has dependent resources")
         }
@@ -286,7 +288,7 @@ fn busy(action: &str, kind: Kind) -> Failure {
              gateway.",
         ),
         // The one code that Terraform retries everywhere.
-        Kind::Gateway | Kind::CustomerGateway | Kind::Connection | Kind::Order | Kind::Token => {
+        Kind::Gateway | Kind::CustomerGateway | Kind::Connection | Kind::Order | Kind::Token | Kind::Tag => {
             bad("VpnGateway.Configuring", "The specified service is configuring.")
         }
     }

@@ -46,6 +46,8 @@ pub struct ConnectionFacet {
     pub has_tunnel_list: bool,
     /// Its tunnels speak BGP.
     pub tunnels_bgp: bool,
+    /// `IkeMode` of each tunnel, also where IKEv2 has none.
+    pub ike_modes: Vec<String>,
     /// `RemoteCaCertificate` of each tunnel.
     pub certificates: Vec<String>,
     /// The settings of a health check that is switched off.

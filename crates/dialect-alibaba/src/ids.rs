@@ -82,6 +82,7 @@ pub fn mint(kind: Kind, region: &Region, random: u64) -> ExternalId {
         Kind::CustomerGateway => "cgw",
         Kind::Connection => "vco",
         Kind::Token => "tok",
+        Kind::Tag => "tag",
         Kind::Order => return order(random),
     };
     with_prefix(prefix, region, random)

@@ -34,6 +34,7 @@ mod tags;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod tunnel_forms;
 mod tunnel_options;
 
 use causeway_dialect::{
@@ -109,7 +110,7 @@ impl Dialect for Alibaba {
         }
         let region = regions::addressed(envelope, context.settings)?;
         let account = context.settings.accounts.get(context.account);
-        let operation = (action.decode)(&Input { fields, region, account })?;
+        let operation = (action.decode)(&Input { fields, region, account, now: context.now })?;
         // A check makes nothing, so that it neither uses a token up nor repeats what one has made.
         let token = tokens::read(envelope, &operation)?.filter(|_| !dry_run);
         Ok(Call { operation, region: region.id.clone(), token, dry_run })
@@ -143,6 +144,7 @@ impl Dialect for Alibaba {
             mint_tunnel: ids::mint_tunnel,
             one_change_at_a_time: true,
             keeps_prepaid: true,
+            gateways_take_their_routes: true,
             gateway_name_defaults_to_id: true,
             has_resource_groups: true,
             gateways_live_in_subnets: true,

@@ -98,7 +98,7 @@ impl List {
 pub fn found(outcome: &Outcome) -> (&[Record], usize) {
     match outcome {
         Outcome::Page { items, total } => (items.as_slice(), *total),
-        Outcome::Created(_) | Outcome::Changed(_) | Outcome::Done => (&[], 0),
+        Outcome::Created(_) | Outcome::Changed(_) | Outcome::Done | Outcome::Removed(_) => (&[], 0),
     }
 }
 
@@ -113,6 +113,6 @@ pub fn subject(outcome: &Outcome) -> Option<causeway_model::Key> {
     match outcome {
         Outcome::Created(keys) => keys.first().copied(),
         Outcome::Changed(key) => Some(*key),
-        Outcome::Done | Outcome::Page { .. } => None,
+        Outcome::Done | Outcome::Removed(_) | Outcome::Page { .. } => None,
     }
 }

@@ -5,6 +5,7 @@ use causeway_ops::{Closed, Conflict, Lack, OpError};
 use ipnet::IpNet;
 
 use crate::refusal::Refusal;
+use crate::tagging::dictionary;
 
 /// The API's words for a refusal by the operation of an action of a service.
 pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
@@ -12,6 +13,9 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
         OpError::NotFound { kind, id } => not_found(service, action, *kind, id),
         OpError::WrongParent { kind: Kind::Gateway, id, .. } if action == "CreateRoutes" => {
             foreign_next_hop(id)
+        }
+        OpError::WrongParent { id, parent, .. } if action == "CreateVpnConnection" => {
+            foreign_network(id, parent)
         }
         OpError::WrongParent { id, .. } => missing_resource(id),
         OpError::QuotaExceeded { limit, .. } => Refusal::new(
@@ -81,12 +85,14 @@ pub fn refuse(service: &str, action: &str, error: &OpError) -> Refusal {
             format!("A route to `{cidr}` exists already."),
             format!("目的网段`{cidr}`的路由已存在。"),
         ),
+        OpError::NextHopNotFound { id, .. } => missing_resource(&ExternalId::from(id.as_str())),
         OpError::RouteConflictsWithSubnet(cidr) => inside_network(cidr),
         OpError::SystemRoute(cidr) => Refusal::new(
             "UnsupportedOperation.SystemRoute",
             format!("The system route to `{cidr}` can't be changed."),
             format!("不支持操作系统路由`{cidr}`。"),
         ),
+        OpError::KnownTag(why) => dictionary::refuse(why),
         OpError::TooManyTags { limit } => too_many_tags(service, *limit),
         OpError::InsufficientFunds => Refusal::new(
             "UnsupportedOperation.InsufficientFunds",
@@ -197,6 +203,15 @@ fn duplicate_connection(id: &ExternalId) -> Refusal {
         "InvalidParameterValue.Duplicate",
         format!("The VPN tunnel `{id}` has the same gateways and CIDR blocks."),
         format!("已存在相同网关和网段的VPN通道`{id}`。"),
+    )
+}
+
+/// A VPC that is not the gateway's.
+fn foreign_network(gateway: &ExternalId, network: &ExternalId) -> Refusal {
+    Refusal::new(
+        "ResourceNotFound",
+        format!("The VPC `{network}` does not exist or has no VPN gateway `{gateway}`."),
+        format!("VPC`{network}`不存在，或VPN网关`{gateway}`不属于该VPC。"),
     )
 }
 

@@ -14,8 +14,6 @@ pub struct GatewayFacet {
     pub zone: String,
     /// The renewal of a prepaid gateway.
     pub renew_flag: String,
-    /// `PREPAID_TO_POSTPAID` once that was asked for.
-    pub new_purchase_plan: String,
 }
 
 /// Of a connection.

@@ -22,6 +22,7 @@ pub fn prefix(kind: Kind) -> &'static str {
         Kind::Connection => "vpnx",
         Kind::Order => "order",
         Kind::Token => "token",
+        Kind::Tag => "tag",
     }
 }
 

@@ -120,6 +120,7 @@ impl Dialect for Tencent {
             mint_tunnel: ids::mint_tunnel,
             one_change_at_a_time: false,
             keeps_prepaid: true,
+            gateways_take_their_routes: false,
             gateway_name_defaults_to_id: false,
             has_resource_groups: false,
             gateways_live_in_subnets: false,

@@ -47,6 +47,7 @@ pub fn gateway(n: u64) -> Gateway {
         }],
         order: OrderId(n),
         paid: true,
+        paid_at: None,
         status: GatewayStatus::default(),
     }
 }

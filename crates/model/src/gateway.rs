@@ -4,19 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GatewayId, Meta, NetworkId, OrderId, SubnetId};
-
-/// How a gateway is paid for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Charge {
-    /// After use, by the hour or by traffic.
-    PostPaid,
-    /// In advance.
-    PrePaid {
-        /// Months bought.
-        months: u32,
-    },
-}
+use crate::{Charge, GatewayId, Meta, Millis, NetworkId, OrderId, SubnetId};
 
 /// Whom a gateway's outer address faces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -76,6 +64,9 @@ pub struct Gateway {
     pub order: OrderId,
     /// The order is paid, so that it may be provisioned.
     pub paid: bool,
+    /// When it was paid; none before, and of what an older version stored.
+    #[serde(default)]
+    pub paid_at: Option<Millis>,
     /// What was last observed.
     pub status: GatewayStatus,
 }

@@ -62,6 +62,8 @@ typed_ids! {
     OrderId => Order,
     /// The memory of a client token.
     TokenId => Token,
+    /// A tag that can be put on resources.
+    TagId => Tag,
 }
 
 macro_rules! names {

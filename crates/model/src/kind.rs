@@ -44,4 +44,6 @@ kinds! {
     Order = "order",
     /// A client token that was used.
     Token = "token",
+    /// A tag that can be put on resources.
+    Tag = "tag",
 }

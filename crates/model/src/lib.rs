@@ -8,6 +8,7 @@ pub mod customer_gateway;
 pub mod fixtures;
 pub mod gateway;
 pub mod id;
+pub mod initiation;
 pub mod kind;
 pub mod limits;
 pub mod meta;
@@ -16,6 +17,8 @@ pub mod order;
 pub mod proposal;
 pub mod record;
 pub mod secret;
+pub mod tag;
+pub mod term;
 pub mod view;
 
 pub use addresses::{Ground, TakenAddresses};
@@ -25,15 +28,18 @@ pub use connection::{
 };
 pub use crypto::{DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity};
 pub use customer_gateway::CustomerGateway;
-pub use gateway::{Charge, Exposure, Features, Gateway, GatewayState, GatewayStatus, Placement};
+pub use gateway::{Exposure, Features, Gateway, GatewayState, GatewayStatus, Placement};
 pub use id::{
     AccountId, ConnectionId, CustomerGatewayId, DialectId, ExternalId, GatewayId, Key, NetworkId, OrderId,
-    Region, RouteId, RouteTableId, SubnetId, TokenId, Zone,
+    Region, RouteId, RouteTableId, SubnetId, TagId, TokenId, Zone,
 };
+pub use initiation::Initiation;
 pub use kind::Kind;
 pub use meta::{Facet, Meta, Millis};
 pub use network::{Network, NextHop, Route, RouteTable, Subnet};
 pub use order::{Order, Token};
 pub use record::{Record, Write};
 pub use secret::Secret;
+pub use tag::Tag;
+pub use term::{AtEnd, Charge, Term};
 pub use view::{ListKey, View};

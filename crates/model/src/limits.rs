@@ -6,6 +6,8 @@ pub const SUBNET_RESERVED_HEAD: u32 = 2;
 pub const SUBNET_RESERVED_TAIL: u32 = 3;
 /// Tries to find an unused random id before giving up.
 pub const ID_TRIES_MAX: u32 = 32;
+/// Tags of an account that exist by themselves.
+pub const KNOWN_TAGS_MAX: usize = 1000;
 /// How long a client token is remembered, in milliseconds (24 hours).
 pub const CLIENT_TOKEN_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
 /// Items of one page of any list.

@@ -84,8 +84,8 @@ pub enum NextHop {
     Local,
     /// To a VPN gateway of the same network.
     Gateway(GatewayId),
-    /// To a next hop that is recorded and shown, but has no data plane here: its type and id in the
-    /// words of the dialect.
+    /// To a next hop that has no data plane here, as older versions took: its type and id in the words of the
+    /// dialect.
     Other {
         /// The type's word.
         kind: String,

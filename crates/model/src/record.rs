@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Connection, CustomerGateway, Gateway, Key, Kind, Meta, Network, NextHop, Order, Route, RouteTable,
-    Subnet, Token,
+    Subnet, Tag, Token,
 };
 
 macro_rules! records {
@@ -60,13 +60,13 @@ macro_rules! records {
     };
 }
 
-records!(Network, Subnet, RouteTable, Route, Gateway, CustomerGateway, Connection, Order; tokens: Token);
+records!(Network, Subnet, RouteTable, Route, Gateway, CustomerGateway, Connection, Order, Tag; tokens: Token);
 
 impl Record {
     /// The records that this one hangs on: each of them can list it among its children.
     pub fn parents(&self) -> Vec<Key> {
         match self {
-            Record::Network(_) | Record::CustomerGateway(_) | Record::Token(_) => Vec::new(),
+            Record::Network(_) | Record::CustomerGateway(_) | Record::Token(_) | Record::Tag(_) => Vec::new(),
             Record::Subnet(it) => vec![it.network.key(), it.table.key()],
             Record::RouteTable(it) => vec![it.network.key()],
             Record::Route(it) => {

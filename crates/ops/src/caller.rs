@@ -29,8 +29,10 @@ pub struct Rules {
     pub mint_tunnel: fn(&Region, u64) -> ExternalId,
     /// A change of a gateway or its connections is refused while another one is under way.
     pub one_change_at_a_time: bool,
-    /// Prepaid gateways can't be deleted.
+    /// Gateways that are paid for in advance can't be deleted before that is over.
     pub keeps_prepaid: bool,
+    /// The routes that lead to a gateway go with it; otherwise they keep it.
+    pub gateways_take_their_routes: bool,
     /// The name of an unnamed gateway is its id.
     pub gateway_name_defaults_to_id: bool,
     /// Resources belong to resource groups.

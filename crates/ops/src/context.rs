@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causeway_model::{
     Connection, CustomerGateway, ExternalId, Gateway, Key, Kind, ListKey, Meta, Millis, Network, Record,
-    Region, RouteTable, Subnet, View, Write, limits,
+    Region, RouteTable, Subnet, Term, View, Write, limits,
 };
 
 use crate::operation::Label;
@@ -211,9 +211,14 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Where a gateway stands in what it was paid for.
+    pub fn term(&self, gateway: &Gateway) -> Term {
+        self.caller.settings.term(gateway, self.now)
+    }
+
     /// Refuses to change a gateway that is locked.
     pub fn check_unlocked(&self, gateway: &Gateway) -> Result<(), OpError> {
-        let is_locked = self.caller.settings.locks(gateway);
+        let is_locked = self.caller.settings.locks(gateway, self.now);
         if is_locked { Err(OpError::Locked(gateway.meta.external.clone())) } else { Ok(()) }
     }
 

@@ -5,8 +5,8 @@ use causeway_model::{Millis, View};
 use crate::context::Context;
 use crate::{Caller, Decision, OpError, Operation, token};
 use crate::{
-    connections, customer_gateways, gateways, networks, orders, read, relabel, resource_groups, routes,
-    subnets, tags,
+    connections, customer_gateways, gateways, known_tags, networks, orders, read, relabel, resource_groups,
+    routes, subnets, tags,
 };
 
 /// Decides an operation on a snapshot. Pure: the same arguments give the same decision.
@@ -47,6 +47,8 @@ pub fn decide(
         Operation::DeleteConnection(it) => connections::delete(context, it),
         Operation::Relabel(it) => relabel::relabel(context, it),
         Operation::SetTags(it) => tags::set(context, it),
+        Operation::CreateTags(pairs) => known_tags::create(context, pairs),
+        Operation::DeleteTags(pairs) => known_tags::delete(context, pairs),
         Operation::MoveResourceGroup(it) => resource_groups::move_resource(context, it),
         Operation::PayOrder(it) => orders::pay(context, it),
         Operation::Read(query) => read::read(context, query),

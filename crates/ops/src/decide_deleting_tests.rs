@@ -1,6 +1,6 @@
 //! What is on its way out is neither deleted again, nor paid for, nor added to.
 
-use causeway_model::{Charge, ExternalId, Kind, Record};
+use causeway_model::{AtEnd, Charge, ExternalId, Kind, Record};
 
 use crate::operation::*;
 use crate::testing::*;
@@ -34,7 +34,10 @@ fn the_order_of_a_gateway_that_is_going_can_not_be_paid() {
     let mut world = World::new();
     let network = world.network();
     world.subnet(&network, "a", "10.1.0.0/24");
-    let wanted = CreateGateway { charge: Charge::PrePaid { months: 1 }, ..gateway(&network, &[]) };
+    let wanted = CreateGateway {
+        charge: Charge::PrePaid { months: 1, at_end: AtEnd::Expires },
+        ..gateway(&network, &[])
+    };
     let id = world.make(Operation::CreateGateway(wanted));
     let order: ExternalId = world.view.external(world.gateway(&id).order).into();
     world.act(Operation::DeleteGateway(delete(&id))).unwrap();
@@ -58,7 +61,9 @@ fn the_table_of_a_network_that_is_going_takes_no_routes() {
         let routes = vec![NewRoute { label: Label::default(), destination, next_hop, enabled: true }];
         Operation::CreateRoutes(CreateRoutes { table: table.clone(), routes })
     };
-    world.act(route("192.168.0.0/24")).unwrap();
+    // Nothing but gateways is kept that a route could lead to.
+    let nowhere = OpError::NextHopNotFound { kind: "INSTANCE".into(), id: "i-1".into() };
+    assert_eq!(world.act(route("192.168.0.0/24")).unwrap_err(), nowhere);
     world.act(Operation::DeleteNetwork(delete(&network))).unwrap();
     let refused = world.act(route("192.168.1.0/24")).unwrap_err();
     assert_eq!(refused, OpError::NotFound { kind: Kind::RouteTable, id: table.clone() });

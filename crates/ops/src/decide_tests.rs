@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use causeway_model::{AccountId, Charge, ExternalId, GatewayState, Kind, Record};
+use causeway_model::{AccountId, AtEnd, Charge, ExternalId, GatewayState, Kind, Record};
 use proptest::prelude::*;
 
 use crate::operation::*;
@@ -60,7 +60,10 @@ fn an_unpaid_order_keeps_the_gateway_from_being_made() {
     let mut world = World::new();
     let network = world.network();
     world.subnet(&network, "a", "10.1.0.0/24");
-    let wanted = CreateGateway { charge: Charge::PrePaid { months: 1 }, ..gateway(&network, &[]) };
+    let wanted = CreateGateway {
+        charge: Charge::PrePaid { months: 1, at_end: AtEnd::Expires },
+        ..gateway(&network, &[])
+    };
     let id = world.make(Operation::CreateGateway(wanted.clone()));
     assert_eq!(world.gateway(&id).state(), GatewayState::Unpaid);
     let order: ExternalId = world.view.external(world.gateway(&id).order).into();
@@ -234,8 +237,17 @@ fn routes_may_not_shadow_subnets() {
     let made = world.make(route("192.168.0.0/16"));
     let twice = OpError::RouteExists("192.168.0.0/16".parse().unwrap());
     assert_eq!(world.act(route("192.168.0.0/16")).unwrap_err(), twice);
-    let selector = RouteSelector { id: Some(made), ..RouteSelector::default() };
-    world.act(Operation::DeleteRoutes(DeleteRoutes { table: None, routes: vec![selector] })).unwrap();
+    let selector = RouteSelector { id: Some(made.clone()), ..RouteSelector::default() };
+    let removed = world.act(Operation::DeleteRoutes(DeleteRoutes { table: None, routes: vec![selector] }));
+    let Ok(Outcome::Removed(removed)) = removed else { panic!("it was there") };
+    assert_eq!(removed.iter().filter_map(Record::meta).map(|it| &it.external).collect::<Vec<_>>(), [&made]);
+    world.settle();
+    let remove = Operation::DeleteGateway(delete(&id));
+    let in_use = OpError::InUse { kind: Kind::Gateway, id: id.clone(), by: Kind::Route };
+    assert_eq!(world.act(remove.clone()).unwrap_err(), in_use);
+    world.caller.rules.gateways_take_their_routes = true;
+    world.act(remove).unwrap();
+    assert_eq!(world.view.children(world.gateway(&id).id, Kind::Route).count(), 0);
     let system = RouteSelector { destination: "10.1.0.0/24".parse().ok(), ..RouteSelector::default() };
     let error = Operation::DeleteRoutes(DeleteRoutes { table: Some(table), routes: vec![system] });
     assert!(matches!(world.act(error), Err(OpError::SystemRoute(_))));

@@ -4,6 +4,7 @@ use causeway_model::{ExternalId, Kind};
 use ipnet::IpNet;
 
 use crate::apart::Conflict;
+use crate::known_tags::TagTrouble;
 use crate::quota::Quota;
 use crate::settings::{Closed, Lack};
 
@@ -211,6 +212,17 @@ pub enum OpError {
     /// The route is the service's own.
     #[error("the route to {0} is the system's")]
     SystemRoute(IpNet),
+    /// A next hop of a kind that is not kept here: none of them exists.
+    #[error("there is no next hop {id} of the kind {kind}")]
+    NextHopNotFound {
+        /// The dialect's word for its kind.
+        kind: String,
+        /// Its id.
+        id: String,
+    },
+    /// A tag by itself can't be made or deleted.
+    #[error(transparent)]
+    KnownTag(#[from] TagTrouble),
     /// More tags than a resource may have.
     #[error("more than {limit} tags")]
     TooManyTags {

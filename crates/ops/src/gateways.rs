@@ -1,7 +1,7 @@
 //! Gateways: create, modify and delete.
 
 use causeway_model::{
-    Charge, ExternalId, Gateway, GatewayId, GatewayState, GatewayStatus, Kind, Order, OrderId, Record,
+    Charge, ExternalId, Gateway, GatewayId, GatewayState, GatewayStatus, Kind, Order, OrderId, Record, Term,
 };
 
 use crate::context::Context;
@@ -27,6 +27,7 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateGateway) -> Result<Dec
     let instances = placement::place(&context, network.as_deref(), it)?;
     let paid = it.charge == Charge::PostPaid || it.pay_now;
     check_funds(&context, paid)?;
+    let now = context.now;
     let id = GatewayId(context.fresh_id(Kind::Gateway)?);
     let mut meta = context.fresh_meta(Kind::Gateway, &it.label)?;
     if meta.name.is_empty() && context.caller.rules.gateway_name_defaults_to_id {
@@ -48,6 +49,7 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateGateway) -> Result<Dec
         instances,
         order,
         paid,
+        paid_at: paid.then_some(now),
         status: GatewayStatus::default(),
     });
     Ok(context.decided(Outcome::Created(vec![id.key()])))
@@ -82,7 +84,7 @@ pub(crate) fn modify(mut context: Context<'_>, it: &ModifyGateway) -> Result<Dec
         return Err(OpError::SslDisabled(it.id.clone()));
     }
     if let Some(bandwidth) = &it.bandwidth {
-        check_bandwidth(&old, bandwidth)?;
+        check_bandwidth(&context, &old, bandwidth)?;
     }
     let mut new = (*old).clone();
     new.features.ssl_clients = it.ssl_clients.or(new.features.ssl_clients);
@@ -91,7 +93,9 @@ pub(crate) fn modify(mut context: Context<'_>, it: &ModifyGateway) -> Result<Dec
     new.meta.facet = it.facet.clone().unwrap_or(new.meta.facet);
     new.propagate = it.propagate.unwrap_or(new.propagate);
     new.bandwidth_mbps = it.bandwidth.map_or(new.bandwidth_mbps, |bandwidth| bandwidth.mbps);
-    new.charge = it.charge.unwrap_or(new.charge);
+    if let (Some(wanted), Charge::PrePaid { at_end, .. }) = (it.at_end, &mut new.charge) {
+        *at_end = wanted;
+    }
     new.asn = it.asn.or(new.asn);
     // Names are not the data plane's business, and it has no SSL-VPN clients yet.
     let concerns_data_plane =
@@ -105,7 +109,7 @@ pub(crate) fn modify(mut context: Context<'_>, it: &ModifyGateway) -> Result<Dec
 }
 
 /// A new bandwidth is of the same band, and no less where more is paid for.
-fn check_bandwidth(gateway: &Gateway, new: &NewBandwidth) -> Result<(), OpError> {
+fn check_bandwidth(context: &Context<'_>, gateway: &Gateway, new: &NewBandwidth) -> Result<(), OpError> {
     let (from_mbps, to_mbps) = (gateway.bandwidth_mbps, new.mbps);
     let of_both = |(lowest, highest): &(u32, u32)| {
         let band = *lowest..=*highest;
@@ -114,7 +118,7 @@ fn check_bandwidth(gateway: &Gateway, new: &NewBandwidth) -> Result<(), OpError>
     if !new.bands.iter().any(of_both) {
         return Err(OpError::BandwidthBand { from_mbps, to_mbps });
     }
-    if to_mbps < from_mbps && gateway.charge != Charge::PostPaid {
+    if to_mbps < from_mbps && context.term(gateway) != Term::Open {
         return Err(OpError::BandwidthLowered { to_mbps });
     }
     Ok(())
@@ -143,14 +147,19 @@ pub(crate) fn delete(mut context: Context<'_>, it: &Target) -> Result<Decision, 
     }
     if gateway.state() != GatewayState::Unpaid {
         context.check_removable(&gateway)?;
-        if context.caller.rules.keeps_prepaid && gateway.charge != Charge::PostPaid {
+        if context.caller.rules.keeps_prepaid && matches!(context.term(&gateway), Term::Until(_)) {
             return Err(OpError::Prepaid { id });
         }
     }
+    let takes_routes = context.caller.rules.gateways_take_their_routes;
     for by in [Kind::Connection, Kind::Route] {
-        if context.view.children(gateway.id, by).next().is_some() {
+        let keeps = by == Kind::Connection || !takes_routes;
+        if keeps && context.view.children(gateway.id, by).next().is_some() {
             return Err(OpError::InUse { kind: Kind::Gateway, id, by });
         }
+    }
+    for route in context.view.children(gateway.id, Kind::Route) {
+        context.delete(route.key());
     }
     let mut gone = (*gateway).clone();
     gone.meta.deleting = true;

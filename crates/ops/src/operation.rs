@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use causeway_model::{
-    Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal, Kind, Region,
-    Secret, Selection, Zone,
+    AtEnd, Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal,
+    Initiation, Kind, Region, Secret, Selection, Zone,
 };
 use ipnet::IpNet;
 
@@ -67,6 +67,10 @@ pub enum Operation {
     Relabel(Relabel),
     /// Adds, replaces and removes tags.
     SetTags(SetTags),
+    /// Makes tags (key and value) that no resource has to have, all or none.
+    CreateTags(Vec<(String, String)>),
+    /// Deletes tags that no resource has, all or none.
+    DeleteTags(Vec<(String, String)>),
     /// Moves a resource, and what follows it, to another resource group.
     MoveResourceGroup(MoveResourceGroup),
     /// Pays an order.
@@ -115,7 +119,7 @@ pub struct CreateSubnet {
 pub enum NextHopRef {
     /// A VPN gateway of the table's network.
     Gateway(ExternalId),
-    /// Something that is recorded and shown but carries no packets here.
+    /// Something of a kind that is not kept here, so that it is refused.
     Other {
         /// The type's word in the dialect.
         kind: String,
@@ -208,8 +212,8 @@ pub struct ModifyGateway {
     pub ssl_clients: Option<u32>,
     /// New bandwidth.
     pub bandwidth: Option<NewBandwidth>,
-    /// New charge type.
-    pub charge: Option<Charge>,
+    /// What is to follow the term that was paid in advance; without meaning for what is paid for after use.
+    pub at_end: Option<AtEnd>,
     /// New BGP number.
     pub asn: Option<u32>,
     /// New dialect facts.
@@ -313,8 +317,8 @@ pub struct CreateConnection {
     pub tunnels_have_ids: bool,
     /// Probes through the tunnel.
     pub health_check: Option<HealthCheck>,
-    /// The gateway starts the negotiation at once.
-    pub initiate: bool,
+    /// When the gateway starts the negotiation.
+    pub initiation: Initiation,
     /// Routes to the remote ranges are added to the network's main table by the service.
     pub auto_routes: bool,
 }

@@ -26,6 +26,7 @@ pub(crate) fn pay(mut context: Context<'_>, it: &Target) -> Result<Decision, OpE
     if let Some(Record::Gateway(gateway)) = context.view.record(order.subject) {
         let mut gateway = (**gateway).clone();
         gateway.paid = true;
+        gateway.paid_at = Some(context.now);
         context.put(gateway);
     }
     context.put(paid);

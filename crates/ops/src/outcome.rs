@@ -12,6 +12,8 @@ pub enum Outcome {
     Changed(Key),
     /// It was done, and there is nothing to show: deletions, tags.
     Done,
+    /// These were removed at once, in the order asked for. They are not in the snapshot that this led to.
+    Removed(Vec<Record>),
     /// What a query found.
     Page {
         /// The matches of this page.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use causeway_model::{Charge, ExternalId, Kind, Policy, Selection};
+use causeway_model::{AtEnd, Charge, ExternalId, Kind, Policy, Selection};
 
 use crate::operation::*;
 use crate::testing::*;
@@ -39,10 +39,48 @@ fn nothing_of_a_locked_gateway_changes() {
 fn a_gateway_bought_in_advance_is_not_locked() {
     let (mut world, _, id) = with_gateway();
     let mut bought = world.gateway(&id);
-    bought.charge = Charge::PrePaid { months: 1 };
+    bought.charge = Charge::PrePaid { months: 1, at_end: AtEnd::Expires };
     world.view.apply(&[causeway_model::Write::Put(bought.into())]);
     account(&mut world, |account| account.solvent = false);
     world.act(modify(&id, None)).unwrap();
+}
+
+#[test]
+fn a_gateway_bought_in_advance_is_kept_until_its_end_and_locked_from_then_on() {
+    const MONTH_MS: i64 = 32 * 24 * 3_600_000;
+    let mut world = World::new();
+    let network = world.network();
+    world.subnet(&network, "a", "10.1.0.0/24");
+    let charge = Charge::PrePaid { months: 1, at_end: AtEnd::Expires };
+    let id = world.make(Operation::CreateGateway(CreateGateway { charge, ..gateway(&network, &[]) }));
+    // The term begins with the payment, which came late.
+    world.now += MONTH_MS;
+    let order: ExternalId = world.view.external(world.gateway(&id).order).into();
+    world.act(Operation::PayOrder(delete(&order))).unwrap();
+    world.settle();
+    let remove = Operation::DeleteGateway(delete(&id));
+    assert_eq!(world.act(remove.clone()).unwrap_err(), OpError::Prepaid { id: id.clone() });
+    world.act(modify(&id, None)).unwrap();
+    world.settle();
+    world.now += MONTH_MS;
+    assert_eq!(world.act(modify(&id, None)).unwrap_err(), OpError::Locked(id.clone()));
+    world.act(remove).unwrap();
+    assert!(world.gateway(&id).meta.deleting);
+}
+
+#[test]
+fn a_gateway_bought_in_advance_is_paid_for_after_use_when_its_term_is_over() {
+    let (mut world, _, id) = with_gateway();
+    let mut bought = world.gateway(&id);
+    bought.charge = Charge::PrePaid { months: 1, at_end: AtEnd::Renews };
+    world.view.apply(&[causeway_model::Write::Put(bought.into())]);
+    let at_end = Some(AtEnd::PostPaid);
+    world.act(Operation::ModifyGateway(ModifyGateway { at_end, ..modify_gateway(&id) })).unwrap();
+    world.settle();
+    let remove = Operation::DeleteGateway(delete(&id));
+    assert_eq!(world.act(remove.clone()).unwrap_err(), OpError::Prepaid { id });
+    world.now += 32 * 24 * 3_600_000;
+    world.act(remove).unwrap();
 }
 
 #[test]
@@ -50,7 +88,10 @@ fn an_account_without_billing_orders_nothing() {
     let mut world = World::new();
     account(&mut world, |account| account.billing = false);
     let network = world.network();
-    let unpaid = CreateGateway { charge: Charge::PrePaid { months: 1 }, ..gateway(&network, &[]) };
+    let unpaid = CreateGateway {
+        charge: Charge::PrePaid { months: 1, at_end: AtEnd::Expires },
+        ..gateway(&network, &[])
+    };
     for wanted in [unpaid, gateway(&network, &[])] {
         assert_eq!(world.act(Operation::CreateGateway(wanted)).unwrap_err(), OpError::BillingClosed);
     }

@@ -75,19 +75,23 @@ fn next_hop(context: &Context<'_>, table: &RouteTable, wanted: &NextHopRef) -> R
             }
             Ok(NextHop::Gateway(gateway.id))
         }
-        NextHopRef::Other { kind, id } => Ok(NextHop::Other { kind: kind.clone(), id: id.clone() }),
+        NextHopRef::Other { kind, id } => {
+            Err(OpError::NextHopNotFound { kind: kind.clone(), id: id.clone() })
+        }
     }
 }
 
 pub(crate) fn delete(mut context: Context<'_>, it: &DeleteRoutes) -> Result<Decision, OpError> {
+    let mut removed = Vec::new();
     for selector in &it.routes {
         let route = select(&context, it.table.as_ref(), selector)?;
         if route.system {
             return Err(OpError::SystemRoute(route.destination));
         }
         context.delete(route.id);
+        removed.push(Record::from(route));
     }
-    Ok(context.decided(Outcome::Done))
+    Ok(context.decided(Outcome::Removed(removed)))
 }
 
 fn select(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use causeway_model::{AccountId, Charge, DialectId, Gateway, Region, Zone};
+use causeway_model::{AccountId, DialectId, Gateway, Millis, Region, Term, Zone};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -92,9 +92,14 @@ impl AccountSettings {
         self.resource_groups.iter().any(|(known, _)| known == id)
     }
 
-    /// Whether a gateway of the account is locked: it is paid for after use, and the account is without funds.
-    pub fn locks(&self, gateway: &Gateway) -> bool {
-        gateway.charge == Charge::PostPaid && !self.solvent
+    /// Whether a gateway of the account is locked at `now`: it is paid for after use and the account is without
+    /// funds, or what was paid for is over.
+    pub fn locks(&self, gateway: &Gateway, now: Millis) -> bool {
+        match gateway.term(now, self.solvent) {
+            Term::Open => !self.solvent,
+            Term::Until(_) => false,
+            Term::Over(_) => true,
+        }
     }
 }
 
@@ -132,8 +137,14 @@ impl Settings {
         self.region(dialect, region).is_some_and(|region| region.lacks.contains(&what))
     }
 
-    /// Whether a gateway is locked, see [`AccountSettings::locks`].
-    pub fn locks(&self, gateway: &Gateway) -> bool {
-        self.accounts.get(&gateway.meta.owner).is_some_and(|owner| owner.locks(gateway))
+    /// Whether a gateway is locked at `now`, see [`AccountSettings::locks`].
+    pub fn locks(&self, gateway: &Gateway, now: Millis) -> bool {
+        self.accounts.get(&gateway.meta.owner).is_some_and(|owner| owner.locks(gateway, now))
+    }
+
+    /// Where a gateway stands at `now` in what it was paid for.
+    pub fn term(&self, gateway: &Gateway, now: Millis) -> Term {
+        let owner = self.accounts.get(&gateway.meta.owner);
+        gateway.term(now, owner.is_some_and(|owner| owner.solvent))
     }
 }

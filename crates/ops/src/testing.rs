@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use causeway_model::{
-    Charge, Exposure, ExternalId, Features, Kind, Millis, Record, Region, Selection, View, fixtures,
+    Charge, Exposure, ExternalId, Features, Initiation, Kind, Millis, Record, Region, Selection, View,
+    fixtures,
 };
 
 use crate::operation::*;
@@ -28,6 +29,7 @@ const STRICT: Rules = Rules {
     mint_tunnel,
     one_change_at_a_time: true,
     keeps_prepaid: true,
+    gateways_take_their_routes: false,
     gateway_name_defaults_to_id: true,
     has_resource_groups: true,
     gateways_live_in_subnets: true,
@@ -172,7 +174,7 @@ pub fn modify_gateway(id: &ExternalId) -> ModifyGateway {
         propagate: None,
         ssl_clients: None,
         bandwidth: None,
-        charge: None,
+        at_end: None,
         asn: None,
         facet: None,
     }
@@ -207,7 +209,7 @@ pub fn connection(gateway: &ExternalId, peers: &[&ExternalId], remote: &str) -> 
         tunnels: peers.iter().map(tunnel).collect(),
         tunnels_have_ids: true,
         health_check: None,
-        initiate: true,
+        initiation: Initiation::AtOnce,
         auto_routes: true,
     }
 }

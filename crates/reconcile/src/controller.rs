@@ -260,7 +260,7 @@ fn items(view: &View, key: Key) -> Vec<Item> {
             .filter(|parent| parent.kind == Kind::Gateway)
             .map(|parent| Item::Gateway(causeway_model::GatewayId(parent.id)))
             .collect(),
-        Record::RouteTable(_) | Record::Order(_) | Record::Token(_) => Vec::new(),
+        Record::RouteTable(_) | Record::Order(_) | Record::Token(_) | Record::Tag(_) => Vec::new(),
     }
 }
 

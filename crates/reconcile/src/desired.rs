@@ -16,7 +16,10 @@ use crate::keys::{Item, connection_key, gateway_key, network_key, router_link_ke
 const TUNNEL_MTU: u16 = 1_400;
 
 /// What is said of a locked gateway's tunnels.
-const LOCKED: &str = "the gateway is locked for lack of funds";
+const LOCKED: &str = "the gateway is locked for lack of funds, or its term is over";
+
+/// What is said of a transit gateway's tunnels.
+const TRANSIT: &str = "gateways of transit networks are records: they carry nothing";
 
 /// Tunnels that can't be carried, and why.
 pub(crate) type Left = Vec<(TunnelKey, String)>;
@@ -70,14 +73,20 @@ fn has_linked_gateway(view: &View, network: &Network) -> bool {
 }
 
 /// The objects of a gateway, and the tunnels that had to be left out, which are all of a locked gateway's. None while
-/// it is unpaid, being deleted or gone, and for a transit gateway, which no network leads to yet.
+/// it is unpaid, being deleted or gone. Of a transit gateway, which no network leads to, all tunnels are left out:
+/// it and its connections are records.
 pub(crate) fn gateway(view: &View, id: GatewayId, locks: &dyn Fn(&Gateway) -> bool) -> (Desired, Left) {
     let scope = Item::Gateway(id).scope();
     let nothing = (Desired { scope: scope.clone(), objects: Vec::new() }, Vec::new());
     let Some(gateway) = view.gateway(id).filter(|gateway| gateway.paid && !gateway.meta.deleting) else {
         return nothing;
     };
-    let Some(network) = gateway.network.and_then(|id| view.network(id)) else { return nothing };
+    let Some(network) = gateway.network.and_then(|id| view.network(id)) else {
+        let tunnels = connections(view, gateway).flat_map(|connection| {
+            (0..connection.tunnels.len()).map(|index| (tunnel_key(connection, index), TRANSIT.to_owned()))
+        });
+        return (nothing.0, tunnels.collect());
+    };
     let mut objects = instances(view, gateway, network);
     let mut left = Left::new();
     let mut interface_ids = BTreeSet::new();
@@ -189,7 +198,7 @@ fn tunnel_object(
         children: children.collect(),
         dpd: tunnel.dpd,
         nat_traversal: tunnel.nat_traversal,
-        initiate: connection.initiate,
+        initiation: connection.initiation,
         routes,
         inner_address: tunnel
             .bgp

@@ -9,8 +9,8 @@ use causeway_engine::{Engine, EngineError, EngineInfo, MemoryEngine};
 use causeway_model::fixtures::{self, gateway, meta};
 use causeway_model::{
     Connection, ConnectionId, ConnectionStatus, CustomerGateway, CustomerGatewayId, Encryption, Gateway,
-    GatewayId, GatewayState, NetworkId, Record, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel,
-    View, Write,
+    GatewayId, GatewayState, Initiation, NetworkId, Record, RouteTableId, Secret, Selection, Subnet,
+    SubnetId, Tunnel, View, Write,
 };
 use causeway_plan::{InstanceHealth, ObjectKey, Observed, Scope, Step};
 use causeway_store::{MemoryStore, Store, transact};
@@ -64,7 +64,7 @@ fn connection(n: u64, other: u64, psk: &str) -> [Write; 2] {
             bgp: None,
         }],
         health_check: None,
-        initiate: true,
+        initiation: Initiation::AtOnce,
         status: ConnectionStatus::default(),
     };
     [Write::Put(peer.into()), Write::Put(connection.into())]
@@ -136,6 +136,27 @@ async fn gateways_come_find_each_other_and_go() {
     write(&store, [Write::Put(doomed.into()), Write::Put(subnet.into())]).await;
     eventually(&store, "no network", |view| view.network(NetworkId(1)).is_none()).await;
     assert!(engine.list_scopes().await.unwrap().is_empty(), "nothing is left in the data plane");
+    controller.abort();
+}
+
+/// Nothing carries it, and it and its connection come to rest all the same.
+#[tokio::test]
+async fn a_transit_gateway_and_its_connection_are_records() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new().unwrap());
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::default());
+    let controller = tokio::spawn(causeway_reconcile::run(Arc::clone(&store), Arc::clone(&engine)));
+    let mut transit = gateway(1);
+    transit.network = None;
+    transit.features.transit = true;
+    let instance = &mut transit.instances[0];
+    (instance.subnet, instance.private_ip) = (None, None);
+    write(&store, [Write::Put(transit.into()), Write::Put(gateway(2).into())]).await;
+    write(&store, connection(1, 2, "secret")).await;
+    let carried = |view: &View| view.connection(ConnectionId(1)).unwrap().status.was_active;
+    let settled = |view: &View| is_active(view, 1) && carried(view);
+    eventually(&store, "settled", settled).await;
+    let shown = store.view().connection(ConnectionId(1)).unwrap().status.tunnels[0].clone();
+    assert!(!shown.child_installed && shown.trouble.contains("records"), "{shown:?}");
     controller.abort();
 }
 

@@ -210,6 +210,8 @@ def test_health_check_keys_in_either_case(ali_world, alibaba, single):
     seen = alibaba("DescribeVpnConnection", VpnConnectionId=connection)["VcoHealthCheck"]
     assert (seen["Enable"], seen["Dip"], seen["Sip"]) == ("true", "192.168.10.1", "10.1.0.9")
     assert (seen["Interval"], seen["Retry"]) == (3, 3)
+    # No probe was sent: none came back, and none was lost.
+    assert seen["Status"] == ""
 
 
 def test_unknown_connections(alibaba):

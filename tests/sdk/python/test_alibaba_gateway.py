@@ -70,6 +70,7 @@ def test_names_that_are_not(alibaba, site, name):
         ({"EnableIpsec": False, "EnableSsl": False}, "InvalidVpnEnable"),
         ({"EnableSsl": True, "NetworkType": "private", "Bandwidth": 200}, "OperationFailed.SslNotSupport"),
         ({"VpnType": "NationalStandard", "NetworkType": "private", "Bandwidth": 200}, "OperationFailed.NetworkTypeNotMatch"),
+        ({"NetworkType": "private", "Bandwidth": 200}, "InvalidNetworkType"),
         ({"EnableSsl": False, "SslConnections": 5}, "UnnecessarySslConnection"),
         ({"EnableSsl": True, "SslConnections": 7}, "InvalidSpec.NotFound"),
         ({"InstanceChargeType": "PREPAY", "Period": 10}, "InvalidPeriod"),
@@ -94,7 +95,7 @@ def test_an_unpaid_order_stays_init(ali_world, alibaba, site):
     gateway = made["VpnGatewayId"]
     assert isinstance(made["OrderId"], int) and made["OrderId"] > 0
     seen = alibaba("DescribeVpnGateway", VpnGatewayId=gateway)
-    assert seen["Status"] == "init"
+    assert (seen["Status"], seen["InternetIp"]) == ("init", ""), "nothing of it is there"
     # Something else becomes active meanwhile: the order alone holds this one back.
     other = create(alibaba, ali_world, site)["VpnGatewayId"]
     ali_world.wait_gateway(other)

@@ -87,6 +87,14 @@ def test_a_prepaid_gateway_expires_and_is_kept(server, tencent_clients):
     assert seen["ExpiredTime"] > seen["CreatedTime"]
     with Refused("UnsupportedOperation"):
         world.api("DeleteVpnGateway", VpnGatewayId=gateway)
+    # Another charge is agreed for the time after the term, which goes on.
+    world.api("ModifyVpnGatewayAttribute", VpnGatewayId=gateway, InstanceChargeType="POSTPAID_BY_HOUR")
+    after = world.read_gateway(gateway)
+    assert (seen["NewPurchasePlan"], after["NewPurchasePlan"]) == ("", "PREPAID_TO_POSTPAID")
+    for name in ("InstanceChargeType", "ExpiredTime", "State"):
+        assert after[name] == seen[name], name
+    with Refused("UnsupportedOperation"):
+        world.api("DeleteVpnGateway", VpnGatewayId=gateway)
 
 
 def test_a_bandwidth_changes_within_its_band(ten_world, tencent):

@@ -71,6 +71,8 @@ def test_a_probe_address_is_used_once(ten_world, tencent, gateway):
 
 def test_probe_addresses_are_chosen_when_none_are_named(ten_world, gateway):
     seen = ten_world.read_connection(ten_world.connection(gateway, ten_world.customer_gateway(), EnableHealthCheck=True))
+    # No probe was sent: none came back, and none was lost.
+    assert (seen["EnableHealthCheck"], seen["HealthCheckStatus"]) == (True, "")
     for name in ("HealthCheckLocalIp", "HealthCheckRemoteIp"):
         first, second, third, _ = (int(part) for part in seen[name].split("."))
         assert (first, second) == (169, 254) and third >= 128, seen[name]

@@ -12,6 +12,7 @@ import pytest
 
 from harness.alibaba_world import World as AlibabaWorld
 from harness.alibaba_world import peer_ip
+from harness.errors import Refused
 
 PAYMENT_TYPES = {"Prepay": "Subscription", "PostpayByFlow": "PayAsYouGo"}
 CHARGE_TYPES = {"PayAsYouGo": "POSTPAY", "Subscription": "PREPAY"}
@@ -143,6 +144,16 @@ def test_alicloud_connections_with_two_tunnels_have_no_customer_gateway_of_their
     assert (state["customer_gateway_id"], state["ike_config"], state["ipsec_config"]) == ("", {}, {})
     tunnels = seen["TunnelOptionsSpecification"]["TunnelOptions"]
     assert [(it["CustomerGatewayId"], it["Role"]) for it in tunnels] == list(zip(peers, ("master", "slave")))
+    # The other form beside the list: what it asks for would be dropped.
+    tunnels = [{"CustomerGatewayId": peer, "Role": role} for peer, role in zip(peers, ("master", "slave"))]
+    for more, code in (
+        ({"IkeConfig": {"Psk": "TOPLEVEL"}}, "IllegalParam.IkeConfig"), ({"EnableDpd": False}, "IllegalParam.EnableDpd"),
+        ({"HealthCheckConfig": {"enable": True, "dip": "192.168.1.1", "sip": "10.1.0.9"}}, "IllegalParam.HealthCheckConfig"),
+    ):
+        with Refused(code):
+            ali_world.connection(
+                gateway, None, RemoteSubnet="192.168.41.0/24", TunnelOptionsSpecification=tunnels, wait=False, **more
+            )
     for peer in peers:
         found = alibaba("DescribeVpnConnections", CustomerGatewayId=peer)["VpnConnections"]["VpnConnection"]
         assert [it["VpnConnectionId"] for it in found] == [connection]
@@ -156,7 +167,7 @@ LINK = {"TunnelCidr": "169.254.128.0/30", "LocalBgpIp": "169.254.128.1", "Remote
 @needs_all
 @pytest.mark.parametrize(
     "route_type, policies",
-    [("STATIC", None), ("STATIC", SOME), ("Policy", SOME), ("Bgp", None), ("Bgp", EVERYTHING), ("StaticRoute", None)],
+    [("STATIC", SOME), ("Policy", SOME), ("Bgp", None), ("Bgp", EVERYTHING), ("StaticRoute", None)],
 )
 def test_tencent_connections(ten_world, tencent, route_type, policies):
     gateway = ten_world.gateway(ten_world.site(), InternetMaxBandwidthOut=200, BgpAsn=64551, BgpEnable=True)

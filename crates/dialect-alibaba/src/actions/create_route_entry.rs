@@ -7,13 +7,14 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
+use crate::labels::VpcTexts;
 use crate::params::Fields;
 use crate::shapes::route::VPN_GATEWAY;
-use crate::{cidr, labels, selects};
+use crate::{cidr, selects};
 
 pub const ACTION: Action = Action { service: "vpc", name: "CreateRouteEntry", decode, encode };
 
-/// The words for types of next hops. All but VPN gateways are recorded and shown only.
+/// The words for types of next hops. Of all but VPN gateways there are none here.
 const NEXT_HOPS: &[&str] = &[
     VPN_GATEWAY,
     "Instance",
@@ -72,6 +73,14 @@ pub fn destination(text: &str) -> Result<IpNet, Failure> {
         .ok_or_else(|| bad("InvalidCidrBlock.Malformed", "Specified CIDR block is not valid."))
 }
 
+const TEXTS: VpcTexts = VpcTexts {
+    name: "RouteEntryName",
+    refusals: [
+        ("InvalidRouteEntryName.Malformed", "Specified RouteEntry name is not valid."),
+        ("InvalidDescription.Malformed", "Invalid description."),
+    ],
+};
+
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
     let destination = destination(&fields.required("DestinationCidrBlock")?)?;
@@ -79,10 +88,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         let message = "The specified destinationCidrBlock must not included in black list cidr.";
         return Err(bad("InvalidDestinationCidrBlock", message));
     }
-    let name = bad("InvalidRouteEntryName.Malformed", "Specified RouteEntry name is not valid.");
-    let name = labels::vpc_name(fields, "RouteEntryName", name)?;
-    let description = bad("InvalidDescription.Malformed", "Invalid description.");
-    let description = labels::vpc_description(fields, description)?;
+    let (name, description) = TEXTS.of_new(fields)?;
     let route = NewRoute {
         label: Label { name, description, ..Label::default() },
         destination,
@@ -122,7 +128,13 @@ mod tests {
         assert_eq!(code("172.16.0.0/12", "VpnGateway", "vpn-none"), "InvalidNextHop.NotFound");
         assert_eq!(code("172.16.0.0/12", "Odd", &gateway), "InvalidNextHopType");
         assert_eq!(code("172.16.0.0/12", "VpnGateway", ""), "InvalidNexthopTypeAndList.BothNull");
-        assert_eq!(code("172.16.0.0/12", "NatGateway", "ngw-1"), "made");
+        for (kind, refusal) in [
+            ("Instance", "IllegalParam.NextHopId"),
+            ("NatGateway", "InvalidNatGateway.NotFound"),
+            ("RouterInterface", "InvalidNexthop.NotFound"),
+        ] {
+            assert_eq!(code("172.16.0.0/12", kind, "x-1"), refusal);
+        }
     }
 
     #[test]

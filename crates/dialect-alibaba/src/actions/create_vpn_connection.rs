@@ -1,7 +1,7 @@
 //! CreateVpnConnection: one tunnel described by JSON strings, or a list of two.
 
 use causeway_dialect::{EncodeContext, Failure};
-use causeway_model::{ConnectionId, Kind, Selection};
+use causeway_model::{ConnectionId, Initiation, Kind, Selection};
 use causeway_ops::operation::{CreateConnection, FacetTest, NewTunnel};
 use causeway_ops::{Operation, Outcome};
 use ipnet::IpNet;
@@ -13,7 +13,7 @@ use crate::errors::NO_CERTIFICATES;
 use crate::facet::{self, ConnectionFacet, GatewayFacet, NATIONAL_STANDARD};
 use crate::params::{Fields, illegal};
 use crate::tags::Codes;
-use crate::{cidr, health_check, labels, selects, tunnel_options};
+use crate::{cidr, health_check, labels, selects, tunnel_forms, tunnel_options};
 
 pub const ACTION: Action = Action { service: "vpc", name: "CreateVpnConnection", decode, encode };
 
@@ -74,20 +74,24 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     );
     let name = labels::plain_name(fields, name)?.unwrap_or_default();
     let (local, remote) = (ranges(fields, "LocalSubnet")?, ranges(fields, "RemoteSubnet")?);
-    let initiate = fields.boolean("EffectImmediately")?.unwrap_or(false);
+    let at_once = fields.boolean("EffectImmediately")?.unwrap_or(false);
+    let initiation = if at_once { Initiation::AtOnce } else { Initiation::OnTraffic };
     let tunnels_bgp = fields.boolean("EnableTunnelsBgp")?.unwrap_or(false);
     let has_tunnel_list = fields.value("TunnelOptionsSpecification").is_some();
     tunnel_options::check_settings(fields, input.region)?;
     let tunnels = if has_tunnel_list {
-        tunnel_options::list(fields, tunnels_bgp, initiate)?
+        tunnel_forms::check_list_alone(fields)?;
+        tunnel_options::list(fields, tunnels_bgp, initiation)?
     } else {
-        vec![tunnel_options::single(fields, initiate)?]
+        vec![tunnel_options::single(fields, initiation)?]
     };
     let certificates = certificates(fields, has_tunnel_list)?;
+    let ike_modes = tunnel_options::ike_modes(fields, has_tunnel_list)?;
     let algorithms = tunnel_options::named_algorithms(fields);
     let (health_check, idle_check) = if has_tunnel_list { (None, None) } else { health_check::read(fields)? };
     let idle_bgp = if has_tunnel_list { None } else { tunnel_options::idle_bgp(fields)? };
-    let facet = ConnectionFacet { has_tunnel_list, tunnels_bgp, certificates, idle_check, idle_bgp };
+    let facet =
+        ConnectionFacet { has_tunnel_list, tunnels_bgp, ike_modes, certificates, idle_check, idle_bgp };
     let operation = CreateConnection {
         label: labels::label(fields, name, String::new(), Codes::Vpn, facet::write(&facet))?,
         gateway: fields.required_id("VpnGatewayId")?,
@@ -99,7 +103,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         tunnels,
         tunnels_have_ids: has_tunnel_list,
         health_check,
-        initiate,
+        initiation,
         auto_routes: fields.boolean("AutoConfigRoute")?.unwrap_or(true),
     };
     Ok(Operation::CreateConnection(operation))

@@ -73,7 +73,7 @@ fn what_is_switched_off_is_shown_as_it_was_sent() {
     assert_eq!(
         shown["VcoHealthCheck"],
         json!({"Enable": "false", "Dip": "192.168.1.1", "Sip": "10.0.1.1", "Interval": 10, "Retry": 5,
-            "Status": "failed", "Policy": "revoke_route"})
+            "Status": "", "Policy": "revoke_route"})
     );
     assert_eq!(world.ok("DescribeVpnGateway", &[("VpnGatewayId", &gateway)])["EnableBgp"], false);
 }

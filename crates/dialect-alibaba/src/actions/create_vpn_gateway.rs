@@ -1,7 +1,7 @@
 //! CreateVpnGateway: both editions of its document.
 
 use causeway_dialect::{EncodeContext, Failure};
-use causeway_model::{Charge, Exposure, Features};
+use causeway_model::{AtEnd, Charge, Exposure, Features};
 use causeway_ops::operation::CreateGateway;
 use causeway_ops::{Operation, Outcome};
 use serde_json::{Value, json};
@@ -41,7 +41,9 @@ fn charge(fields: &Fields<'_>) -> Result<Charge, Failure> {
     let months = sold(fields, "Period", PERIODS, invalid_period.clone())?;
     match fields.text("InstanceChargeType").as_deref() {
         None | Some("POSTPAY") => Ok(Charge::PostPaid),
-        Some("PREPAY") => months.map(|months| Charge::PrePaid { months }).ok_or(invalid_period),
+        Some("PREPAY") => {
+            months.map(|months| Charge::PrePaid { months, at_end: AtEnd::Expires }).ok_or(invalid_period)
+        }
         Some(_) => Err(bad("ChargeType.NotSupport", "The specified charge type is not support.")),
     }
 }
@@ -84,6 +86,18 @@ fn bandwidth(fields: &Fields<'_>, exposure: Exposure) -> Result<u32, Failure> {
     sold(fields, "Bandwidth", sizes, refusal)?.ok_or_else(|| missing("Bandwidth"))
 }
 
+/// No gateway is private here: its endpoint would be on the public side. The code is that of a type of network that there
+/// is not, as for gateways that only join sites.
+fn check_offered(exposure: Exposure) -> Result<(), Failure> {
+    match exposure {
+        Exposure::Public => Ok(()),
+        Exposure::Private => {
+            let message = "Create vpn with private networkType is unsupported.";
+            Err(bad("InvalidNetworkType", message))
+        }
+    }
+}
+
 fn vpn_type(fields: &Fields<'_>, exposure: Exposure) -> Result<&'static str, Failure> {
     let word = fields.word("VpnType", &["Normal", NATIONAL_STANDARD])?.unwrap_or("Normal");
     if word == NATIONAL_STANDARD && exposure == Exposure::Private {
@@ -105,14 +119,16 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     if dual && first.is_none() {
         return Err(missing("VSwitchId"));
     }
+    let (features, charge) = (features(fields, exposure)?, charge(fields)?);
+    check_offered(exposure)?;
     Ok(Operation::CreateGateway(CreateGateway {
         label: labels::label(fields, name, String::new(), Codes::Vpn, facet::write(&facet))?,
         network: Some(fields.required_id("VpcId")?),
         subnets: first.into_iter().chain(second).collect(),
         dual,
         bandwidth_mbps,
-        features: features(fields, exposure)?,
-        charge: charge(fields)?,
+        features,
+        charge,
         pay_now: fields.boolean("AutoPay")?.unwrap_or(false),
         exposure,
         asn: None,

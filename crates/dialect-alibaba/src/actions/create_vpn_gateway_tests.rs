@@ -89,7 +89,9 @@ fn each_rule_has_its_code() {
     assert_eq!(code(&[("Bandwidth", "7")]), "InvalidSpec.NotFound");
     assert_eq!(code(&[("Bandwidth", "x")]), "InvalidBandwidth");
     assert_eq!(code(&[("Bandwidth", "10"), ("NetworkType", "private")]), "InvalidSpec.NotFound");
-    assert_eq!(code(&[("NetworkType", "private")]), "accepted");
+    // Every size of private gateways is known, and none is made.
+    let private = code(&[("NetworkType", "private")]);
+    assert_eq!(private, "InvalidNetworkType");
     assert_eq!(code(&[("NetworkType", "odd")]), "InvalidNetworkType");
     assert_eq!(code(&[("Name", "1a")]), "InvalidName");
     assert_eq!(code(&[("InstanceChargeType", "PAYLATER")]), "ChargeType.NotSupport");

@@ -27,7 +27,7 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
 pub fn write(outcome: &Outcome, context: &EncodeContext<'_>) -> Members {
     match found(outcome).0.first() {
         Some(Record::Gateway(it)) => {
-            Members::of(&gateway::describe(it, context.view, &context.caller.settings))
+            Members::of(&gateway::describe(it, context.view, &context.caller.settings, context.now))
         }
         _ => Members::new(),
     }

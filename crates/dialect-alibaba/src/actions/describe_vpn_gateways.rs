@@ -18,7 +18,7 @@ const STATUSES: &[&str] = &["init", "provisioning", "active", "updating", "delet
 
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
-    let account = input.account.cloned();
+    let (account, now) = (input.account.cloned(), input.now);
     List::of(Kind::Gateway)
         .ids(fields, "VpnGatewayId")
         .children_of(Kind::Network, fields.id("VpcId"))
@@ -31,7 +31,8 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
             fields.word("BusinessStatus", &[gateway::NORMAL, gateway::LOCKED])?,
             move |record, wanted| {
                 let Record::Gateway(it) = record else { return false };
-                gateway::business_status(account.as_ref().is_some_and(|account| account.locks(it))) == *wanted
+                let is_locked = account.as_ref().is_some_and(|account| account.locks(it, now));
+                gateway::business_status(is_locked) == *wanted
             },
         )
         .matching(
@@ -54,7 +55,9 @@ fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
 /// The answer, written at once.
 pub fn write(outcome: &Outcome, context: &EncodeContext<'_>) -> Members {
     page::written(outcome, context, LIST, |record| match record {
-        Record::Gateway(it) => Some(gateway::describe(it, context.view, &context.caller.settings)),
+        Record::Gateway(it) => {
+            Some(gateway::describe(it, context.view, &context.caller.settings, context.now))
+        }
         _ => None,
     })
 }

@@ -3,7 +3,7 @@
 use causeway_dialect::{EncodeContext, Failure};
 use causeway_model::Kind;
 use causeway_ops::{Operation, Outcome};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::action::{Action, Input};
 use crate::selects::{List, found};
@@ -17,9 +17,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
 
 fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Value {
     let first = found(outcome).0.first();
-    first
-        .and_then(|record| subnet::of_record(record, context.view))
-        .unwrap_or_else(|| json!({"VSwitchId": "", "VpcId": "", "Status": "", "CidrBlock": "", "ZoneId": ""}))
+    first.and_then(|record| subnet::of_record(record, context.view)).unwrap_or_else(subnet::absent)
 }
 
 #[cfg(test)]
@@ -30,5 +28,12 @@ mod tests {
     fn a_switch_that_is_gone_has_an_empty_id() {
         let shown = World::new().ok("DescribeVSwitchAttributes", &[("VSwitchId", "vsw-none")]);
         assert_eq!(shown["VSwitchId"], "");
+        let mut there = World::new();
+        let [_, id, _] = there.network();
+        let there = there.ok("DescribeVSwitchAttributes", &[("VSwitchId", &id)]);
+        let names =
+            |shown: &serde_json::Value| shown.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&shown), names(&there), "no member is left out");
+        assert_eq!(shown["Tags"], serde_json::json!({"Tag": []}));
     }
 }

@@ -45,7 +45,7 @@ pub fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         propagate: fields.boolean("AutoPropagate")?,
         ssl_clients: None,
         bandwidth: None,
-        charge: None,
+        at_end: None,
         asn: None,
         facet: None,
     }))

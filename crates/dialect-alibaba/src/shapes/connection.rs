@@ -1,6 +1,6 @@
 //! IPsec connections.
 
-use causeway_model::{Connection, TunnelBgp, TunnelStatus, View};
+use causeway_model::{Connection, Initiation, TunnelBgp, TunnelStatus, View};
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
@@ -65,8 +65,8 @@ fn policy(revoke_routes: bool) -> &'static str {
 }
 
 fn health_check(connection: &Connection, idle: Option<&IdleCheck>) -> Value {
-    // No probe was observed.
-    let status = "failed";
+    // No probe is sent (`docs/operating.md`), and so none has come back or was lost.
+    let status = "";
     match (&connection.health_check, idle) {
         (Some(check), _) => json!({
             "Enable": "true", "Sip": check.source.to_string(), "Dip": check.destination.to_string(),
@@ -91,7 +91,7 @@ fn of_single_tunnel(connection: &Connection, facet: &ConnectionFacet) -> (Value,
     let has_nat_traversal = first.is_some_and(|it| it.nat_traversal);
     match first {
         Some(it) if !facet.has_tunnel_list => (
-            tunnel::ike_config(&it.ike, &tunnel::credentials(it), Numbers::Plain),
+            tunnel::ike_config(&it.ike, &tunnel::credentials(it), facet.ike_modes.first(), Numbers::Plain),
             tunnel::ipsec_config(&it.esp, Numbers::Plain),
             has_dpd,
             has_nat_traversal,
@@ -130,7 +130,7 @@ pub fn describe(connection: &Connection, place: Place, view: &View) -> Value {
         "CreateTime": meta.created.0,
         "LocalSubnet": joined(&connection.local_subnets),
         "RemoteSubnet": joined(&connection.remote_subnets),
-        "EffectImmediately": connection.initiate,
+        "EffectImmediately": connection.initiation == Initiation::AtOnce,
         "State": tunnel::state(connection.state()),
         "Status": tunnel::status(&best(connection)),
         "AttachType": "VPNGW",

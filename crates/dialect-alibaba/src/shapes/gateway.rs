@@ -1,10 +1,8 @@
 //! VPN gateways.
 
 use causeway_dialect::EncodeContext;
-use causeway_model::{Charge, Exposure, Gateway, GatewayState, Kind, Millis, Record, View};
+use causeway_model::{Exposure, Gateway, GatewayState, Kind, Millis, Record, Term, View};
 use causeway_ops::{Lack, Settings};
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,16 +28,6 @@ pub fn facet(gateway: &Gateway) -> GatewayFacet {
     facet::read(&gateway.meta)
 }
 
-fn end_ms(gateway: &Gateway) -> i64 {
-    let Charge::PrePaid { months } = gateway.charge else { return ENDLESS_MS };
-    let bought = |created: Millis| {
-        let start = Timestamp::from_millisecond(created.0).ok()?.to_zoned(TimeZone::UTC);
-        let span = Span::new().try_months(i64::from(months)).ok()?;
-        Some(start.checked_add(span).ok()?.timestamp().as_millisecond())
-    };
-    bought(gateway.meta.created).unwrap_or(ENDLESS_MS)
-}
-
 fn enable_word(is_on: bool) -> &'static str {
     if is_on { "enable" } else { "disable" }
 }
@@ -57,7 +45,7 @@ pub const NORMAL: &str = "Normal";
 /// The word for one that is locked for lack of funds.
 pub const LOCKED: &str = "FinancialLocked";
 
-/// Whether a gateway is locked, in the API's words.
+/// Whether a gateway is locked (for lack of funds, or because its term is over), in the API's words.
 pub fn business_status(is_locked: bool) -> &'static str {
     if is_locked { LOCKED } else { NORMAL }
 }
@@ -112,12 +100,20 @@ struct Interfaces {
 }
 
 /// A gateway.
-pub fn describe<'a>(gateway: &'a Gateway, view: &'a View, settings: &Settings) -> Description<'a> {
+pub fn describe<'a>(
+    gateway: &'a Gateway,
+    view: &'a View,
+    settings: &Settings,
+    now: Millis,
+) -> Description<'a> {
+    let term = settings.term(gateway, now);
     let facet = facet(gateway);
     let meta = &gateway.meta;
     let has_bgp = !settings.lacks(&meta.dialect, &meta.region, Lack::Bgp);
+    // The addresses of an order that is open are set aside for it and belong to nothing yet.
+    let made = if gateway.paid { gateway.instances.as_slice() } else { &[] };
     let instance = |ordinal: usize| gateway.instances.get(ordinal);
-    let ip = |ordinal| instance(ordinal).map(|it| it.public_ip.to_string()).unwrap_or_default();
+    let ip = |ordinal: usize| made.get(ordinal).map(|it| it.public_ip.to_string()).unwrap_or_default();
     let switch = |ordinal| instance(ordinal).and_then(|it| it.subnet).map_or("", |id| view.external(id));
     let external = meta.external.as_str();
     let has_ssl = gateway.features.ssl_clients.is_some();
@@ -130,21 +126,18 @@ pub fn describe<'a>(gateway: &'a Gateway, view: &'a View, settings: &Settings) -
         disaster_recovery_internet_ip: ip(1),
         ssl_vpn_internet_ip: if has_ssl { ip(0) } else { String::new() },
         eni_instance_ids: Interfaces {
-            ids: (0..gateway.instances.len()).map(|ordinal| ids::interface(external, ordinal)).collect(),
+            ids: (0..made.len()).map(|ordinal| ids::interface(external, ordinal)).collect(),
         },
         create_time: meta.created.0,
-        end_time: end_ms(gateway),
+        end_time: term.end().map_or(ENDLESS_MS, |end| end.0),
         spec: format!("{}M", gateway.bandwidth_mbps),
         name: &meta.name,
         description: &meta.description,
         status: status(gateway.state()),
-        business_status: business_status(settings.locks(gateway)),
-        charge_type: match gateway.charge {
-            // Not the word of the request: every Terraform provider so far takes anything else for prepaid, or
-            // for a change that needs a new gateway.
-            Charge::PostPaid => "PostpayByFlow",
-            Charge::PrePaid { .. } => "Prepay",
-        },
+        business_status: business_status(settings.locks(gateway, now)),
+        // Not the word of the request: every Terraform provider so far takes anything else for prepaid, or for a
+        // change that needs a new gateway.
+        charge_type: if term == Term::Open { "PostpayByFlow" } else { "Prepay" },
         ipsec_vpn: enable_word(gateway.features.ipsec),
         ssl_vpn: enable_word(has_ssl),
         ssl_max_connections: gateway.features.ssl_clients.unwrap_or(0),
@@ -164,7 +157,7 @@ pub fn describe<'a>(gateway: &'a Gateway, view: &'a View, settings: &Settings) -
 
 /// A gateway as a tree, to take members from.
 pub fn tree(gateway: &Gateway, context: &EncodeContext<'_>) -> Value {
-    let description = describe(gateway, context.view, &context.caller.settings);
+    let description = describe(gateway, context.view, &context.caller.settings, context.now);
     // Texts, numbers and lists always make a tree.
     serde_json::to_value(description).unwrap_or_default()
 }
@@ -172,24 +165,39 @@ pub fn tree(gateway: &Gateway, context: &EncodeContext<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use causeway_model::fixtures;
+    use causeway_model::{AtEnd, Charge, fixtures};
+    use causeway_ops::AccountSettings;
     use serde_json::json;
 
     #[test]
-    fn a_prepaid_gateway_ends_months_after_its_beginning() {
+    fn a_prepaid_gateway_is_normal_until_months_after_its_payment_and_locked_then() {
         let mut it = fixtures::gateway(1);
-        assert_eq!(end_ms(&it), ENDLESS_MS);
-        // 2024-01-31T00:00:00Z, and a leap year's February.
-        it.meta.created = Millis(1_706_659_200_000);
-        it.charge = Charge::PrePaid { months: 1 };
-        assert_eq!(end_ms(&it), 1_709_164_800_000);
+        let mut settings = Settings::default();
+        let owner = AccountSettings::new(it.meta.owner.clone(), "");
+        settings.accounts.insert(owner.id.clone(), owner);
+        let shown = |it: &Gateway, now| {
+            let shown = serde_json::to_value(describe(it, &View::default(), &settings, Millis(now))).unwrap();
+            (shown["ChargeType"].clone(), shown["EndTime"].clone(), shown["BusinessStatus"].clone())
+        };
+        assert_eq!(shown(&it, 0), (json!("PostpayByFlow"), json!(ENDLESS_MS), json!("Normal")));
+        // Paid on 2024-01-31T00:00:00Z, and a leap year's February.
+        it.meta.created = Millis(1_700_000_000_000);
+        it.paid_at = Some(Millis(1_706_659_200_000));
+        it.charge = Charge::PrePaid { months: 1, at_end: AtEnd::Expires };
+        let end = 1_709_164_800_000;
+        assert_eq!(shown(&it, end - 1), (json!("Prepay"), json!(end), json!("Normal")));
+        assert_eq!(shown(&it, end), (json!("Prepay"), json!(end), json!("FinancialLocked")));
     }
 
     #[test]
     fn types_are_those_of_the_catalogue() {
-        let shown =
-            serde_json::to_value(describe(&fixtures::gateway(1), &View::default(), &Settings::default()))
-                .unwrap();
+        let shown = serde_json::to_value(describe(
+            &fixtures::gateway(1),
+            &View::default(),
+            &Settings::default(),
+            Millis(0),
+        ))
+        .unwrap();
         assert_eq!(shown["Spec"], "10M");
         assert_eq!(shown["IpsecVpn"], "enable");
         assert_eq!(shown["SslVpn"], "disable");

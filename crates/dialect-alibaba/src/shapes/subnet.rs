@@ -48,6 +48,16 @@ pub fn describe(subnet: &Subnet, view: &View) -> Value {
     })
 }
 
+/// Every member of [`describe`], empty: a vSwitch that is gone.
+pub fn absent() -> Value {
+    json!({
+        "VSwitchId": "", "VSwitchName": "", "Description": "", "VpcId": "", "ZoneId": "", "CidrBlock": "",
+        "Ipv6CidrBlock": "", "EnabledIpv6": false, "AvailableIpAddressCount": 0, "Status": "", "CreationTime": "",
+        "IsDefault": false, "ShareType": "", "NetworkAclId": "", "OwnerId": 0, "ResourceGroupId": "",
+        "RouteTable": {"RouteTableId": "", "RouteTableType": ""}, "Tags": {"Tag": []},
+    })
+}
+
 /// A record that is a vSwitch.
 pub fn of_record(record: &Record, view: &View) -> Option<Value> {
     match record {

@@ -36,9 +36,15 @@ pub struct Credentials<'a> {
     pub psk: &'a causeway_model::Secret,
 }
 
-/// The IKE options.
-pub fn ike_config(ike: &IkeProposal, credentials: &Credentials<'_>, numbers: Numbers) -> Value {
+/// The IKE options. `asked_mode`: the word that was sent for the mode, which IKEv2 does not have.
+pub fn ike_config(
+    ike: &IkeProposal,
+    credentials: &Credentials<'_>,
+    asked_mode: Option<&String>,
+    numbers: Numbers,
+) -> Value {
     let (version, mode) = algorithms::version_words(ike.version);
+    let mode = asked_mode.map_or(mode, String::as_str);
     json!({
         "Psk": credentials.psk.expose(),
         "IkeVersion": version,
@@ -131,7 +137,7 @@ pub fn describe(
         "EnableDpd": tunnel.dpd.is_some().to_string(),
         "EnableNatTraversal": tunnel.nat_traversal.to_string(),
         "RemoteCaCertificate": facet.certificates.get(ordinal).map(String::as_str).unwrap_or_default(),
-        "TunnelIkeConfig": ike_config(&tunnel.ike, &credentials(tunnel), Numbers::Texts),
+        "TunnelIkeConfig": ike_config(&tunnel.ike, &credentials(tunnel), facet.ike_modes.get(ordinal), Numbers::Texts),
         "TunnelIpsecConfig": ipsec_config(&tunnel.esp, Numbers::Texts),
         "TunnelBgpConfig": bgp_config(tunnel),
     }))

@@ -9,7 +9,7 @@ use crate::testing;
 
 fn decoded(extra: Value) -> Result<CreateConnection, String> {
     let base = json!({"VpnGatewayId": "vpngw-1w9tue3d", "CustomerGatewayId": "cgw-qa9sxpy7",
-        "VpnConnectionName": "c", "PreShareKey": "123456"});
+        "VpnConnectionName": "c", "PreShareKey": "123456", "Route": {"DestinationCidrBlock": "192.168.9.0/24"}});
     match testing::decode("CreateVpnConnection", testing::merged(base, extra)) {
         Ok(Operation::CreateConnection(it)) => Ok(it),
         Ok(other) => panic!("{other:?}"),
@@ -27,8 +27,10 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((tunnel.esp.encryption, tunnel.esp.integrity), (Encryption::Aes128Cbc, Integrity::Sha1));
     assert_eq!((tunnel.esp.pfs_group, tunnel.esp.lifetime_s), (None, 14_400));
     assert_eq!(tunnel.esp.lifetime_bytes, Some(4_096_000_000 * 1024));
-    assert_eq!((tunnel.dpd, it.health_check.is_none(), it.initiate), (None, true, true));
+    assert_eq!((tunnel.dpd, it.health_check.is_none(), it.initiation), (None, true, Initiation::AtOnce));
     assert_eq!(it.selection, Selection::Routes);
+    let passive = decoded(json!({"NegotiationType": "passive"})).unwrap();
+    assert_eq!(passive.initiation, Initiation::ByPeer);
 }
 
 #[test]
@@ -53,7 +55,10 @@ fn what_terraform_sends_is_taken() {
     let dpd = tunnel.dpd.unwrap();
     assert_eq!((dpd.delay_s, dpd.timeout_s, dpd.action), (10, 30, DpdAction::Clear));
     assert!(matches!(&it.selection, Selection::Policies(policies) if policies.len() == 1));
-    assert_eq!((it.local_subnets.len(), it.remote_subnets.len(), it.initiate), (1, 2, false));
+    assert_eq!(
+        (it.local_subnets.len(), it.remote_subnets.len(), it.initiation),
+        (1, 2, Initiation::OnTraffic)
+    );
 }
 
 #[test]
@@ -70,6 +75,8 @@ fn each_refusal_has_its_code() {
         (json!({"VpnConnectionName": "n".repeat(61)}), "InvalidParameterValue.TooLong"),
         (json!({"RouteType": "static"}), "InvalidParameterValue"),
         (json!({"RouteType": "Policy"}), "MissingParameter"),
+        (json!({"Route": null}), "MissingParameter"),
+        (json!({"RouteType": "STATIC", "Route": null}), "MissingParameter"),
         (json!({"RouteType": "Bgp"}), "MissingParameter"),
         (policies(vec![rule("10.0.0.0/8", "10.1.0.0/16")]), "InvalidParameterValue.VpnConnSpdCidrConflict"),
         (policies(vec![rule("10.0.0.0/8", "224.0.0.0/4")]), "InvalidParameterValue"),
@@ -111,7 +118,7 @@ fn each_refusal_has_its_code() {
 
 #[test]
 fn probe_addresses_are_chosen_when_none_are_given() {
-    let it = decoded(json!({"EnableHealthCheck": true, "RouteType": "StaticRoute"})).unwrap();
+    let it = decoded(json!({"EnableHealthCheck": true, "RouteType": "StaticRoute", "Route": null})).unwrap();
     let check = it.health_check.unwrap();
     assert_ne!(check.source, check.destination);
     for ip in [check.source, check.destination] {
@@ -220,8 +227,7 @@ fn rules_are_shown_as_they_were_given() {
     let cases = [
         (json!({"RouteType": "StaticRoute"}), everything.clone()),
         (json!({"RouteType": "StaticRoute", "SecurityPolicyDatabases": some}), some.clone()),
-        (json!({"RouteType": "STATIC"}), json!([])),
-        (json!({}), json!([])),
+        (json!({"Route": {"DestinationCidrBlock": "192.168.9.0/24"}}), json!([])),
         (json!({"RouteType": "Policy", "SecurityPolicyDatabases": some}), some.clone()),
         (json!({"RouteType": "Bgp", "BgpConfig": link}), json!([])),
         (json!({"RouteType": "Bgp", "BgpConfig": link, "SecurityPolicyDatabases": everything}), everything),

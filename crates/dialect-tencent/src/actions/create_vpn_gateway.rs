@@ -1,7 +1,7 @@
 //! CreateVpnGateway: makes and orders a gateway; it is `PENDING` until its data plane carries it.
 
 use causeway_dialect::EncodeContext;
-use causeway_model::{Charge, Exposure, ExternalId, Features, GatewayId, Kind, Zone};
+use causeway_model::{AtEnd, Charge, Exposure, ExternalId, Features, GatewayId, Kind, Zone};
 use causeway_ops::operation::{CreateGateway, Label};
 use causeway_ops::{Lack, Operation, Outcome};
 use ipnet::Ipv4Net;
@@ -56,7 +56,6 @@ fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
         kind: kind.to_owned(),
         zone: zone.as_ref().map(Zone::to_string).unwrap_or_default(),
         renew_flag: renew_flag.to_owned(),
-        new_purchase_plan: String::new(),
     };
     let subnet = members.id("SubnetId", Kind::Subnet, MALFORMED)?.filter(|_| network.is_some());
     let label = Label { name, tags: members.tags()?, facet: facet::write(&own), ..Label::default() };
@@ -89,8 +88,16 @@ fn zone(input: &Input<'_>) -> Result<Option<Zone>, Refusal> {
     Ok(asked.or_else(|| first().cloned()))
 }
 
+/// The length of `vpc-xxxxxxxx`.
+const VPC_ID_CHARS: usize = 12;
+
 fn network(members: &Members<'_>, is_transit: bool) -> Result<Option<ExternalId>, Refusal> {
-    let network = members.id("VpcId", Kind::Network, "InvalidVpcId.Malformed")?;
+    const MALFORMED: &str = "InvalidVpcId.Malformed";
+    let network = members.id("VpcId", Kind::Network, MALFORMED)?;
+    // This action alone tells an id that no VPC can have from one that none has.
+    if let Some(id) = network.as_ref().filter(|id| id.as_str().len() != VPC_ID_CHARS) {
+        return Err(Refusal::malformed(MALFORMED, "VpcId", id.as_str()));
+    }
     match (&network, is_transit) {
         (None, false) => Err(Refusal::new(
             "UnsupportedOperation.VpnGwVpcIdMustHave",
@@ -126,7 +133,8 @@ fn charge(members: &Members<'_>) -> Result<(Charge, &'static str), Refusal> {
         prepaid.integer_of("Period", &PERIODS)?.ok_or_else(|| Refusal::missing(&prepaid.path("Period")))?;
     let flags = ["NOTIFY_AND_AUTO_RENEW", "NOTIFY_AND_MANUAL_RENEW"];
     let renew_flag = prepaid.word("RenewFlag", &flags)?.unwrap_or("NOTIFY_AND_AUTO_RENEW");
-    Ok((Charge::PrePaid { months: u32::try_from(months).unwrap_or_default() }, renew_flag))
+    let at_end = if renew_flag == "NOTIFY_AND_AUTO_RENEW" { AtEnd::Renews } else { AtEnd::Expires };
+    Ok((Charge::PrePaid { months: u32::try_from(months).unwrap_or_default(), at_end }, renew_flag))
 }
 
 /// Private and IPv6 gateways, and dedicated clusters: offered by the cloud on application only.
@@ -222,7 +230,7 @@ mod tests {
             let prepaid =
                 json!({"InstanceChargeType": "PREPAID", "InstanceChargePrepaid": {"Period": period}});
             let months = u32::try_from(period).unwrap();
-            assert_eq!(decoded(prepaid).unwrap().charge, Charge::PrePaid { months });
+            assert_eq!(decoded(prepaid).unwrap().charge, Charge::PrePaid { months, at_end: AtEnd::Renews });
         }
         for (kind, ipsec, transit) in
             [("IPSEC", true, false), ("SSL", false, false), ("CCN", true, true), ("SSL_CCN", false, true)]

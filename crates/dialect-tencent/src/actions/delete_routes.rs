@@ -1,18 +1,17 @@
 //! DeleteRoutes: by `RouteId` (Terraform sends nothing else), `RouteItemId`, or destination and next hop.
 
 use causeway_dialect::EncodeContext;
-use causeway_model::{ExternalId, Kind};
+use causeway_model::{ExternalId, Kind, Record};
 use causeway_ops::operation::{DeleteRoutes, RouteSelector};
 use causeway_ops::{Operation, Outcome};
 use ipnet::IpNet;
-use serde_json::{Value, json};
 
 use crate::action::{self, Action, Answer, Input};
 use crate::errors;
 use crate::ids;
 use crate::params::{MALFORMED, Members};
 use crate::refusal::Refusal;
-use crate::shapes::NO_TIME;
+use crate::shapes::route_table::route;
 
 /// See the module.
 pub const ACTION: Action = Action { service: "vpc", name: "DeleteRoutes", decode, encode };
@@ -47,35 +46,14 @@ fn by_number(number: i64) -> Result<ExternalId, Refusal> {
     id.ok_or_else(|| errors::missing_resource(&ExternalId::from(number.to_string())))
 }
 
-/// The routes as the caller named them: they are gone from the store.
-fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
-    let members = Members::new(&context.envelope.params);
-    let table = members.text("RouteTableId").unwrap_or_default();
-    let set: Vec<Value> = members.structures("Routes").iter().map(|it| deleted(it, &table)).collect();
-    Ok(action::one("RouteSet", Value::Array(set)))
-}
-
-fn deleted(it: &Members<'_>, table: &str) -> Value {
-    let text = |name: &str| it.text(name).unwrap_or_default();
-    let number = it.integer("RouteId").ok().flatten().and_then(|number| u64::try_from(number).ok());
-    let item = match (it.text("RouteItemId"), number) {
-        (Some(item), _) => item,
-        (None, Some(number)) => ids::route_of_number(number).map(|id| id.to_string()).unwrap_or_default(),
-        (None, None) => String::new(),
-    };
-    json!({
-        "DestinationCidrBlock": text("DestinationCidrBlock"),
-        "GatewayType": text("GatewayType"),
-        "GatewayId": text("GatewayId"),
-        "RouteId": number.unwrap_or_else(|| ids::route_number(&item)),
-        "RouteDescription": text("RouteDescription"),
-        "Enabled": it.flag("Enabled").unwrap_or(true),
-        "RouteType": "USER",
-        "RouteTableId": table,
-        "RouteItemId": item,
-        "PublishedToVbc": false,
-        "CreatedTime": NO_TIME,
-    })
+/// The routes as they were.
+fn encode(outcome: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
+    let Outcome::Removed(records) = outcome else { return Err(action::lost()) };
+    let set = records.iter().filter_map(|record| match record {
+        Record::Route(it) => Some(route(context.view, it)),
+        _ => None,
+    });
+    Ok(action::one("RouteSet", set.collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

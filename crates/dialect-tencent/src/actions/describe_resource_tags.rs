@@ -1,8 +1,10 @@
-//! DescribeResourceTagsByResourceIds (and its twin in sequence) and DescribeResourceTags of the tag service.
+//! DescribeResourceTagsByResourceIds (and its twin in sequence), DescribeResourceTagsByTagKeys and
+//! DescribeResourceTags of the tag service.
 
 use causeway_dialect::EncodeContext;
+use causeway_model::Meta;
 use causeway_ops::{Operation, Outcome, Query};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::action::{Action, Answer, Input};
 use crate::ids;
@@ -29,6 +31,14 @@ pub const BY_IDS_SEQ: Action = Action {
 pub const ALL: Action =
     Action { service: "tag", name: "DescribeResourceTags", decode: decode_all, encode: encode_all };
 
+/// The values that some resources have of some keys.
+pub const BY_KEYS: Action = Action {
+    service: "tag",
+    name: "DescribeResourceTagsByTagKeys",
+    decode: decode_by_ids,
+    encode: encode_by_keys,
+};
+
 /// Resources of one call at most.
 const IDS_MAX: usize = 50;
 
@@ -36,6 +46,11 @@ fn decode_by_ids(input: &Input<'_>) -> Result<Operation, Refusal> {
     let members = input.members();
     if members.texts("ResourceIds").len() > IDS_MAX {
         return Err(too_many_resources(IDS_MAX));
+    }
+    let (offset, limit) = owned::page(&members)?;
+    // Documented for these actions alone.
+    if !offset.is_multiple_of(limit) {
+        return Err(Refusal::value("Offset", offset));
     }
     decode_all(input)
 }
@@ -45,19 +60,34 @@ fn decode_all(input: &Input<'_>) -> Result<Operation, Refusal> {
     Ok(Operation::Read(Query::Settings))
 }
 
-/// Resources that the caller does not have, or whose service has no tags here, have no rows.
-fn encode_by_ids(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
-    let members = Members::new(&context.envelope.params);
+/// The resources of `ResourceIds`. Those that the caller does not have, or whose service has no tags here, are left out.
+fn named<'a>(context: &EncodeContext<'a>, members: &Members<'_>) -> Vec<&'a Meta> {
     let kind = ids::kind_of_prefix(&members.text("ResourcePrefix").unwrap_or_default());
     let kind = kind.filter(|_| members.text("ServiceType").as_deref() == Some(SERVICE));
     let region = members.text("ResourceRegion").unwrap_or_default();
-    let mut rows = Vec::new();
-    for id in members.texts("ResourceIds") {
-        let found = kind.and_then(|kind| owned::resource(context, kind, &id));
-        let Some(meta) = found.filter(|meta| meta.region.as_str() == region) else { continue };
-        rows.extend(meta.tags.iter().map(|(key, value)| owned::row(meta, key, value)));
-    }
-    answer(&members, "Tags", rows)
+    let ids = members.texts("ResourceIds").into_iter();
+    let found = ids.filter_map(|id| kind.and_then(|kind| owned::resource(context, kind, &id)));
+    found.filter(|meta| meta.region.as_str() == region).collect()
+}
+
+fn encode_by_ids(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
+    let members = Members::new(&context.envelope.params);
+    let tags = named(context, &members)
+        .into_iter()
+        .flat_map(|meta| meta.tags.iter().map(move |(key, value)| owned::row(meta, key, value)));
+    owned::answer(&members, "Tags", tags.collect())
+}
+
+fn encode_by_keys(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
+    let members = Members::new(&context.envelope.params);
+    let keys = members.texts("TagKeys");
+    let rows = named(context, &members).into_iter().filter_map(|meta| {
+        let tags = owned::tags(meta).into_iter();
+        let tags: Vec<Value> =
+            tags.filter(|tag| keys.iter().any(|key| tag["TagKey"] == key.as_str())).collect();
+        (!tags.is_empty()).then(|| json!({"ResourceId": meta.external.as_str(), "TagKeyValues": tags}))
+    });
+    owned::answer(&members, "Rows", rows.collect())
 }
 
 fn encode_all(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
@@ -73,18 +103,5 @@ fn encode_all(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusa
             rows.extend(meta.tags.iter().map(|(key, value)| owned::row(meta, key, value)));
         }
     }
-    answer(&members, "Rows", rows)
-}
-
-/// A page of rows, with the page's own numbers.
-fn answer(members: &Members<'_>, name: &str, rows: Vec<Value>) -> Result<Answer, Refusal> {
-    let (offset, limit) = owned::page(members)?;
-    let total = rows.len();
-    let rows: Vec<Value> = rows.into_iter().skip(offset).take(limit).collect();
-    Ok(Answer::from_iter([
-        ("TotalCount".to_owned(), Value::from(total)),
-        ("Offset".to_owned(), Value::from(offset)),
-        ("Limit".to_owned(), Value::from(limit)),
-        (name.to_owned(), Value::Array(rows)),
-    ]))
+    owned::answer(&members, "Rows", rows)
 }

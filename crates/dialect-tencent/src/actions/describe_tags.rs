@@ -1,4 +1,4 @@
-//! The tags in use, whatever resource has them: DescribeTags, GetTags, DescribeTagKeys, GetTagKeys,
+//! The tags of the account, on whatever resource or by themselves: DescribeTags, GetTags, DescribeTagKeys, GetTagKeys,
 //! DescribeTagValues and GetTagValues of the tag service.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use crate::action::{Action, Answer, Input};
 use crate::paging::{self, ByToken};
 use crate::params::Members;
 use crate::refusal::Refusal;
-use crate::tagging::owned;
+use crate::tagging::{dictionary, owned};
 
 /// Keys and values, by page.
 pub const TAGS: Action = action("DescribeTags", encode_tags);
@@ -51,30 +51,30 @@ fn encode_tags(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refus
     let members = Members::new(&context.envelope.params);
     let keys = members.texts("TagKeys");
     let (key, value) = (members.text("TagKey"), members.text("TagValue"));
-    let found = owned::tagged_by(context, &members);
-    let pairs: BTreeSet<(&String, &String)> = found
+    let used: BTreeSet<(&String, &String)> =
+        owned::tagged(context).into_iter().flat_map(|(_, meta)| &meta.tags).collect();
+    let pairs = dictionary::pairs(context, &members);
+    let pairs = pairs
         .iter()
-        .flat_map(|(_, meta)| &meta.tags)
         .filter(|(known, _)| keys.is_empty() || keys.contains(known))
-        .filter(|(known, _)| key.as_ref().is_none_or(|key| key == *known))
-        .filter(|(_, known)| value.as_ref().is_none_or(|value| value == *known))
-        .collect();
+        .filter(|(known, _)| key.as_ref().is_none_or(|key| key == known))
+        .filter(|(_, known)| value.as_ref().is_none_or(|value| value == known));
     let shows_deletion = context.envelope.action == TAGS.name;
-    let item = |(key, value): (&String, &String)| {
+    let item = |(key, value): &(String, String)| {
         let mut item = json!({"TagKey": key, "TagValue": value, "Category": "Custom"});
         if let (true, Some(members)) = (shows_deletion, item.as_object_mut()) {
             // A tag that a resource has can't be deleted.
-            members.insert("CanDelete".to_owned(), Value::from(0));
+            members.insert("CanDelete".to_owned(), u8::from(!used.contains(&(key, value))).into());
         }
         item
     };
-    answer(context, &members, "Tags", pairs.into_iter().map(item).collect())
+    answer(context, &members, "Tags", pairs.map(item).collect())
 }
 
 fn encode_keys(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
     let members = Members::new(&context.envelope.params);
-    let found = owned::tagged_by(context, &members);
-    let keys: BTreeSet<&String> = found.iter().flat_map(|(_, meta)| meta.tags.keys()).collect();
+    let pairs = dictionary::pairs(context, &members);
+    let keys: BTreeSet<&String> = pairs.iter().map(|(key, _)| key).collect();
     let is_get = context.envelope.action == GET_KEYS.name;
     let name = if is_get { "TagKeys" } else { "Tags" };
     answer(context, &members, name, keys.into_iter().map(|key| Value::from(key.as_str())).collect())

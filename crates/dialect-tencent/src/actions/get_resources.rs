@@ -49,7 +49,7 @@ fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
         .filter(|(kind, meta)| {
             wanted.is_empty() || wanted.iter().any(|it| it.kind == *kind && it.id == meta.external)
         })
-        .filter(|(_, meta)| filters.iter().all(|filter| has(meta, filter)))
+        .filter(|(_, meta)| filters.iter().all(|filter| owned::has(meta, filter)))
         .map(|(kind, meta)| mapping(account, kind, meta))
         .collect();
     let (start, limit) = BY_TOKEN.read(&members)?;
@@ -61,16 +61,7 @@ fn encode(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
     ]))
 }
 
-fn has(meta: &Meta, filter: &Members<'_>) -> bool {
-    let values = filter.texts("TagValue");
-    let value = meta.tags.get(&filter.text("TagKey").unwrap_or_default());
-    value.is_some_and(|value| values.is_empty() || values.contains(value))
-}
-
 fn mapping(account: &str, kind: Kind, meta: &Meta) -> Value {
-    let tag =
-        |(key, value): (&String, &String)| json!({"TagKey": key, "TagValue": value, "Category": "Custom"});
-    let tags: Vec<Value> = meta.tags.iter().map(tag).collect();
     let resource = description::write(&meta.region, account, kind, &meta.external);
-    json!({"Resource": resource, "Tags": tags})
+    json!({"Resource": resource, "Tags": owned::tags(meta)})
 }

@@ -17,6 +17,7 @@ mod delete_vpn_gateway;
 mod describe_customer_gateway_vendors;
 mod describe_customer_gateways;
 mod describe_resource_tags;
+mod describe_resources_by_tags;
 mod describe_route_tables;
 mod describe_subnets;
 mod describe_tags;
@@ -27,6 +28,7 @@ mod describe_vpn_gateways;
 mod download_customer_gateway_configuration;
 mod get_caller_identity;
 mod get_resources;
+mod known_tags;
 mod modify_customer_gateway_attribute;
 mod modify_subnet_attribute;
 mod modify_vpc_attribute;
@@ -63,7 +65,9 @@ pub const ALL: &[Action] = &[
     describe_customer_gateways::ACTION,
     describe_resource_tags::ALL,
     describe_resource_tags::BY_IDS,
+    describe_resource_tags::BY_KEYS,
     describe_resource_tags::BY_IDS_SEQ,
+    describe_resources_by_tags::ACTION,
     describe_route_tables::ACTION,
     describe_subnets::ACTION,
     describe_tags::GET_KEYS,
@@ -79,6 +83,10 @@ pub const ALL: &[Action] = &[
     download_customer_gateway_configuration::ACTION,
     get_caller_identity::ACTION,
     get_resources::ACTION,
+    known_tags::CREATE,
+    known_tags::CREATE_ALL,
+    known_tags::DELETE,
+    known_tags::DELETE_ALL,
     modify_customer_gateway_attribute::ACTION,
     modify_subnet_attribute::ACTION,
     modify_vpc_attribute::ACTION,

@@ -1,6 +1,6 @@
 //! ModifyVpnGatewayAttribute: name, charge, BGP number and number of SSL connections.
 
-use causeway_model::{Charge, Kind};
+use causeway_model::{AtEnd, Kind};
 use causeway_ops::Operation;
 use causeway_ops::operation::ModifyGateway;
 
@@ -24,8 +24,8 @@ fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
         None => None,
     };
     let ssl_clients = members.integer_of("MaxConnection", &MAX_CONNECTIONS)?;
-    // Only from prepaid to pay-as-you-go. It takes effect at once: nothing expires here.
-    let charge = members.word("InstanceChargeType", &["POSTPAID_BY_HOUR"])?.map(|_| Charge::PostPaid);
+    // Only from prepaid to pay-as-you-go, once the term is over.
+    let at_end = members.word("InstanceChargeType", &["POSTPAID_BY_HOUR"])?.map(|_| AtEnd::PostPaid);
     let operation = Operation::ModifyGateway(ModifyGateway {
         id,
         name,
@@ -33,7 +33,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
         propagate: None,
         ssl_clients: ssl_clients.and_then(|number| u32::try_from(number).ok()),
         bandwidth: None,
-        charge,
+        at_end,
         asn: asn::read(&members)?,
         facet: None,
     });
@@ -53,7 +53,7 @@ mod tests {
         let Ok(Operation::ModifyGateway(it)) = testing::decode("ModifyVpnGatewayAttribute", given) else {
             panic!("is taken");
         };
-        assert_eq!((it.name.as_deref(), it.charge, it.asn, it.ssl_clients), (Some("new"), None, None, None));
+        assert_eq!((it.name.as_deref(), it.at_end, it.asn, it.ssl_clients), (Some("new"), None, None, None));
         let given = json!({"VpnGatewayId": "vpngw-edvft32x", "MaxConnection": 10});
         let Ok(Operation::ModifyGateway(it)) = testing::decode("ModifyVpnGatewayAttribute", given) else {
             panic!("is taken");

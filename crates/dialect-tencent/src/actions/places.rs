@@ -7,8 +7,8 @@ use causeway_ops::{Operation, Outcome, Query};
 use serde_json::Value;
 
 use crate::action::{self, Action, Answer, Input};
-use crate::refusal::Refusal;
-use crate::shapes::zones::{region, zone};
+use crate::refusal::{Refusal, is_english};
+use crate::shapes::zones::{Manner, region, zone};
 
 /// The regions, as cvm lists them.
 pub const CVM_REGIONS: Action = regions("cvm");
@@ -36,13 +36,14 @@ fn decode(_: &Input<'_>) -> Result<Operation, Refusal> {
     Ok(Operation::Read(Query::Settings))
 }
 
-fn is_wide(context: &EncodeContext<'_>) -> bool {
-    context.envelope.service != "cvm"
+fn manner(context: &EncodeContext<'_>) -> Manner {
+    let envelope = context.envelope;
+    Manner { wide: envelope.service != "cvm", english: is_english(&envelope.language) }
 }
 
 fn encode_regions(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refusal> {
     let known = context.caller.settings.regions(&DialectId::from(crate::ID));
-    let items: Vec<Value> = known.iter().map(|it| region(it, is_wide(context))).collect();
+    let items: Vec<Value> = known.iter().map(|it| region(it, manner(context))).collect();
     Ok(action::page("RegionSet", items.len(), items))
 }
 
@@ -50,7 +51,7 @@ fn encode_zones(_: &Outcome, context: &EncodeContext<'_>) -> Result<Answer, Refu
     let caller = context.caller;
     let place = caller.settings.region(&DialectId::from(crate::ID), &caller.region);
     let place = place.ok_or_else(action::lost)?;
-    let items: Vec<Value> = place.zones.iter().map(|it| zone(place, it, is_wide(context))).collect();
+    let items: Vec<Value> = place.zones.iter().map(|it| zone(place, it, manner(context))).collect();
     Ok(action::page("ZoneSet", items.len(), items))
 }
 

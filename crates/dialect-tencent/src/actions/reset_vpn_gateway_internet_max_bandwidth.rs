@@ -31,7 +31,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
         propagate: None,
         ssl_clients: None,
         bandwidth: Some(NewBandwidth { mbps, bands: BANDS }),
-        charge: None,
+        at_end: None,
         asn: None,
         facet: None,
     }))
@@ -79,7 +79,8 @@ mod tests {
         let (gateway, _) = with_gateways(&mut view);
         let prepaid = view.records().find_map(|record| match record {
             Record::Gateway(it) => {
-                let charge = causeway_model::Charge::PrePaid { months: 1 };
+                let at_end = causeway_model::AtEnd::Expires;
+                let charge = causeway_model::Charge::PrePaid { months: 1, at_end };
                 Some(Write::Put(Gateway { bandwidth_mbps: 500, charge, ..(**it).clone() }.into()))
             }
             _ => None,

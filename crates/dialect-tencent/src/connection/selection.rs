@@ -74,6 +74,10 @@ pub fn read(members: &Members<'_>) -> Result<Chosen, Refusal> {
         "Policy" => return Err(Refusal::missing("SecurityPolicyDatabases")),
         _ => {
             chosen.remote = route(members)?.into_iter().collect();
+            // It has neither rules nor a route to choose by.
+            if route_type == "STATIC" && chosen.remote.is_empty() && chosen.bgp.is_none() {
+                return Err(Refusal::missing("SecurityPolicyDatabases"));
+            }
             chosen.idle_policies = policies;
         }
     }

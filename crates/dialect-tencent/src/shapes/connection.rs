@@ -43,7 +43,8 @@ pub fn connection(view: &View, it: &Connection) -> Value {
         "EnableHealthCheck": own.health_check,
         "HealthCheckLocalIp": own.health_local_ip,
         "HealthCheckRemoteIp": own.health_remote_ip,
-        "HealthCheckStatus": health_status(it, &own),
+        // No probe is sent (`docs/operating.md`), and so none has come back or was lost.
+        "HealthCheckStatus": "",
         "DpdEnable": i32::from(own.dpd_enable),
         "DpdTimeout": own.dpd_timeout,
         "DpdAction": own.dpd_action,
@@ -138,14 +139,6 @@ fn esp(tunnel: &Tunnel, own: &ConnectionFacet) -> Value {
         "PfsDhGroup": word(PFS_GROUPS, &tunnel.esp.pfs_group),
         "IPSECSaLifetimeTraffic": own.lifetime_traffic_kb,
     })
-}
-
-fn health_status(it: &Connection, own: &ConnectionFacet) -> &'static str {
-    match (own.health_check, it.is_up()) {
-        (false, _) => "",
-        (true, true) => "AVAILABLE",
-        (true, false) => "UNAVAILABLE",
-    }
 }
 
 fn health_config(own: &ConnectionFacet) -> Value {

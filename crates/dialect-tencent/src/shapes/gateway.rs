@@ -4,9 +4,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use causeway_dialect::{EncodeContext, time};
-use causeway_model::{Charge, Exposure, Gateway, GatewayState, Meta, Millis};
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
+use causeway_model::{AtEnd, Charge, Exposure, Gateway, GatewayState, Term};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -49,7 +47,7 @@ pub struct VpnGateway<'a> {
     created_time: String,
     expired_time: String,
     is_address_blocked: bool,
-    new_purchase_plan: String,
+    new_purchase_plan: &'static str,
     restrict_state: &'static str,
     zone: String,
     vpn_gateway_quota_set: &'static RawValue,
@@ -76,9 +74,9 @@ impl<T: Serialize> Serialize for OrEmpty<T> {
 
 /// A gateway.
 pub fn gateway<'a>(context: &EncodeContext<'a>, it: &'a Gateway) -> VpnGateway<'a> {
-    let is_locked = context.caller.settings.locks(it);
+    let settings = &context.caller.settings;
+    let (is_locked, term) = (settings.locks(it, context.now), settings.term(it, context.now));
     let own: GatewayFacet = facet::read(&it.meta.facet);
-    let prepaid = matches!(it.charge, Charge::PrePaid { .. });
     VpnGateway {
         vpn_gateway_id: it.meta.external.as_str(),
         vpc_id: it.network.map_or("", |network| context.view.external(network)),
@@ -87,12 +85,12 @@ pub fn gateway<'a>(context: &EncodeContext<'a>, it: &'a Gateway) -> VpnGateway<'
         state: state(it.state()),
         public_ip_address: OrEmpty(it.instances.first().map(|instance| instance.public_ip)),
         renew_flag: if own.renew_flag.is_empty() { RENEW_DEFAULT.to_owned() } else { own.renew_flag },
-        instance_charge_type: if prepaid { "PREPAID" } else { "POSTPAID_BY_HOUR" },
+        instance_charge_type: if term == Term::Open { "POSTPAID_BY_HOUR" } else { "PREPAID" },
         internet_max_bandwidth_out: it.bandwidth_mbps,
         created_time: time::china_standard(it.meta.created),
-        expired_time: expired_time(&it.meta, it.charge),
+        expired_time: term.end().map_or(NO_TIME.to_owned(), time::china_standard),
         is_address_blocked: false,
-        new_purchase_plan: own.new_purchase_plan,
+        new_purchase_plan: new_purchase_plan(it, term),
         restrict_state: if is_locked { "PROTECTIVELY_ISOLATED" } else { "NORMAL" },
         zone: own.zone,
         vpn_gateway_quota_set: quota_set(),
@@ -115,21 +113,12 @@ fn state(state: GatewayState) -> &'static str {
     }
 }
 
-fn expired_time(meta: &Meta, charge: Charge) -> String {
-    match charge {
-        Charge::PostPaid => NO_TIME.to_owned(),
-        Charge::PrePaid { months } => {
-            months_later(meta.created, months).map_or(NO_TIME.to_owned(), time::china_standard)
-        }
+/// What follows the term, while that is to come.
+fn new_purchase_plan(it: &Gateway, term: Term) -> &'static str {
+    match it.charge {
+        Charge::PrePaid { at_end: AtEnd::PostPaid, .. } if term != Term::Open => "PREPAID_TO_POSTPAID",
+        _ => "",
     }
-}
-
-/// So many calendar months later, in China standard time.
-fn months_later(from: Millis, months: u32) -> Option<Millis> {
-    let zone = TimeZone::fixed(jiff::tz::offset(8));
-    let start = Timestamp::from_millisecond(from.0).ok()?.to_zoned(zone);
-    let span = Span::new().try_months(i64::from(months)).ok()?;
-    Some(Millis(start.checked_add(span).ok()?.timestamp().as_millisecond()))
 }
 
 /// What is on offer, written once: it is larger than all the rest of a gateway.
@@ -145,7 +134,7 @@ fn quota_set() -> &'static RawValue {
 
 #[cfg(test)]
 mod tests {
-    use causeway_model::{GatewayStatus, View, fixtures};
+    use causeway_model::{GatewayStatus, Millis, View, fixtures};
     use causeway_ops::Caller;
 
     use super::*;
@@ -168,7 +157,8 @@ mod tests {
         let settings = std::sync::Arc::make_mut(&mut caller.settings);
         settings.accounts.values_mut().for_each(|account| account.solvent = false);
         assert_eq!(shown(&it, &caller)["RestrictState"], "PROTECTIVELY_ISOLATED");
-        it.charge = Charge::PrePaid { months: 1 };
+        it.charge = Charge::PrePaid { months: 1, at_end: AtEnd::Expires };
+        it.paid_at = Some(testing::NOW);
         assert_eq!(shown(&it, &caller)["RestrictState"], "NORMAL");
     }
 
@@ -191,9 +181,33 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_term_is_shown_and_then_done() {
+        let mut caller = testing::caller();
+        let mut it = fixtures::gateway(1);
+        it.meta.owner = caller.account.clone();
+        let words = |it: &Gateway, caller: &Caller| {
+            let value = shown(it, caller);
+            ["InstanceChargeType", "NewPurchasePlan", "RestrictState"].map(|name| value[name].clone())
+        };
+        let mut bought = |days_ago: i64, at_end: AtEnd, caller: &Caller| {
+            it.paid_at = Some(Millis(testing::NOW.0 - days_ago * 24 * 3_600_000));
+            it.charge = Charge::PrePaid { months: 1, at_end };
+            words(&it, caller)
+        };
+        assert_eq!(bought(0, AtEnd::PostPaid, &caller), ["PREPAID", "PREPAID_TO_POSTPAID", "NORMAL"]);
+        assert_eq!(bought(40, AtEnd::PostPaid, &caller), ["POSTPAID_BY_HOUR", "", "NORMAL"]);
+        assert_eq!(bought(40, AtEnd::Expires, &caller), ["PREPAID", "", "PROTECTIVELY_ISOLATED"]);
+        assert_eq!(bought(40, AtEnd::Renews, &caller), ["PREPAID", "", "NORMAL"]);
+        let settings = std::sync::Arc::make_mut(&mut caller.settings);
+        settings.accounts.values_mut().for_each(|account| account.solvent = false);
+        assert_eq!(bought(40, AtEnd::Renews, &caller), ["PREPAID", "", "PROTECTIVELY_ISOLATED"]);
+        assert_eq!(bought(0, AtEnd::Renews, &caller), ["PREPAID", "", "NORMAL"]);
+    }
+
+    #[test]
     fn a_prepaid_gateway_expires_after_whole_months() {
         let mut it = fixtures::gateway(1);
-        it.charge = Charge::PrePaid { months: 1 };
+        it.charge = Charge::PrePaid { months: 1, at_end: AtEnd::Expires };
         // 2024-01-31 12:00:00 in China: February ends on the 29th.
         it.meta.created = Millis(1_706_673_600_000);
         let value = shown(&it, &testing::caller());

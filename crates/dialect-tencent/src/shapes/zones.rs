@@ -4,6 +4,8 @@ use causeway_model::Zone;
 use causeway_ops::RegionSettings;
 use serde_json::{Value, json};
 
+use crate::regions;
+
 /// The first number of each region's zone ids: zone 3 of Guangzhou is 100003.
 const NUMBERS: [(&str, u32); 22] = [
     ("ap-guangzhou", 100_000),
@@ -33,10 +35,25 @@ const NUMBERS: [(&str, u32); 22] = [
 const OWN_REGIONS: u32 = 990_000;
 const CHINESE_DIGITS: [&str; 10] = ["零", "一", "二", "三", "四", "五", "六", "七", "八", "九"];
 
-/// A region; `wide` adds the members of the newer services, which are null for API calls.
-pub fn region(it: &RegionSettings, wide: bool) -> Value {
-    let mut value = json!({"Region": it.id.as_str(), "RegionName": it.name, "RegionState": "AVAILABLE"});
-    if let (true, Some(members)) = (wide, value.as_object_mut()) {
+/// How places are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Manner {
+    /// With the members of the newer services, which are null for API calls.
+    pub wide: bool,
+    /// In English, where the names have an English form.
+    pub english: bool,
+}
+
+/// A region's name.
+fn region_name(it: &RegionSettings, manner: Manner) -> &str {
+    regions::english_name(it).filter(|_| manner.english).unwrap_or(&it.name)
+}
+
+/// A region.
+pub fn region(it: &RegionSettings, manner: Manner) -> Value {
+    let name = region_name(it, manner);
+    let mut value = json!({"Region": it.id.as_str(), "RegionName": name, "RegionState": "AVAILABLE"});
+    if let (true, Some(members)) = (manner.wide, value.as_object_mut()) {
         for name in ["RegionTypeMC", "LocationMC", "RegionNameMC", "RegionIdMC"] {
             members.insert(name.to_owned(), Value::Null);
         }
@@ -44,17 +61,20 @@ pub fn region(it: &RegionSettings, wide: bool) -> Value {
     value
 }
 
-/// A zone of a region; `wide` as for [`region`]. `ZoneId` is text.
-pub fn zone(region: &RegionSettings, it: &Zone, wide: bool) -> Value {
+/// A zone of a region. `ZoneId` is text.
+pub fn zone(region: &RegionSettings, it: &Zone, manner: Manner) -> Value {
     let number = number(region, it);
-    let city =
-        region.name.split_once('(').map_or(region.name.as_str(), |(_, rest)| rest.trim_end_matches(')'));
-    let name = format!("{city}{}区", chinese(number));
+    let of_region = region_name(region, manner);
+    let city = of_region.split_once('(').map_or(of_region, |(_, rest)| rest.trim_end_matches(')'));
+    let name = match manner.english {
+        true => format!("{city} Zone {number}"),
+        false => format!("{city}{}区", chinese(number)),
+    };
     let id = base(region).saturating_add(number);
     let mut value = json!({
         "Zone": it.as_str(), "ZoneName": name, "ZoneId": id.to_string(), "ZoneState": "AVAILABLE",
     });
-    if let (true, Some(members)) = (wide, value.as_object_mut()) {
+    if let (true, Some(members)) = (manner.wide, value.as_object_mut()) {
         members.insert("ParentZone".to_owned(), Value::Null);
         members.insert("ParentZoneId".to_owned(), Value::Null);
         members.insert("ParentZoneName".to_owned(), Value::Null);
@@ -87,21 +107,30 @@ mod tests {
 
     #[test]
     fn zone_ids_are_text() {
-        let regions = crate::regions::default();
+        let regions = regions::default();
         let guangzhou = &regions[0];
-        let value = zone(guangzhou, &guangzhou.zones[2], false);
+        let plain = Manner { wide: false, english: false };
+        let value = zone(guangzhou, &guangzhou.zones[2], plain);
         assert_eq!(value["ZoneId"], "100003");
         assert_eq!(value["ZoneName"], "广州三区");
         assert_eq!(value.as_object().unwrap().len(), 4);
-        assert_eq!(zone(guangzhou, &guangzhou.zones[2], true).as_object().unwrap().len(), 10);
+        assert_eq!(
+            zone(guangzhou, &guangzhou.zones[2], Manner { wide: true, ..plain }).as_object().unwrap().len(),
+            10
+        );
+        let english = Manner { english: true, ..plain };
+        assert_eq!(zone(guangzhou, &guangzhou.zones[2], english)["ZoneName"], "Guangzhou Zone 3");
+        assert_eq!(region(guangzhou, english)["RegionName"], "South China (Guangzhou)");
+        let own = RegionSettings { name: "My room".to_owned(), ..guangzhou.clone() };
+        assert_eq!(region(&own, english)["RegionName"], "My room");
     }
 
     #[test]
     fn every_region_has_zone_ids_of_its_own() {
         let mut ids = std::collections::BTreeSet::new();
-        for region in crate::regions::default() {
+        for region in regions::default() {
             for it in &region.zones {
-                let id = zone(&region, it, false)["ZoneId"].to_string();
+                let id = zone(&region, it, Manner { wide: false, english: false })["ZoneId"].to_string();
                 assert!(ids.insert(id), "{it}");
             }
         }

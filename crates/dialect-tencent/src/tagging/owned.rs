@@ -5,6 +5,7 @@ use causeway_model::{DialectId, Key, Kind, ListKey, Meta, Record, Region};
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
+use crate::action::Answer;
 use crate::params::Members;
 use crate::refusal::Refusal;
 use crate::tagging::description::SERVICE;
@@ -25,10 +26,12 @@ pub fn tagged<'a>(context: &EncodeContext<'a>) -> Vec<(Kind, &'a Meta)> {
 
 /// The same, if `CreateUin` does not ask for the tags of another account.
 pub fn tagged_by<'a>(context: &EncodeContext<'a>, members: &Members<'_>) -> Vec<(Kind, &'a Meta)> {
-    match members.text("CreateUin") {
-        Some(creator) if creator != context.caller.account.as_str() => Vec::new(),
-        _ => tagged(context),
-    }
+    if is_of_caller(context, members) { tagged(context) } else { Vec::new() }
+}
+
+/// Whether `CreateUin` is the caller, or left out.
+pub fn is_of_caller(context: &EncodeContext<'_>, members: &Members<'_>) -> bool {
+    members.text("CreateUin").is_none_or(|creator| creator == context.caller.account.as_str())
 }
 
 fn of_list<'a>(context: &EncodeContext<'a>, region: Region, kind: Kind) -> Vec<(Kind, &'a Meta)> {
@@ -58,6 +61,36 @@ pub fn row(meta: &Meta, key: &str, value: &str) -> Value {
         "ServiceType": SERVICE,
         "Category": "Custom",
     })
+}
+
+/// The tags of a resource as the tag service lists them.
+pub fn tags(meta: &Meta) -> Vec<Value> {
+    let tag =
+        |(key, value): (&String, &String)| json!({"TagKey": key, "TagValue": value, "Category": "Custom"});
+    meta.tags.iter().map(tag).collect()
+}
+
+/// Whether a resource has the key of a filter, with one of the values if the filter names any.
+pub fn has(meta: &Meta, filter: &Members<'_>) -> bool {
+    let values = filter.texts("TagValue");
+    let value = meta.tags.get(&filter.text("TagKey").unwrap_or_default());
+    value.is_some_and(|value| values.is_empty() || values.contains(value))
+}
+
+/// A page of rows, with the page's own numbers.
+///
+/// # Errors
+/// Those of [`page`].
+pub fn answer(members: &Members<'_>, name: &str, rows: Vec<Value>) -> Result<Answer, Refusal> {
+    let (offset, limit) = page(members)?;
+    let total = rows.len();
+    let rows: Vec<Value> = rows.into_iter().skip(offset).take(limit).collect();
+    Ok(Answer::from_iter([
+        ("TotalCount".to_owned(), Value::from(total)),
+        ("Offset".to_owned(), Value::from(offset)),
+        ("Limit".to_owned(), Value::from(limit)),
+        (name.to_owned(), Value::Array(rows)),
+    ]))
 }
 
 /// Not for security: the API shows these sums.

@@ -70,7 +70,11 @@ pub fn keys(texts: &[String]) -> Result<Vec<String>, Refusal> {
     texts.iter().map(|text| key(text)).collect()
 }
 
-fn check_count(count: usize) -> Result<(), Refusal> {
+/// Checks how many tags a call names.
+///
+/// # Errors
+/// `LimitExceeded.TagNumPerRequest`.
+pub fn check_count(count: usize) -> Result<(), Refusal> {
     if count <= TAGS_MAX {
         return Ok(());
     }

@@ -116,6 +116,8 @@ pub(super) struct Relay {
     ping_pending: Option<Instant>,
     /// Its workers had something to do lately.
     engine_active: bool,
+    /// Multicast groups that the engine was told somebody listens to.
+    listened: u32,
     kept: BTreeMap<String, Arc<OwnedFd>>,
     journal: Journal,
     routing: Option<Routing>,
@@ -170,6 +172,7 @@ impl Relay {
             last_ping: Instant::now(),
             ping_pending: None,
             engine_active: true,
+            listened: 0,
             kept: BTreeMap::new(),
             journal: Journal::default(),
             routing,
@@ -386,6 +389,8 @@ impl Relay {
             self.epoll.add(connection.server(), Token::Connection(id).encode())?;
             self.connections.insert(id, connection);
         }
+        // Before the caller, which goes on from its `bind` now, can ask for anything.
+        self.tell_groups();
         Ok(())
     }
 
@@ -407,6 +412,7 @@ impl Relay {
                 Kind::Done => self.done(message.number, message.body),
                 Kind::Event => {
                     let (group, body) = (message.number, &*message.body);
+                    self.journal.expired(body);
                     self.connections.values_mut().for_each(|c| c.deliver_event(group, body));
                 }
                 Kind::Ping => {
@@ -445,7 +451,7 @@ impl Relay {
                     tracing::error!(reason, "the engine ends");
                     self.failure = Some(reason);
                 }
-                Kind::Request => tracing::warn!("the engine sent a request"),
+                Kind::Request | Kind::Listen => tracing::warn!("the engine sent a request"),
             }
         }
     }

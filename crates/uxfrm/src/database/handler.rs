@@ -36,6 +36,7 @@ impl Database {
         for message in wire::messages(datagram) {
             self.handle(message, clock, &mut answer);
         }
+        answer.events = std::mem::take(&mut self.announced);
         answer
     }
 
@@ -68,20 +69,17 @@ impl Database {
         let Message { header, payload } = message;
         match header.kind {
             ALLOCSPI => self.allocate_spi(header, payload, clock),
-            NEWSA => self.new_state(payload, clock),
-            UPDSA => self.update_state(payload, clock),
-            DELSA => self.delete_state(payload),
+            NEWSA => self.new_state(header, payload, clock),
+            UPDSA => self.update_state(header, payload, clock),
+            DELSA => self.delete_state(header, payload),
             GETSA => self.get_state(header, payload),
-            FLUSHSA => self.flush_states(payload),
+            FLUSHSA => self.flush_states(header, payload),
             GETAE => self.get_replay(header, payload),
-            NEWPOLICY => self.new_policy(payload, clock, true),
-            UPDPOLICY => self.new_policy(payload, clock, false),
-            DELPOLICY => self.delete_policy(payload),
+            NEWPOLICY => self.new_policy(header, payload, clock, true),
+            UPDPOLICY => self.new_policy(header, payload, clock, false),
+            DELPOLICY => self.delete_policy(header, payload),
             GETPOLICY => self.get_policy(header, payload),
-            FLUSHPOLICY => {
-                self.clear_policies();
-                CHANGED
-            }
+            FLUSHPOLICY => self.flush_policies(header),
             GETSADINFO => Ok((vec![self.sad_info(header, payload)?], false)),
             GETSPDINFO => Ok((vec![self.spd_info(header, payload)?], false)),
             NEWSPDINFO => self.set_thresholds(payload),

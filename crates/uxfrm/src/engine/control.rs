@@ -217,6 +217,7 @@ impl Control {
                     link::send(self.link.as_fd(), Kind::Remove, if_id, body, None, true)?;
                 }
                 Kind::Spis => self.send_spis()?,
+                Kind::Listen => self.database.listen(message.number),
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
@@ -304,8 +305,10 @@ impl Control {
             self.serve_watchers();
         }
         for event in events {
-            if !self.watchers.is_empty() {
-                let line = report::event_line(&event, sys::unix_seconds());
+            // What daemons have changed themselves is not told: it holds keys.
+            if let Some(line) =
+                report::event_line(&event, sys::unix_seconds()).filter(|_| !self.watchers.is_empty())
+            {
                 // One that went away or does not read is forgotten.
                 self.watchers.retain(|watcher| (&*watcher).write_all(line.as_bytes()).is_ok());
             }

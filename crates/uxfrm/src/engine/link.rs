@@ -42,12 +42,14 @@ pub enum Kind {
     Spis = 10,
     /// Engine to broker: it ends, and why (body: text).
     Failed = 11,
+    /// Broker to engine: `number` has a bit for each multicast group that somebody listens to, as in `nl_groups`.
+    Listen = 12,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove, Spis, Failed]
+        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove, Spis, Failed, Listen]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

@@ -257,6 +257,11 @@ pub fn done_message(request: Header) -> Vec<u8> {
     writer.finish()
 }
 
+/// Says that events were lost.
+pub fn overrun_message() -> Vec<u8> {
+    Writer::new(Header { kind: super::constants::NLMSG_OVERRUN, flags: 0, sequence: 0, port: 0 }).finish()
+}
+
 /// An `xfrm_address_t` of a family, `None` for an unknown one.
 pub fn ip_address(family: u16, bytes: [u8; 16]) -> Option<IpAddr> {
     match family {

@@ -2,6 +2,7 @@
 
 use super::request;
 use uxfrm::xfrm::constants::*;
+use uxfrm::xfrm::lifetime::Limits;
 use uxfrm::xfrm::policy::{PolicyInfo, Template};
 use uxfrm::xfrm::selector::Selector;
 
@@ -155,6 +156,18 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("flush", request(FLUSHPOLICY, NLM_F_ACK, |_| {})),
         ("get after the flush", named(GETPOLICY, 0, 1, 1, 0)),
     ]
+}
+
+/// A policy that asks to be looked after after a second, and ends after three.
+pub fn short_lived() -> Vec<u8> {
+    request(NEWPOLICY, NLM_F_ACK, |w| {
+        let limits = Limits { soft_add: 1, hard_add: 3, ..Limits::NONE };
+        PolicyInfo { limits, ..info(1, 4) }.write(w);
+        w.attribute(XFRMA_TMPL, |w| template(5).write(w));
+        w.attribute(XFRMA_IF_ID, |w| {
+            w.u32(42);
+        });
+    })
 }
 
 /// A policy, and a request for it by selector.

@@ -27,6 +27,9 @@ impl Relay {
     pub(super) fn engine_ready(&mut self) {
         let Some(engine) = &mut self.engine else { return };
         engine.ready = true;
+        self.listened = 0;
+        self.tell_groups();
+        let Some(engine) = &mut self.engine else { return };
         // Errors mean that it died again, which the link's end will say.
         for request in self.journal.requests() {
             let _ = engine.send(Kind::Request, 0, request);

@@ -48,6 +48,7 @@ impl Relay {
             }
             _ => {
                 self.connections.remove(&id);
+                self.tell_groups();
                 return;
             }
         }
@@ -116,6 +117,19 @@ impl Relay {
             tracing::error!(%error, "rules of a policy are missing: what it protects stays blocked");
         }
         result.is_ok()
+    }
+
+    /// Tells the engine which events somebody wants to hear of, where that has changed.
+    pub(super) fn tell_groups(&mut self) {
+        let groups = self.connections.values().fold(0, |all, connection| all | connection.groups);
+        let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready && groups != self.listened)
+        else {
+            return;
+        };
+        // One that cannot be sent is tried again; an engine that is gone is told by the end of the link.
+        if engine.send(Kind::Listen, groups, &[]).is_ok() {
+            self.listened = groups;
+        }
     }
 
     /// Empties the engine's databases: this engine's, or the next one's.
