@@ -6,7 +6,7 @@
 build_packages=(build-essential pkg-config ca-certificates curl git)
 engine_packages=(charon-systemd strongswan-swanctl strongswan-charon libcharon-extra-plugins
   libstrongswan-extra-plugins libstrongswan-standard-plugins iproute2 nftables)
-lab_packages=(iperf3 tcpdump iputils-ping procps)
+lab_packages=(iperf3 tcpdump iputils-ping procps libfaketime)
 kernel_packages=(qemu-system-x86 busybox-static cpio kmod)
 next_packages=(debootstrap debian-archive-keyring)
 suite_packages=(python3-venv nodejs npm shellcheck)

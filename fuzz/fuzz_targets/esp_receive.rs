@@ -1,9 +1,10 @@
 //! Any bytes as a (coalesced) datagram: no panic, and nothing that was not sealed under the key comes out. Inner packets are sealed,
 //! so that the fuzzer reaches what lies behind the integrity check: any bytes, and TCP and UDP with any header and right
-//! checksums, which reach the coalescer.
+//! checksums, which reach the coalescer. What was sealed comes out, each packet as it was and once, in order within a flow;
+//! what was damaged or cut on the way does not.
 #![no_main]
 
-use arbitrary::Arbitrary;
+use causeway_fuzz::packet::{Stream, Train, by_flow};
 use libfuzzer_sys::fuzz_target;
 use std::ops::Range;
 use uxfrm::database::{Clock, Database};
@@ -12,9 +13,8 @@ use uxfrm::datapath::{Shared, notice};
 use uxfrm::esp::algorithm::{AeadCipher, Algorithm};
 use uxfrm::esp::packet::tail;
 use uxfrm::esp::transform::{Header, Transform};
-use uxfrm::inner::checksum::{fold, sum};
 use uxfrm::inner::coalesce::{Coalescer, Sink};
-use uxfrm::inner::ip::{Packet, set_ipv4_checksum};
+use uxfrm::inner::ip::Packet;
 use uxfrm::inner::segment::Segments;
 use uxfrm::inner::virtio::VirtioHeader;
 use uxfrm::sys::receive::Received;
@@ -23,81 +23,11 @@ use uxfrm::xfrm::wire::{self, Writer};
 
 const SPI: u32 = 0x1000;
 
-/// A segment of one of a few flows. Most fields are right unless the fuzzer says otherwise.
-#[derive(Arbitrary, Debug)]
-struct Segment {
-    is_v6: bool,
-    is_udp: bool,
-    tos: u8,
-    fragment: Option<u16>,
-    id: u8,
-    port: bool,
-    /// The number after the segment before where not given.
-    sequence: Option<u16>,
-    /// Byte 12 and 13 of TCP, or the length of UDP; the usual ones where not given.
-    shape: Option<u16>,
-    window: u8,
-    payload_len: u8,
-    damage: Option<u8>,
-}
-
-impl Segment {
-    /// The packet, with its checksums right. `next` is the sequence number that follows on the segment before.
-    fn packet(&self, next: &mut u32) -> Vec<u8> {
-        let mut transport = vec![0, u8::from(self.port), 0, 80];
-        let payload_len = usize::from(self.payload_len);
-        if self.is_udp {
-            transport.extend(self.shape.unwrap_or(8 + payload_len as u16).to_be_bytes());
-            transport.extend([0, 0]);
-        } else {
-            let sequence = self.sequence.map_or(*next, u32::from);
-            transport.extend(sequence.to_be_bytes());
-            transport.extend([0, 0, 0, 9]);
-            transport.extend(self.shape.unwrap_or(0x5010).to_be_bytes());
-            transport.extend([0, self.window, 0, 0, 0, 0]);
-            // As a reader that believes the data offset counts.
-            *next = sequence
-                .wrapping_add(20 + payload_len as u32)
-                .wrapping_sub(u32::from(transport[12] >> 4) * 4);
-        }
-        transport.resize(transport.len() + payload_len, 7);
-        let protocol = if self.is_udp { 17 } else { 6 };
-        let mut packet = if self.is_v6 {
-            let mut header =
-                vec![0x60 | self.tos >> 4, self.tos << 4, 0, 0, 0, transport.len() as u8, protocol, 64];
-            header[4] = (transport.len() >> 8) as u8;
-            header.extend([[0xfd; 16], [0xfe; 16]].concat());
-            header
-        } else {
-            let mut header = vec![0x45, self.tos, 0, 0, 0, self.id, 0x40, 0, 64, protocol, 0, 0];
-            header[2..4].copy_from_slice(&(20 + transport.len() as u16).to_be_bytes());
-            header[6..8].copy_from_slice(&self.fragment.unwrap_or(0x4000).to_be_bytes());
-            header.extend([10, 0, 0, 1, 10, 0, 0, 2]);
-            set_ipv4_checksum(&mut header);
-            header
-        };
-        let at = packet.len();
-        packet.extend(transport);
-        let read = Packet::read(&packet).expect("a whole packet");
-        let checksum_at = at + if self.is_udp { 6 } else { 16 };
-        let checksum = !fold(sum(read.pseudo_header(packet.len() - at), &packet[at..]));
-        packet[checksum_at..checksum_at + 2].copy_from_slice(&checksum.to_be_bytes());
-        if let Some(damage) = self.damage {
-            let at = usize::from(damage) % packet.len();
-            packet[at] ^= 0x10;
-        }
-        packet
-    }
-}
-
-/// Counts what comes out, cut into packets again.
+/// What comes out, cut into packets again.
 #[derive(Default)]
-struct Counter {
-    bytes: usize,
-    packets: usize,
-}
+struct Delivered(Vec<Vec<u8>>);
 
-impl Sink for Counter {
+impl Sink for Delivered {
     fn write(&mut self, interface: u32, header: VirtioHeader, region: &[u8], pieces: &[Range<usize>]) {
         assert_eq!(interface, 7);
         let mut bytes: Vec<u8> = pieces.iter().flat_map(|piece| region[piece.clone()].to_vec()).collect();
@@ -105,8 +35,7 @@ impl Sink for Counter {
         assert_eq!(packet.len, bytes.len());
         let mut segments = Segments::new(&header, packet, &mut bytes).expect("a super-packet can be cut");
         while let Some(range) = segments.next(&mut bytes) {
-            self.packets += 1;
-            self.bytes += range.len();
+            self.0.push(bytes[range].to_vec());
         }
     }
 }
@@ -161,8 +90,12 @@ fn seal(payload: &[u8], sequence: u64) -> Vec<u8> {
     out
 }
 
-fuzz_target!(|input: (u16, Vec<u8>, Vec<Vec<u8>>, Vec<Segment>)| {
-    let (segment, raw, inner, segments) = input;
+/// A packet, a bit of it, and bytes that the datagram is cut by.
+type Damage = (u8, u16, u8);
+
+fuzz_target!(|input: (u16, Vec<u8>, Vec<Vec<u8>>, Vec<Train>, Option<Option<Damage>>)| {
+    let (segment, raw, inner, trains, damage) = input;
+    let damage = damage.flatten();
     let view = database().view();
     let (notifier, _notices) = notice::channel().unwrap();
     let shared = Shared::new(Vec::new(), notifier, 4500).unwrap();
@@ -172,29 +105,47 @@ fuzz_target!(|input: (u16, Vec<u8>, Vec<Vec<u8>>, Vec<Segment>)| {
         let source = "192.0.2.2:4500".parse().ok();
         let local = "192.0.2.1".parse().ok();
         let datagram = Received { start: 0, len: region.len(), segment, source, local, tos: 0 };
-        let mut sink = Counter::default();
+        let mut sink = Delivered::default();
         opener.datagram(&shared, &view, &mut region, &datagram, kind, &mut sink);
         opener.coalescer.flush(&mut region, &mut sink);
         sink
     };
     for kind in [Kind::Udp, Kind::RawV4, Kind::RawV6] {
-        assert_eq!(run(&raw, segment.into(), kind).packets, 0, "forged packets came out");
+        assert!(run(&raw, segment.into(), kind).0.is_empty(), "forged packets came out");
     }
-    let mut next = 1;
-    let built = segments.iter().map(|segment| segment.packet(&mut next));
+    let mut stream = Stream::default();
+    let built = trains.iter().flat_map(|train| train.packets(&mut stream));
     let inner: Vec<_> =
         inner.into_iter().chain(built).filter(|packet| packet.len() < 2000).take(40).collect();
     // All in one datagram, so that they can be joined: each as long as the longest, by bytes that are no part of the packet.
     let Some(longest) = inner.iter().map(Vec::len).max() else { return };
-    let padded = inner.iter().zip(1..).map(|(packet, sequence)| {
+    let padded = inner.iter().map(|packet| {
         let mut packet = packet.clone();
         packet.resize(longest, 0);
-        seal(&packet, sequence)
+        packet
     });
-    let train: Vec<u8> = padded.flatten().collect();
+    let padded: Vec<_> = padded.collect();
+    let mut train: Vec<u8> =
+        padded.iter().zip(1..).flat_map(|(packet, sequence)| seal(packet, sequence)).collect();
     let segment = train.len() / inner.len();
+    // One that is damaged or cut is lost; those beside it are not.
+    let lost = damage.filter(|(packet, ..)| usize::from(*packet) < inner.len()).map(|(packet, bit, _)| {
+        let start = usize::from(packet) * segment;
+        // The SPI's own bits may say that it is another SA's.
+        let at = usize::from(bit) % (segment * 8);
+        train[start + at / 8] ^= 1 << (at % 8);
+        usize::from(packet)
+    });
+    let cut = damage.filter(|(.., cut)| *cut > 0).map_or(0, |(.., cut)| usize::from(cut) % segment);
+    train.truncate(train.len() - cut);
+    let last = inner.len() - 1;
+    let passes = |index: usize| Some(index) != lost && (cut == 0 || index != last);
+    let expected = padded.iter().enumerate().filter(|(index, _)| passes(*index)).filter_map(|(_, packet)| {
+        let len = Packet::read(packet)?.len;
+        Some(packet[..len].to_vec())
+    });
+    let expected: Vec<_> = expected.collect();
     let out = run(&train, segment, Kind::Udp);
-    assert!(out.packets <= inner.len());
-    assert!(out.bytes <= inner.len() * longest);
-    assert_eq!(run(&train, segment, Kind::Udp).packets, 0, "replayed packets came out");
+    assert_eq!(by_flow(&out.0), by_flow(&expected), "what came out is not what was sealed");
+    assert!(run(&train, segment, Kind::Udp).0.is_empty(), "replayed packets came out");
 });

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from harness import ptrace
 from harness.lab import namespaces_of, why_not
 from harness.sites import HOST, Lab
 from harness.waiting import until
@@ -219,6 +220,29 @@ def test_a_data_plane_gets_back(lab, parts, sign):
             os.kill(pid, sign)
     until(lambda: not set(below) & set(descendants(keeper_of(parts))), patience_s=PATIENCE_S, what="another engine")
     whole_again(lab, parts, before)
+
+
+@pytest.mark.skipif(ptrace.why_not() is not None, reason=str(ptrace.why_not()))
+def test_a_broker_gets_back(lab, parts):
+    """The thread of the keeper that charon's sockets lead to: without it charon would go on alone."""
+    keeper = keeper_of(parts)
+    broker = ptrace.thread_named(keeper, "uxfrm-broker")
+    if broker is None:
+        pytest.skip("the kernel carries ESP")
+    before = parts.picture()
+    charon = next(pid for pid, line in descendants(keeper).items() if "charon" in line)
+    ptrace.fail_epoll_wait(broker)
+    until(lambda: charon not in descendants(keeper), patience_s=PATIENCE_S, what="the end of the charon without IPsec")
+    whole_again(lab, parts, before)
+    assert keeper_of(parts) == keeper
+    assert "the data plane ended by itself" in log_of(lab, keeper)
+
+
+def log_of(lab: Lab, keeper: int) -> str:
+    """What a keeper wrote down: its standard error."""
+    path = pathlib.Path(f"/proc/{keeper}/fd/2").readlink()
+    assert lab.server.node_tag in str(path)
+    return path.read_text()
 
 
 def test_a_keeper_gets_back(lab, parts):

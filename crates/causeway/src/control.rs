@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use causeway_engine::Engine;
 use causeway_model::{ExternalId, Kind, Record};
 use causeway_ops::operation::Target;
@@ -41,6 +41,11 @@ pub enum Ask {
     },
     /// Remove what the engine made and the store does not know.
     Gc,
+    /// What the IKE daemons of a gateway last logged.
+    Log {
+        /// Its id, in whichever API.
+        id: String,
+    },
     /// Where a subnet is in the data plane.
     Subnet {
         /// Its id, in whichever API.
@@ -156,6 +161,7 @@ async fn answer(state: &State, ask: Ask) -> anyhow::Result<Value> {
         Ask::Orders => Ok(orders(state)),
         Ask::Pay { order } => pay(state, &order).await,
         Ask::Gc => gc(state).await,
+        Ask::Log { id } => log(state, &id).await,
         Ask::Subnet { id } => subnet(state, &id),
     }
 }
@@ -230,15 +236,25 @@ async fn gc(state: &State) -> anyhow::Result<Value> {
     Ok(json!({"removed": removed, "stayed": stayed}))
 }
 
-fn subnet(state: &State, id: &str) -> anyhow::Result<Value> {
+/// A resource by its id in whichever API.
+fn find(state: &State, kind: Kind, id: &str) -> Option<Record> {
     let view = state.store.view();
     let external = ExternalId::from(id);
-    let apis = crate::serve::dialects().into_iter().map(|dialect| dialect.id());
-    let mut found = apis.filter_map(|api| match view.by_external(&api, Kind::Subnet, &external)? {
-        Record::Subnet(subnet) => Some(Arc::clone(subnet)),
-        _ => None,
-    });
-    let subnet = found.next().with_context(|| format!("there is no subnet {id}"))?;
+    let mut apis = crate::serve::dialects().into_iter().map(|dialect| dialect.id());
+    apis.find_map(|api| view.by_external(&api, kind, &external).cloned())
+}
+
+async fn log(state: &State, id: &str) -> anyhow::Result<Value> {
+    let Some(Record::Gateway(gateway)) = find(state, Kind::Gateway, id) else {
+        bail!("there is no gateway {id}");
+    };
+    Ok(json!(state.engine.log(&Item::Gateway(gateway.id).scope()).await?))
+}
+
+fn subnet(state: &State, id: &str) -> anyhow::Result<Value> {
+    let Some(Record::Subnet(subnet)) = find(state, Kind::Subnet, id) else {
+        bail!("there is no subnet {id}");
+    };
     Ok(json!({
         "network": keys::network_key(subnet.network),
         "subnet": keys::subnet_key(subnet.id),

@@ -82,43 +82,40 @@ pub fn changed_description(fields: &Fields<'_>) -> Result<Option<String>, Failur
     if is_emptied(fields, "Description") { Ok(Some(String::new())) } else { description(fields) }
 }
 
-/// The name of a VPC resource: 1 to 128 characters, no link.
-///
-/// # Errors
-/// The failure given.
-pub fn vpc_name(fields: &Fields<'_>, parameter: &str, refusal: Failure) -> Result<String, Failure> {
-    let name = fields.text(parameter).unwrap_or_default();
-    if fits(&name, VPC_NAME_CHARS_MAX) { Ok(name) } else { Err(refusal) }
+/// Name and description of a kind of VPC resource: the parameter of the name, and what is said of a bad one.
+pub struct VpcTexts {
+    pub name: &'static str,
+    /// Code and text for a bad name, then for a bad description.
+    pub refusals: [(&'static str, &'static str); 2],
 }
 
-/// The description of a VPC resource: 1 to 256 characters, no link.
-///
-/// # Errors
-/// The failure given.
-pub fn vpc_description(fields: &Fields<'_>, refusal: Failure) -> Result<String, Failure> {
-    let text = fields.text("Description").unwrap_or_default();
-    if fits(&text, VPC_DESCRIPTION_CHARS_MAX) { Ok(text) } else { Err(refusal) }
+impl VpcTexts {
+    /// Name (at most 128 characters, no link) and description (256) of a new resource, empty where none is given.
+    ///
+    /// # Errors
+    /// The refusals.
+    pub fn of_new(&self, fields: &Fields<'_>) -> Result<(String, String), Failure> {
+        let [bad_name, bad_description] = self.refusals;
+        let name = vpc_text(fields.text(self.name), VPC_NAME_CHARS_MAX, bad_name)?;
+        let description = vpc_text(fields.text("Description"), VPC_DESCRIPTION_CHARS_MAX, bad_description)?;
+        Ok((name, description))
+    }
+
+    /// The same of a change: what is not given stays, and an empty description takes the old one away.
+    ///
+    /// # Errors
+    /// The refusals.
+    pub fn of_change(&self, fields: &Fields<'_>) -> Result<(Option<String>, Option<String>), Failure> {
+        let (name, description) = self.of_new(fields)?;
+        let has_name = fields.text(self.name).is_some();
+        let has_description = fields.text("Description").is_some() || is_emptied(fields, "Description");
+        Ok((has_name.then_some(name), has_description.then_some(description)))
+    }
 }
 
-/// The new name of a VPC resource, if one is given.
-///
-/// # Errors
-/// The failure given.
-pub fn changed_vpc_name(
-    fields: &Fields<'_>,
-    parameter: &str,
-    refusal: Failure,
-) -> Result<Option<String>, Failure> {
-    fields.text(parameter).map(|_| vpc_name(fields, parameter, refusal)).transpose()
-}
-
-/// The new description of a VPC resource: an empty one takes the old one away.
-///
-/// # Errors
-/// The failure given.
-pub fn changed_vpc_description(fields: &Fields<'_>, refusal: Failure) -> Result<Option<String>, Failure> {
-    let is_given = fields.text("Description").is_some() || is_emptied(fields, "Description");
-    is_given.then(|| vpc_description(fields, refusal)).transpose()
+fn vpc_text(text: Option<String>, most: usize, bad: (&str, &str)) -> Result<String, Failure> {
+    let text = text.unwrap_or_default();
+    if fits(&text, most) { Ok(text) } else { Err(Failure::new(400, bad.0, bad.1)) }
 }
 
 /// The label of a new resource.

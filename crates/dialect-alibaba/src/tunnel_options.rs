@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use causeway_dialect::Failure;
-use causeway_model::{DhGroup, Dpd, DpdAction, EspProposal, IkeProposal, Secret};
+use causeway_model::{DhGroup, Dpd, DpdAction, EspProposal, IkeProposal, Initiation, Secret};
 use causeway_ops::operation::{NewTunnel, NewTunnelBgp};
 use causeway_ops::{Lack, RegionSettings};
 use ipnet::IpNet;
@@ -38,8 +38,8 @@ pub struct TunnelFields<'a> {
     pub ipsec: Fields<'a>,
     /// The BGP options, when BGP is on.
     pub bgp: Option<Fields<'a>>,
-    /// The gateway starts the negotiation.
-    pub initiate: bool,
+    /// When the gateway starts the negotiation.
+    pub initiation: Initiation,
 }
 
 /// A word of an option, read by `read`; the default where it is left out.
@@ -157,7 +157,10 @@ fn bgp(fields: &Fields<'_>) -> Result<NewTunnelBgp, Failure> {
 /// # Errors
 /// The API's refusal of a parameter.
 pub fn tunnel(it: &TunnelFields<'_>, missing_peer: Failure) -> Result<NewTunnel, Failure> {
-    let action = if it.initiate { DpdAction::Restart } else { DpdAction::Trap };
+    let action = match it.initiation {
+        Initiation::AtOnce => DpdAction::Restart,
+        Initiation::OnTraffic | Initiation::ByPeer => DpdAction::Trap,
+    };
     let dpd = Dpd { delay_s: DPD_DELAY_S, timeout_s: DPD_TIMEOUT_S, action };
     Ok(NewTunnel {
         customer_gateway: it.own.id("CustomerGatewayId").ok_or(missing_peer)?,
@@ -198,14 +201,18 @@ pub fn by_role<'a>(fields: &Fields<'a>) -> Result<[Fields<'a>; 2], Failure> {
 ///
 /// # Errors
 /// The API's refusal of a parameter.
-pub fn list(fields: &Fields<'_>, speaks_bgp: bool, initiate: bool) -> Result<Vec<NewTunnel>, Failure> {
+pub fn list(
+    fields: &Fields<'_>,
+    speaks_bgp: bool,
+    initiation: Initiation,
+) -> Result<Vec<NewTunnel>, Failure> {
     let none = Map::new();
     let mut tunnels = Vec::new();
     for item in by_role(fields)? {
         let part = |name: &str| item.object(name).map(|it| it.unwrap_or(Fields::of_members(&none)));
         let bgp = if speaks_bgp { Some(part("TunnelBgpConfig")?) } else { None };
         let (ike, ipsec) = (part("TunnelIkeConfig")?, part("TunnelIpsecConfig")?);
-        let it = TunnelFields { own: item, ike, ipsec, bgp, initiate };
+        let it = TunnelFields { own: item, ike, ipsec, bgp, initiation };
         tunnels.push(tunnel(&it, incomplete_list())?);
     }
     Ok(tunnels)
@@ -307,7 +314,7 @@ pub fn idle_bgp(fields: &Fields<'_>) -> Result<Option<IdleBgp>, Failure> {
 ///
 /// # Errors
 /// The API's refusal of a parameter.
-pub fn single(fields: &Fields<'_>, initiate: bool) -> Result<NewTunnel, Failure> {
+pub fn single(fields: &Fields<'_>, initiation: Initiation) -> Result<NewTunnel, Failure> {
     let part =
         |name: &str| -> Result<Map<String, Value>, Failure> { Ok(fields.json(name)?.unwrap_or_default()) };
     let (ike, ipsec, bgp) = (part("IkeConfig")?, part("IpsecConfig")?, part("BgpConfig")?);
@@ -318,7 +325,7 @@ pub fn single(fields: &Fields<'_>, initiate: bool) -> Result<NewTunnel, Failure>
         ike: Fields::of_members(&ike),
         ipsec: Fields::of_members(&ipsec),
         bgp: speaks_bgp.then_some(bgp),
-        initiate,
+        initiation,
     };
     // A gateway with two instances wants the list: that is what is missing then.
     tunnel(&it, incomplete_list())

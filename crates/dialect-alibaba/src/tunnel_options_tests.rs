@@ -1,4 +1,4 @@
-use causeway_model::{Encryption, IkeVersion, Integrity};
+use causeway_model::{Encryption, IkeVersion, Initiation, Integrity};
 use serde_json::json;
 
 use super::*;
@@ -10,7 +10,7 @@ fn map(value: Value) -> Map<String, Value> {
 fn single_of(value: Value) -> Result<NewTunnel, Failure> {
     let mut members = map(value);
     members.entry("CustomerGatewayId").or_insert(json!("cgw-1"));
-    single(&Fields::of_members(&members), false)
+    single(&Fields::of_members(&members), Initiation::OnTraffic)
 }
 
 fn refusal(value: Value) -> String {
@@ -78,7 +78,7 @@ fn bgp_has_its_codes() {
 
 fn list_of(items: Value) -> Result<Vec<NewTunnel>, Failure> {
     let members = map(json!({"TunnelOptionsSpecification": items}));
-    list(&Fields::of_members(&members), false, true)
+    list(&Fields::of_members(&members), false, Initiation::AtOnce)
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use causeway_engine::Engine;
 use causeway_engine_linux::{LinuxConfig, LinuxEngine, ShimCommand};
 use causeway_model::{
-    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Initiation, Integrity, Secret,
     TrafficSelectors,
 };
 use causeway_plan::*;
@@ -72,7 +72,7 @@ fn tunnel(number: u32, peer: u32) -> Tunnel {
         children: vec![TrafficSelectors::everything()],
         dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
         nat_traversal: true,
-        initiate: number > peer,
+        initiation: if number > peer { Initiation::AtOnce } else { Initiation::ByPeer },
         routes: vec!["172.16.0.0/16".parse().unwrap()],
         inner_address: None,
     }

@@ -5,6 +5,7 @@ mod kernel;
 mod probe;
 mod user;
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::{fmt, io};
 
@@ -51,6 +52,13 @@ pub(crate) trait DataPlane: Send + Sync {
 
     /// Whether only UDP-encapsulated ESP is carried.
     fn force_encap(&self) -> bool;
+
+    /// A descriptor that becomes readable when the data plane ends by itself: charon has no IPsec any more then. `None`
+    /// where it can't end.
+    fn ended(&self) -> io::Result<Option<OwnedFd>>;
+
+    /// Takes all SAs and policies away.
+    fn flush(&self) -> BoxFuture<'_, Result<(), LinuxError>>;
 
     /// Starts charon so that its SAs reach this data plane.
     fn spawn(&mut self, charon: Command) -> io::Result<Child>;

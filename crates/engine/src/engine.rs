@@ -64,6 +64,15 @@ pub trait Engine: Send + Sync + 'static {
     /// [`EngineError::InUse`] for a network that a gateway is still in, or [`EngineError::Failed`].
     fn remove_scope<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), EngineError>>;
 
+    /// The last lines that the IKE daemons of a gateway's instances logged, for people. An engine without daemons has
+    /// none.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] when an instance's keeper does not answer.
+    fn log<'a>(&'a self, _scope: &'a Scope) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     /// Removes everything that this engine ever made on the node.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConnectionId, CustomerGatewayId, EspProposal, ExternalId, GatewayId, IkeProposal, IkeVersion, Meta,
-    Millis, Secret,
+    ConnectionId, CustomerGatewayId, EspProposal, ExternalId, GatewayId, IkeProposal, IkeVersion, Initiation,
+    Meta, Millis, Secret,
 };
 
 /// How traffic is chosen for the tunnels.
@@ -172,8 +172,9 @@ pub struct Connection {
     pub tunnels: Vec<Tunnel>,
     /// Probes through the tunnel, if wanted.
     pub health_check: Option<HealthCheck>,
-    /// The gateway starts the negotiation at once (otherwise it waits for the peer or for traffic).
-    pub initiate: bool,
+    /// When the gateway starts the negotiation.
+    #[serde(alias = "initiate")]
+    pub initiation: Initiation,
     /// What was last observed.
     pub status: ConnectionStatus,
 }

@@ -8,6 +8,7 @@ pub mod customer_gateway;
 pub mod fixtures;
 pub mod gateway;
 pub mod id;
+pub mod initiation;
 pub mod kind;
 pub mod limits;
 pub mod meta;
@@ -32,6 +33,7 @@ pub use id::{
     AccountId, ConnectionId, CustomerGatewayId, DialectId, ExternalId, GatewayId, Key, NetworkId, OrderId,
     Region, RouteId, RouteTableId, SubnetId, TagId, TokenId, Zone,
 };
+pub use initiation::Initiation;
 pub use kind::Kind;
 pub use meta::{Facet, Meta, Millis};
 pub use network::{Network, NextHop, Route, RouteTable, Subnet};

@@ -66,7 +66,7 @@ pub(crate) fn create(mut context: Context<'_>, it: &CreateConnection) -> Result<
         remote_subnets: it.remote_subnets.clone(),
         tunnels,
         health_check: it.health_check.clone(),
-        initiate: it.initiate,
+        initiation: it.initiation,
         status: ConnectionStatus::default(),
     });
     context.touch(&gateway);

@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use causeway_model::{
-    AtEnd, Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal, Kind,
-    Region, Secret, Selection, Zone,
+    AtEnd, Charge, Dpd, EspProposal, Exposure, ExternalId, Facet, Features, HealthCheck, IkeProposal,
+    Initiation, Kind, Region, Secret, Selection, Zone,
 };
 use ipnet::IpNet;
 
@@ -317,8 +317,8 @@ pub struct CreateConnection {
     pub tunnels_have_ids: bool,
     /// Probes through the tunnel.
     pub health_check: Option<HealthCheck>,
-    /// The gateway starts the negotiation at once.
-    pub initiate: bool,
+    /// When the gateway starts the negotiation.
+    pub initiation: Initiation,
     /// Routes to the remote ranges are added to the network's main table by the service.
     pub auto_routes: bool,
 }

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use causeway_model::{
-    Charge, Exposure, ExternalId, Features, Kind, Millis, Record, Region, Selection, View, fixtures,
+    Charge, Exposure, ExternalId, Features, Initiation, Kind, Millis, Record, Region, Selection, View,
+    fixtures,
 };
 
 use crate::operation::*;
@@ -208,7 +209,7 @@ pub fn connection(gateway: &ExternalId, peers: &[&ExternalId], remote: &str) -> 
         tunnels: peers.iter().map(tunnel).collect(),
         tunnels_have_ids: true,
         health_check: None,
-        initiate: true,
+        initiation: Initiation::AtOnce,
         auto_routes: true,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use causeway_model::{Dpd, EspProposal, IkeProposal, Secret, TrafficSelectors};
+use causeway_model::{Dpd, EspProposal, IkeProposal, Initiation, Secret, TrafficSelectors};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -78,8 +78,9 @@ pub struct Tunnel {
     /// NAT traversal (RFC 3947, RFC 3948). An engine that only carries UDP-encapsulated ESP may use it
     /// always.
     pub nat_traversal: bool,
-    /// Whether this side starts the negotiation, or only answers.
-    pub initiate: bool,
+    /// When this side starts the negotiation.
+    #[serde(alias = "initiate")]
+    pub initiation: Initiation,
     /// What the instance sends into this tunnel.
     pub routes: Vec<IpNet>,
     /// The instance's address on the tunnel interface, for BGP.

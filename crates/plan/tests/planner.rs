@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use causeway_model::{
-    DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret, TrafficSelectors,
+    DhGroup, Encryption, EspProposal, IkeProposal, IkeVersion, Initiation, Integrity, Secret,
+    TrafficSelectors,
 };
 use causeway_plan::*;
 use proptest::prelude::*;
@@ -67,7 +68,7 @@ fn tunnel(index: u8, connection: u8, psk: &str) -> Object {
         children: vec![TrafficSelectors::everything()],
         dpd: None,
         nat_traversal: true,
-        initiate: true,
+        initiation: Initiation::AtOnce,
         routes: vec![],
         inner_address: None,
     }))

@@ -198,7 +198,7 @@ fn tunnel_object(
         children: children.collect(),
         dpd: tunnel.dpd,
         nat_traversal: tunnel.nat_traversal,
-        initiate: connection.initiate,
+        initiation: connection.initiation,
         routes,
         inner_address: tunnel
             .bgp

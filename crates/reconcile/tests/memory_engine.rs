@@ -9,8 +9,8 @@ use causeway_engine::{Engine, EngineError, EngineInfo, MemoryEngine};
 use causeway_model::fixtures::{self, gateway, meta};
 use causeway_model::{
     Connection, ConnectionId, ConnectionStatus, CustomerGateway, CustomerGatewayId, Encryption, Gateway,
-    GatewayId, GatewayState, NetworkId, Record, RouteTableId, Secret, Selection, Subnet, SubnetId, Tunnel,
-    View, Write,
+    GatewayId, GatewayState, Initiation, NetworkId, Record, RouteTableId, Secret, Selection, Subnet,
+    SubnetId, Tunnel, View, Write,
 };
 use causeway_plan::{InstanceHealth, ObjectKey, Observed, Scope, Step};
 use causeway_store::{MemoryStore, Store, transact};
@@ -64,7 +64,7 @@ fn connection(n: u64, other: u64, psk: &str) -> [Write; 2] {
             bgp: None,
         }],
         health_check: None,
-        initiate: true,
+        initiation: Initiation::AtOnce,
         status: ConnectionStatus::default(),
     };
     [Write::Put(peer.into()), Write::Put(connection.into())]

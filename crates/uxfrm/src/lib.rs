@@ -10,6 +10,7 @@
 //! | [`datapath`] | workers between interfaces and outer sockets | change the databases |
 //! | [`engine`] | the engine's process: control thread, sockets, statistics | talk to the daemon |
 //! | [`broker`] | interception, relay, the engine's life, recovery | see a packet or keep a key |
+//! | [`vici`] | packets and messages of strongSwan's control protocol | hold a socket |
 //! | [`sys`] | system calls | decide anything |
 //! | [`probe`] | what the machine permits | |
 
@@ -21,4 +22,5 @@ pub mod esp;
 pub mod inner;
 pub mod probe;
 pub mod sys;
+pub mod vici;
 pub mod xfrm;

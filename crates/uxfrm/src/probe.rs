@@ -119,6 +119,7 @@ pub fn needs() -> Probe {
             // Without, where we are: it is gone at once.
             let _ = own_netns();
             let queue = tun::open_queue("uxfrmprobe", true)?;
+            tun::configure("uxfrmprobe", 1400)?;
             if queue.is_attached() { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
         }),
     );

@@ -13,7 +13,7 @@ mod states;
 mod support;
 
 use socket::Kernel;
-use uxfrm::database::{Clock, Database};
+use uxfrm::database::{Answer, Clock, Database};
 use uxfrm::xfrm::constants::*;
 use uxfrm::xfrm::wire::{Header, Writer, messages};
 
@@ -29,12 +29,19 @@ fn comparable(datagram: &[u8]) -> Vec<(u16, u16, String)> {
         .map(|message| {
             let mut payload = message.payload.to_vec();
             match message.header.kind {
-                NEWPOLICY => {
+                NEWPOLICY | UPDPOLICY => {
                     // `curlft.add_time`, `curlft.use_time` and `index` of `xfrm_userpolicy_info`.
                     payload[56 + 64 + 16..56 + 64 + 32].fill(0);
                     payload[156..160].fill(0);
                 }
                 NEWSA => states::blank(&mut payload),
+                // Behind the SA's identity and an attribute's header; the times in the policy behind its own.
+                DELSA if payload.len() > 28 => states::blank(&mut payload[28..]),
+                DELPOLICY if payload.len() > 68 + 168 => {
+                    payload[56..60].fill(0);
+                    payload[68 + 56 + 64 + 16..68 + 56 + 64 + 32].fill(0);
+                    payload[68 + 156..68 + 160].fill(0);
+                }
                 // Ends with the two times of XFRMA_LTIME_VAL.
                 NEWAE => {
                     let times = payload.len() - 16;
@@ -57,14 +64,29 @@ fn kernel() -> Option<Kernel> {
     Kernel::open()
 }
 
-/// Gives a script to both and compares each step's answers.
-fn compare(script: Vec<(&'static str, Vec<u8>)>) {
+/// What listeners hear of a change: with the number and port of the request.
+fn heard(datagram: &[u8]) -> Vec<(u32, u32, (u16, u16, String))> {
+    let headers = messages(datagram).map(|message| (message.header.sequence, message.header.port));
+    headers.zip(comparable(datagram)).map(|((sequence, port), rest)| (sequence, port, rest)).collect()
+}
+
+/// Gives a script to both and compares each step's answers, and what those hear of it who listen.
+/// Returns how many events there were.
+fn compare(script: Vec<(&'static str, Vec<u8>)>) -> usize {
     let kernel = kernel().expect("CONFIG_XFRM_USER");
-    let mut ours = Database::default();
+    let listener = Kernel::open().unwrap();
+    let groups = [XFRMNLGRP_SA, XFRMNLGRP_POLICY];
+    groups.iter().for_each(|group| listener.listen(*group));
+    let (mut ours, mut events_seen) = (Database::default(), 0);
+    ours.listen(groups.iter().map(|group| 1 << (group - 1)).sum());
     let clock = Clock { wall: 1_700_000_000, monotonic: 1000 };
     for (step, request) in script {
         let mut kernel: Vec<_> = kernel.ask(&request).iter().flat_map(|m| comparable(m)).collect();
-        let answers = ours.handle_datagram(&request, clock).messages;
+        let Answer { messages: answers, events, .. } = ours.handle_datagram(&request, clock);
+        let told: Vec<_> = events.iter().flat_map(|event| heard(&event.message)).collect();
+        let kernels: Vec<_> = listener.waiting().iter().flat_map(|event| heard(event)).collect();
+        assert_eq!(told, kernels, "events of {step} (left ours, right the kernel's)");
+        events_seen += told.len();
         let mut ours: Vec<_> = answers.iter().flat_map(|m| comparable(m)).collect();
         // The order of a dump is nobody's promise.
         if kernel.iter().any(|(_, flags, _)| flags & NLM_F_MULTI != 0) {
@@ -73,6 +95,7 @@ fn compare(script: Vec<(&'static str, Vec<u8>)>) {
         }
         assert_eq!(ours, kernel, "{step} (left ours, right the kernel's)");
     }
+    events_seen
 }
 
 fn has_xfrm() -> bool {
@@ -87,7 +110,7 @@ fn has_xfrm() -> bool {
 fn policies_are_answered_as_by_the_kernel() {
     lab_or_skip!();
     if has_xfrm() {
-        compare(policies::script());
+        assert!(compare(policies::script()) >= 6, "events");
     }
 }
 
@@ -119,7 +142,7 @@ fn states_are_answered_as_by_the_kernel() {
     if answer[0][16..20] != [0; 4] {
         return guest::run("states_are_answered_as_by_the_kernel");
     }
-    compare(states::script());
+    assert!(compare(states::script()) >= 10, "events");
     an_sa_expires_as_in_the_kernel();
     println!("{}", guest::PASSED);
 }
@@ -145,6 +168,44 @@ fn an_sa_expires_as_in_the_kernel() {
     assert_eq!(expire(&expired.message), expire(&event), "left ours, right the kernel's");
 }
 
+/// A policy's event of a hard limit of time, after a second.
+#[test]
+fn a_policy_expires_as_in_the_kernel() {
+    lab_or_skip!();
+    if !has_xfrm() {
+        return;
+    }
+    let kernel = kernel().unwrap();
+    let listener = Kernel::open().unwrap();
+    [XFRMNLGRP_EXPIRE, XFRMNLGRP_POLICY].iter().for_each(|group| listener.listen(*group));
+    let (mut ours, added) = (Database::default(), Clock { wall: 1_700_000_000, monotonic: 1000 });
+    ours.listen(1 << (XFRMNLGRP_POLICY - 1));
+    let request = policies::short_lived();
+    assert_eq!(comparable(&kernel.ask(&request)[0])[0].2[..8], *"00000000");
+    let mut told: Vec<_> =
+        ours.handle_datagram(&request, added).events.iter().map(|event| event.message.clone()).collect();
+    let (events, next, _) = ours.run_timers(Clock { wall: added.wall + 1, monotonic: 2000 });
+    assert_eq!((ours.policies.len(), next.is_some()), (1, true), "the soft limit, and then the hard one");
+    told.extend(events.iter().map(|event| event.message.clone()));
+    let (events, next, changed) = ours.run_timers(Clock { wall: added.wall + 3, monotonic: 4000 });
+    assert_eq!((ours.policies.len(), next, changed), (0, None, true));
+    told.extend(events.iter().map(|event| event.message.clone()));
+    let limit = std::time::Duration::from_secs(10);
+    let theirs: Vec<_> = (0..3).map(|_| listener.wait(limit).expect("an event")).collect();
+    let blank = |event: &Vec<u8>| {
+        let message = messages(event).next().unwrap();
+        let mut payload = message.payload.to_vec();
+        payload[56 + 64 + 16..56 + 64 + 32].fill(0);
+        payload[156..160].fill(0);
+        (message.header.kind, message.header.sequence, message.header.port, hex::encode(payload))
+    };
+    let (told, theirs): (Vec<_>, Vec<_>) =
+        (told.iter().map(blank).collect(), theirs.iter().map(blank).collect());
+    assert_eq!(told.iter().map(|event| event.0).collect::<Vec<_>>(), [NEWPOLICY, POLEXPIRE, POLEXPIRE]);
+    assert_eq!(told, theirs, "left ours, right the kernel's");
+    assert_eq!(listener.waiting(), Vec::<Vec<u8>>::new(), "a policy that ends is not deleted by anybody");
+}
+
 /// By the index that each gave it; its direction and interface must be right too.
 #[test]
 fn policies_are_found_by_their_index() {
@@ -153,11 +214,23 @@ fn policies_are_found_by_their_index() {
         return;
     }
     let kernel = kernel().unwrap();
+    let listener = Kernel::open().unwrap();
+    listener.listen(XFRMNLGRP_POLICY);
     let mut ours = Database::default();
+    ours.listen(1 << (XFRMNLGRP_POLICY - 1));
     let clock = Clock { wall: 1_700_000_000, monotonic: 1000 };
     let (new, get) = policies::installed_and_named();
     let mut both = |kernels: &[u8], our: &[u8]| {
-        let answers = [kernel.ask(kernels), ours.handle_datagram(our, clock).messages];
+        let answer = ours.handle_datagram(our, clock);
+        let blank = |(sequence, port, (kind, flags, payload)): (u32, u32, (u16, u16, String))| match kind {
+            // It names the policy by its index.
+            DELPOLICY => (sequence, port, kind, flags, payload[..112].to_owned() + &payload[120..]),
+            _ => (sequence, port, kind, flags, payload),
+        };
+        let answers = [kernel.ask(kernels), answer.messages];
+        let told: Vec<_> = answer.events.iter().flat_map(|event| heard(&event.message)).map(blank).collect();
+        let theirs: Vec<_> = listener.waiting().iter().flat_map(|event| heard(event)).map(blank).collect();
+        assert_eq!(told, theirs, "events (left ours, right the kernel's)");
         answers.map(|answers| answers.concat())
     };
     both(&new, &new);

@@ -86,25 +86,6 @@ fn nat_remapping_is_followed() {
     assert_eq!(lab.sa_counter("b", "replayed"), 0);
 }
 
-#[test]
-fn simultaneous_rekeys_lose_nothing() {
-    lab_or_skip!();
-    let lab = Lab::new("sr", Options::default());
-    lab.initiate("c0");
-    let received = std::thread::scope(|scope| {
-        let ping = scope.spawn(|| lab.ping_with("ha", "10.2.0.2", 800, "-i 0.005"));
-        for _ in 0..3 {
-            std::thread::sleep(Duration::from_secs(1));
-            std::thread::scope(|scope| {
-                scope.spawn(|| lab.swanctl("a", "--rekey --child c0"));
-                scope.spawn(|| lab.swanctl("b", "--rekey --child c0"));
-            });
-        }
-        ping.join().unwrap()
-    });
-    assert_eq!(received, 800);
-}
-
 /// Two hundred tunnels between two gateways, one interface each, all with the same (overlapping) selectors.
 #[test]
 fn two_hundred_tunnels() {

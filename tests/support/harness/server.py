@@ -43,11 +43,13 @@ class Server:
     """A running server. `port`, `key_id` and `key_secret` are what a client needs."""
 
     def __init__(self, config: str = NO_RATE_LIMITS, data_dir: str | None = None, extra: tuple[str, ...] = (),
-                 engine: str | None = None):
+                 engine: str | None = None, environment: dict[str, str] | None = None):
         self.key_id = "AKID" + secrets.token_hex(16)
         self.key_secret = secrets.token_hex(16)
         self.config = config
         self.extra = extra
+        # What the server and what it starts have besides this process's environment.
+        self.environment = environment or {}
         self.engine = engine or os.environ.get("CAUSEWAY_TEST_ENGINE", "memory")
         self.port = 0
         self.tls_port = 0
@@ -90,6 +92,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, **self.environment},
             preexec_fn=_die_with_parent,
         )
         found = threading.Event()

@@ -36,6 +36,12 @@ enum Command {
     },
     /// Print the certificate of the service's own authority (PEM), for clients to trust.
     Ca,
+    /// Print what the IKE daemons of a gateway last logged: why a tunnel does not come up, say. Each line begins with
+    /// the number of its instance.
+    Log {
+        /// The gateway's id, in either API.
+        id: String,
+    },
     /// Print where a vSwitch or subnet is in the data plane, as JSON.
     Subnet {
         /// Its id, in either API.
@@ -83,6 +89,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             let text = std::fs::read_to_string(&file)
                 .with_context(|| format!("{}: start the service with --tls-listen first", file.display()))?;
             print!("{text}");
+        }
+        Command::Log { id } => {
+            let lines: Vec<String> = serde_json::from_value(ask(dir, &Ask::Log { id })?)?;
+            lines.iter().for_each(|line| println!("{line}"));
         }
         Command::Subnet { id } => println!("{:#}", ask(dir, &Ask::Subnet { id })?),
         Command::Gc { node } => println!("{:#}", gc::run(dir, node.as_deref())?),

@@ -7,9 +7,10 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
+use crate::labels::VpcTexts;
 use crate::params::Fields;
 use crate::shapes::route::VPN_GATEWAY;
-use crate::{cidr, labels, selects};
+use crate::{cidr, selects};
 
 pub const ACTION: Action = Action { service: "vpc", name: "CreateRouteEntry", decode, encode };
 
@@ -72,6 +73,14 @@ pub fn destination(text: &str) -> Result<IpNet, Failure> {
         .ok_or_else(|| bad("InvalidCidrBlock.Malformed", "Specified CIDR block is not valid."))
 }
 
+const TEXTS: VpcTexts = VpcTexts {
+    name: "RouteEntryName",
+    refusals: [
+        ("InvalidRouteEntryName.Malformed", "Specified RouteEntry name is not valid."),
+        ("InvalidDescription.Malformed", "Invalid description."),
+    ],
+};
+
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
     let destination = destination(&fields.required("DestinationCidrBlock")?)?;
@@ -79,10 +88,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         let message = "The specified destinationCidrBlock must not included in black list cidr.";
         return Err(bad("InvalidDestinationCidrBlock", message));
     }
-    let name = bad("InvalidRouteEntryName.Malformed", "Specified RouteEntry name is not valid.");
-    let name = labels::vpc_name(fields, "RouteEntryName", name)?;
-    let description = bad("InvalidDescription.Malformed", "Invalid description.");
-    let description = labels::vpc_description(fields, description)?;
+    let (name, description) = TEXTS.of_new(fields)?;
     let route = NewRoute {
         label: Label { name, description, ..Label::default() },
         destination,

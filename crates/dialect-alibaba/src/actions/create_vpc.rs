@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
 use crate::facet::{self, NetworkFacet};
+use crate::labels::VpcTexts;
 use crate::params::Fields;
 use crate::tags::Codes;
 use crate::{cidr, ids, labels, selects};
@@ -73,13 +74,19 @@ fn refuse_unsupported(fields: &Fields<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Name and description of a VPC.
+pub const TEXTS: VpcTexts = VpcTexts {
+    name: "VpcName",
+    refusals: [
+        ("InvalidVpcName.Malformed", "Specified VPC name is not valid."),
+        ("InvalidVpcDiscription.Malformed", "Specified VPC description is not valid."),
+    ],
+};
+
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
     refuse_unsupported(fields)?;
-    let name = bad("InvalidVpcName.Malformed", "Specified VPC name is not valid.");
-    let name = labels::vpc_name(fields, "VpcName", name)?;
-    let description = bad("InvalidVpcDiscription.Malformed", "Specified VPC description is not valid.");
-    let description = labels::vpc_description(fields, description)?;
+    let (name, description) = TEXTS.of_new(fields)?;
     let facet = NetworkFacet {
         user_cidrs: user_cidrs(fields)?,
         dns_hostnames: fields.boolean("EnableDnsHostname")?.unwrap_or(false),

@@ -1,7 +1,7 @@
 //! CreateVpnConnection: one tunnel described by JSON strings, or a list of two.
 
 use causeway_dialect::{EncodeContext, Failure};
-use causeway_model::{ConnectionId, Kind, Selection};
+use causeway_model::{ConnectionId, Initiation, Kind, Selection};
 use causeway_ops::operation::{CreateConnection, FacetTest, NewTunnel};
 use causeway_ops::{Operation, Outcome};
 use ipnet::IpNet;
@@ -74,15 +74,16 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     );
     let name = labels::plain_name(fields, name)?.unwrap_or_default();
     let (local, remote) = (ranges(fields, "LocalSubnet")?, ranges(fields, "RemoteSubnet")?);
-    let initiate = fields.boolean("EffectImmediately")?.unwrap_or(false);
+    let at_once = fields.boolean("EffectImmediately")?.unwrap_or(false);
+    let initiation = if at_once { Initiation::AtOnce } else { Initiation::OnTraffic };
     let tunnels_bgp = fields.boolean("EnableTunnelsBgp")?.unwrap_or(false);
     let has_tunnel_list = fields.value("TunnelOptionsSpecification").is_some();
     tunnel_options::check_settings(fields, input.region)?;
     let tunnels = if has_tunnel_list {
         tunnel_forms::check_list_alone(fields)?;
-        tunnel_options::list(fields, tunnels_bgp, initiate)?
+        tunnel_options::list(fields, tunnels_bgp, initiation)?
     } else {
-        vec![tunnel_options::single(fields, initiate)?]
+        vec![tunnel_options::single(fields, initiation)?]
     };
     let certificates = certificates(fields, has_tunnel_list)?;
     let ike_modes = tunnel_options::ike_modes(fields, has_tunnel_list)?;
@@ -102,7 +103,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         tunnels,
         tunnels_have_ids: has_tunnel_list,
         health_check,
-        initiate,
+        initiation,
         auto_routes: fields.boolean("AutoConfigRoute")?.unwrap_or(true),
     };
     Ok(Operation::CreateConnection(operation))

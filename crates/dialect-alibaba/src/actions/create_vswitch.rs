@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
+use crate::labels::VpcTexts;
 use crate::params::Fields;
 use crate::tags::Codes;
 use crate::{cidr, labels, selects};
@@ -46,14 +47,19 @@ pub fn refuse_ipv6(fields: &Fields<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+const TEXTS: VpcTexts = VpcTexts {
+    name: "VSwitchName",
+    refusals: [
+        ("InvalidVSwitchName.Malformed", "Specified virtual switch name is not valid."),
+        // With two spaces, as the document has it for this action.
+        ("InvalidVSwitchDiscription.Malformed", "Specified  virtual switch description is not valid."),
+    ],
+};
+
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
     refuse_ipv6(fields)?;
-    let name = bad("InvalidVSwitchName.Malformed", "Specified virtual switch name is not valid.");
-    let name = labels::vpc_name(fields, "VSwitchName", name)?;
-    let description =
-        bad("InvalidVSwitchDiscription.Malformed", "Specified  virtual switch description is not valid.");
-    let description = labels::vpc_description(fields, description)?;
+    let (name, description) = TEXTS.of_new(fields)?;
     Ok(Operation::CreateSubnet(CreateSubnet {
         label: labels::label(fields, name, description, Codes::Vpc, String::new())?,
         network: fields.required_id("VpcId")?,

@@ -7,8 +7,8 @@ use causeway_ops::{Operation, Outcome};
 use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
+use crate::actions::create_vpc::TEXTS;
 use crate::facet::{self, NetworkFacet};
-use crate::labels;
 use crate::params::Fields;
 
 pub const ACTION: Action = Action { service: "vpc", name: "ModifyVpcAttribute", decode, encode };
@@ -39,10 +39,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
     let id = fields.required_id("VpcId")?;
     refuse_unsupported(fields)?;
-    let name = bad("InvalidVpcName.Malformed", "Specified VPC name is not valid.");
-    let name = labels::changed_vpc_name(fields, "VpcName", name)?;
-    let description = bad("InvalidVpcDiscription.Malformed", "Specified VPC description is not valid.");
-    let description = labels::changed_vpc_description(fields, description)?;
+    let (name, description) = TEXTS.of_change(fields)?;
     let facet = fields.boolean("EnableDnsHostname")?.map(|dns_hostnames| {
         FacetChange::new(move |old| {
             let own: NetworkFacet = facet::parse(old);

@@ -8,13 +8,21 @@ use serde_json::{Value, json};
 
 use crate::action::{Action, Input};
 use crate::actions::create_vswitch::refuse_ipv6;
-use crate::labels;
+use crate::labels::VpcTexts;
 
 pub const ACTION: Action = Action { service: "vpc", name: "ModifyVSwitchAttribute", decode, encode };
 
 fn bad(code: &str, message: &str) -> Failure {
     Failure::new(400, code, message)
 }
+
+const TEXTS: VpcTexts = VpcTexts {
+    name: "VSwitchName",
+    refusals: [
+        ("InvalidVSwitchName.Malformed", "Specified virtual switch name is not valid."),
+        ("InvalidVSwitchDiscription.Malformed", "Specified virtual switch description is not valid."),
+    ],
+};
 
 fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
     let fields = &input.fields;
@@ -24,11 +32,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Failure> {
         // The document gives no text.
         return Err(bad("OperationFailed.VpcIpv6Disabled", "IPv6 is not enabled for the VPC."));
     }
-    let name = bad("InvalidVSwitchName.Malformed", "Specified virtual switch name is not valid.");
-    let name = labels::changed_vpc_name(fields, "VSwitchName", name)?;
-    let description =
-        bad("InvalidVSwitchDiscription.Malformed", "Specified virtual switch description is not valid.");
-    let description = labels::changed_vpc_description(fields, description)?;
+    let (name, description) = TEXTS.of_change(fields)?;
     Ok(Operation::Relabel(Relabel { kind: Kind::Subnet, id, name, description, facet: None }))
 }
 

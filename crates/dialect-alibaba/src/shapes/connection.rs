@@ -1,6 +1,6 @@
 //! IPsec connections.
 
-use causeway_model::{Connection, TunnelBgp, TunnelStatus, View};
+use causeway_model::{Connection, Initiation, TunnelBgp, TunnelStatus, View};
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
@@ -130,7 +130,7 @@ pub fn describe(connection: &Connection, place: Place, view: &View) -> Value {
         "CreateTime": meta.created.0,
         "LocalSubnet": joined(&connection.local_subnets),
         "RemoteSubnet": joined(&connection.remote_subnets),
-        "EffectImmediately": connection.initiate,
+        "EffectImmediately": connection.initiation == Initiation::AtOnce,
         "State": tunnel::state(connection.state()),
         "Status": tunnel::status(&best(connection)),
         "AttachType": "VPNGW",

@@ -2,7 +2,7 @@
 //! of the task.
 
 use causeway_dialect::EncodeContext;
-use causeway_model::{ConnectionId, Kind, Secret};
+use causeway_model::{ConnectionId, Initiation, Kind, Secret};
 use causeway_ops::operation::{CreateConnection, Label, NewTunnel};
 use causeway_ops::{Lack, Operation, Outcome};
 
@@ -39,8 +39,7 @@ fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
     if dpd.is_on && input.lacks(Lack::Dpd) {
         return Err(errors::lacking(Lack::Dpd));
     }
-    let negotiation = ["active", "passive", "flowTrigger"];
-    let negotiation = members.word("NegotiationType", &negotiation)?.unwrap_or("active");
+    let (negotiation, initiation) = negotiation(&members)?;
     let own = ConnectionFacet {
         route_type: chosen.route_type.to_owned(),
         negotiation_type: negotiation.to_owned(),
@@ -83,11 +82,23 @@ fn decode(input: &Input<'_>) -> Result<Operation, Refusal> {
         tunnels: vec![tunnel],
         tunnels_have_ids: false,
         health_check: health.check,
-        initiate: negotiation == "active",
+        initiation,
         // The owner adds routes to the gateway by CreateRoutes.
         auto_routes: false,
     });
     Ok(operation)
+}
+
+/// `NegotiationType` as given, and what it means.
+fn negotiation(members: &Members<'_>) -> Result<(&'static str, Initiation), Refusal> {
+    let words = ["active", "passive", "flowTrigger"];
+    let word = members.word("NegotiationType", &words)?.unwrap_or("active");
+    let initiation = match word {
+        "passive" => Initiation::ByPeer,
+        "flowTrigger" => Initiation::OnTraffic,
+        _ => Initiation::AtOnce,
+    };
+    Ok((word, initiation))
 }
 
 /// The key. Nothing documents a pattern; what can't stand in a device's configuration is refused.

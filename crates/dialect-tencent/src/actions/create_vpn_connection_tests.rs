@@ -27,8 +27,10 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((tunnel.esp.encryption, tunnel.esp.integrity), (Encryption::Aes128Cbc, Integrity::Sha1));
     assert_eq!((tunnel.esp.pfs_group, tunnel.esp.lifetime_s), (None, 14_400));
     assert_eq!(tunnel.esp.lifetime_bytes, Some(4_096_000_000 * 1024));
-    assert_eq!((tunnel.dpd, it.health_check.is_none(), it.initiate), (None, true, true));
+    assert_eq!((tunnel.dpd, it.health_check.is_none(), it.initiation), (None, true, Initiation::AtOnce));
     assert_eq!(it.selection, Selection::Routes);
+    let passive = decoded(json!({"NegotiationType": "passive"})).unwrap();
+    assert_eq!(passive.initiation, Initiation::ByPeer);
 }
 
 #[test]
@@ -53,7 +55,10 @@ fn what_terraform_sends_is_taken() {
     let dpd = tunnel.dpd.unwrap();
     assert_eq!((dpd.delay_s, dpd.timeout_s, dpd.action), (10, 30, DpdAction::Clear));
     assert!(matches!(&it.selection, Selection::Policies(policies) if policies.len() == 1));
-    assert_eq!((it.local_subnets.len(), it.remote_subnets.len(), it.initiate), (1, 2, false));
+    assert_eq!(
+        (it.local_subnets.len(), it.remote_subnets.len(), it.initiation),
+        (1, 2, Initiation::OnTraffic)
+    );
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The kernel's own XFRM, with one xfrm interface per tunnel.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use futures_util::future::BoxFuture;
 use nlink::netlink::link::XfrmLink;
+use nlink::netlink::{Connection, Xfrm};
 use tokio::process::{Child, Command};
 
 use super::DataPlane;
@@ -30,6 +32,19 @@ impl DataPlane for KernelXfrm {
 
     fn force_encap(&self) -> bool {
         false
+    }
+
+    fn ended(&self) -> io::Result<Option<OwnedFd>> {
+        Ok(None)
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), LinuxError>> {
+        Box::pin(async {
+            let what = || "flushing the kernel's SAs and policies".to_owned();
+            let xfrm = Connection::<Xfrm>::new().doing(what)?;
+            xfrm.flush_sp().await.doing(what)?;
+            xfrm.flush_sa().await.doing(what)
+        })
     }
 
     fn spawn(&mut self, mut charon: Command) -> io::Result<Child> {

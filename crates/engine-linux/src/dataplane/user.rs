@@ -1,6 +1,7 @@
 //! uxfrm: the kernel's XFRM interface and ESP in user space, where the kernel has none.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,6 +61,14 @@ impl DataPlane for UserXfrm {
     fn force_encap(&self) -> bool {
         // UDP offloads work for encapsulated ESP only.
         true
+    }
+
+    fn ended(&self) -> io::Result<Option<OwnedFd>> {
+        self.broker.ended().try_clone_to_owned().map(Some)
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), LinuxError>> {
+        Box::pin(async { self.broker.flush().map_err(|source| LinuxError::User { source }) })
     }
 
     fn spawn(&mut self, charon: Command) -> io::Result<Child> {

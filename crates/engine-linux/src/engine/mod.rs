@@ -109,14 +109,6 @@ impl LinuxEngine {
         firewall::counters(&self.inner.instance_namespace(instance)).await
     }
 
-    /// The last lines that charon of an instance logged.
-    ///
-    /// # Errors
-    /// [`LinuxError`] when the instance's keeper does not answer.
-    pub async fn charon_log(&self, instance: &InstanceKey) -> Result<Vec<String>, LinuxError> {
-        self.inner.keeper(instance).log().await
-    }
-
     /// The process id of an instance's charon, while it runs.
     ///
     /// # Errors
@@ -203,6 +195,10 @@ impl Engine for LinuxEngine {
             self.inner.wake(scope.clone());
             Ok(())
         })
+    }
+
+    fn log<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        Box::pin(async move { Ok(observe::log(&self.inner, scope).await?) })
     }
 
     fn cleanup_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {

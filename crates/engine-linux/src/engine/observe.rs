@@ -141,6 +141,17 @@ fn take_in(observed: &mut Observed, key: InstanceKey, seen: Result<Status, Linux
     }
 }
 
+/// The last lines of every charon of a gateway, each with its instance before it.
+pub(super) async fn log(inner: &Inner, scope: &Scope) -> Result<Vec<String>, LinuxError> {
+    let Scope::Gateway(gateway) = scope else { return Ok(Vec::new()) };
+    let mut lines = Vec::new();
+    for key in instances(inner, gateway, &fingerprints(inner, scope)) {
+        let said = inner.keeper(&key).log().await?;
+        lines.extend(said.into_iter().map(|line| format!("{}: {line}", key.index)));
+    }
+    Ok(lines)
+}
+
 /// The statuses of a gateway's keepers that answer.
 pub(super) async fn statuses(inner: &Inner, keys: &[InstanceKey]) -> BTreeMap<InstanceKey, Status> {
     let seen = join_all(keys.iter().map(|key| async { inner.keeper(key).status().await.ok() })).await;

@@ -7,17 +7,18 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_plan::InstanceHealth;
+use causeway_model::Initiation;
+use causeway_plan::{InstanceHealth, Object};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use uxfrm::vici::Section;
 
 use super::keeper::{Keeper, vici_socket};
 use super::protocol::Refusal;
 use crate::records;
 use crate::strongswan::client::{Client, Event, ViciError};
-use crate::strongswan::message::Section;
 use crate::strongswan::{log, settings};
 
 /// charon answers after about 15 ms; on a machine full of starting ones it may take long.
@@ -167,8 +168,17 @@ async fn connect(vici: &Path) -> (Client, Client) {
 /// not keep the others from theirs.
 async fn take_in_all(keeper: &Keeper, client: Client) -> Result<(), Ended> {
     let connections = records::connections(&keeper.args.instance_dir)?;
+    let waits_for_traffic = |name: &String| {
+        let record = records::read(&records::tunnel_path(&keeper.args.instance_dir, name));
+        matches!(record.map(|it| it.object), Ok(Object::Tunnel(it)) if it.initiation == Initiation::OnTraffic)
+    };
     {
         let mut core = keeper.core.lock().await;
+        if connections.iter().any(waits_for_traffic) {
+            // What an earlier charon left would do for packets that have to start a negotiation now: no peer may know
+            // those SAs any more. Tunnels that start at once replace theirs anyway.
+            core.plane.flush().await?;
+        }
         core.client = Some(client);
         core.health = InstanceHealth::Active;
     }

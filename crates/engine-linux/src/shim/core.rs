@@ -130,6 +130,7 @@ impl Core {
                     connection::initiate(client, name, &child).await?;
                 }
             }
+            self.tunnels.set_called(name);
         }
         Ok(())
     }
@@ -273,7 +274,7 @@ fn has_other_children_only(old: &Tunnel, new: &Tunnel) -> bool {
     let as_old = Tunnel {
         children: old.children.clone(),
         routes: old.routes.clone(),
-        initiate: old.initiate,
+        initiation: old.initiation,
         inner_address: old.inner_address,
         ..new.clone()
     };

@@ -11,10 +11,13 @@ mod tunnels;
 mod wholeness;
 
 use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nlink::netlink::namespace;
+use tokio::io::unix::AsyncFd;
 
 use crate::dataplane::Kind;
 use crate::error::{Doing, LinuxError};
@@ -106,17 +109,35 @@ enum End {
 async fn live(args: &ShimArgs) -> Result<End, LinuxError> {
     let keeper = Arc::new(Keeper::new(args.clone())?);
     let serving = server::serve(keeper.clone())?;
+    let plane_ended = keeper.core.lock().await.plane.ended();
+    let plane_ended = plane_ended.and_then(|fd| fd.map(watched).transpose());
+    let plane_ended = plane_ended
+        .map_err(|source| LinuxError::System { what: "watching the data plane".into(), source })?;
     tokio::select! {
         result = serving => result.map(|()| End::Told),
         () = charon::keep_running(keeper.clone()) => Ok(End::Told),
         what = wholeness::keep_whole(keeper) => Ok(End::Lost(what)),
+        () = readable(plane_ended) => Ok(End::Lost("the data plane ended by itself".to_owned())),
+    }
+}
+
+fn watched(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is open for as long as it lives, and nobody takes it out of where it is watched.
+    unsafe { AsyncFd::register(descriptor) }.map_err(io::Error::from)
+}
+
+async fn readable(descriptor: Option<AsyncFd<OwnedFd>>) {
+    match descriptor {
+        // One that can't be waited for any more counts as ended, too.
+        Some(descriptor) => drop(descriptor.readable().await),
+        None => std::future::pending().await,
     }
 }
 
 fn lock(instance_dir: &Path) -> Result<File, LinuxError> {
     let path = instance_dir.join("keeper.lock");
     let taken = File::create(&path).and_then(|file| {
-        file.try_lock().map_err(std::io::Error::from)?;
+        file.try_lock().map_err(io::Error::from)?;
         Ok(file)
     });
     taken.map_err(|source| LinuxError::File { path, source })

@@ -12,9 +12,10 @@ pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 /// The version of the protocol and of the records. It is raised when one side can't understand what the other one of
 /// before says; until then a keeper outlives an upgrade.
-pub const PROTOCOL: u32 = 1;
-/// The oldest version that this program understands. Keepers from before there were versions say 0, and mend nothing.
-pub const OLDEST_PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
+/// The oldest version that this program understands. Keepers from before there were versions say 0, and mend nothing;
+/// those of version 1 know of no tunnel that waits for traffic.
+pub const OLDEST_PROTOCOL: u32 = 2;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use causeway_model::Initiation;
 use causeway_plan::{ChildState, Fingerprint, IkeState, Tunnel, TunnelError, TunnelStatus, UnixMillis};
 
 use super::protocol;
@@ -13,6 +14,9 @@ use crate::strongswan::sas::SaState;
 /// keeps charon busy for its own 26 s, so this is for peers that refuse.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// In which the end that began a negotiation has called for all children that it has.
+const RESPONDERS_PAUSE: Duration = Duration::from_secs(1);
 
 /// One tunnel.
 pub(super) struct Kept {
@@ -29,6 +33,9 @@ pub(super) struct Kept {
     error: Option<TunnelError>,
     /// The children changed under an IKE_SA that stays: then either end calls for what is missing.
     reshaped: bool,
+    /// The peer is to be called once, although the tunnel waits for traffic: for the other children where traffic of one
+    /// started the negotiation, and for what a charon had that died.
+    call_once: bool,
     call_at: Instant,
     pause: Duration,
 }
@@ -52,6 +59,8 @@ impl Tunnels {
             seen: SaState::default(),
             error: None,
             reshaped: false,
+            // A charon that died takes all tunnels in anew.
+            call_once: self.kept.get(name).is_some_and(|old| old.call_once),
             call_at: Instant::now(),
             pause: FIRST_PAUSE,
         };
@@ -98,6 +107,7 @@ impl Tunnels {
     pub(super) fn all_lost(&mut self) {
         for kept in self.kept.values_mut() {
             kept.loaded = false;
+            kept.call_once |= kept.waits_for_traffic() && kept.child != ChildState::Down;
         }
         self.refresh(&BTreeMap::new());
     }
@@ -110,14 +120,23 @@ impl Tunnels {
             let before = (kept.seen.ike, kept.child);
             let child = kept.child_state(&state);
             kept.seen = state;
+            if child == ChildState::Installed {
+                (kept.reshaped, kept.call_once) = (false, false);
+            }
             if before == (kept.seen.ike, child) {
                 continue;
             }
             changed = true;
             let went_down = child.rank() < kept.child.rank();
+            if kept.child == ChildState::Down && matches!(child, ChildState::Partial { .. }) {
+                kept.call_once = kept.waits_for_traffic();
+                // Who began goes on; the other end only where that one knows of fewer children.
+                let pause = if kept.seen.is_initiator { Duration::ZERO } else { RESPONDERS_PAUSE };
+                kept.call_at = Instant::now() + pause;
+            }
             (kept.child, kept.since) = (child, now());
             if kept.child == ChildState::Installed {
-                (kept.error, kept.reshaped) = (None, false);
+                kept.error = None;
                 kept.pause = FIRST_PAUSE;
             }
             if went_down {
@@ -159,6 +178,13 @@ impl Tunnels {
         due
     }
 
+    /// The peer of a tunnel was called for everything that was missing.
+    pub(super) fn set_called(&mut self, name: &str) {
+        if let Some(kept) = self.kept.get_mut(name) {
+            kept.call_once = false;
+        }
+    }
+
     /// When the next peer is to be called; `None` while there is nobody to call.
     pub(super) fn next_call(&self) -> Option<Instant> {
         self.kept.values().filter(|kept| kept.wants_call()).map(|kept| kept.call_at).min()
@@ -173,13 +199,18 @@ impl Tunnels {
 impl Kept {
     /// Whether this side has to call the peer.
     pub(super) fn wants_call(&self) -> bool {
-        let may_call = self.tunnel.initiate && self.tunnel.remote.is_some()
-            || self.reshaped && self.seen.ike == IkeState::Established;
+        let starts = self.call_once || self.tunnel.initiation == Initiation::AtOnce;
+        let may_call =
+            starts && self.tunnel.remote.is_some() || self.reshaped && self.seen.ike == IkeState::Established;
         self.loaded
             && may_call
             && self.child != ChildState::Installed
             && self.seen.ike != IkeState::Connecting
             && !self.seen.negotiating
+    }
+
+    fn waits_for_traffic(&self) -> bool {
+        self.tunnel.initiation == Initiation::OnTraffic
     }
 
     /// The children that have no CHILD_SA.

@@ -7,20 +7,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
-use zeroize::Zeroizing;
 
-use super::message::{Encoder, Malformed, Section};
-
-const CMD_REQUEST: u8 = 0;
-const CMD_RESPONSE: u8 = 1;
-const CMD_UNKNOWN: u8 = 2;
-const EVENT_REGISTER: u8 = 3;
-const EVENT_CONFIRM: u8 = 5;
-const EVENT_UNKNOWN: u8 = 6;
-const EVENT: u8 = 7;
-
-/// The plugin's own limit (VICI_MESSAGE_SIZE_MAX).
-const MAX_PACKET_BYTES: usize = 512 * 1024;
+use uxfrm::vici::{
+    Encoder, LENGTH_BYTES, Malformed, PacketKind, Section, packet, packet_len, split_event, split_packet,
+};
 
 /// How long charon may take for an answer. `terminate` waits for two seconds of them by itself.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
@@ -40,8 +30,8 @@ pub enum ViciError {
     Malformed(#[from] Malformed),
     #[error("charon does not know {0}")]
     Unknown(String),
-    #[error("charon sent a packet of type {0} out of turn")]
-    Unexpected(u8),
+    #[error("charon sent a packet of the kind {0:?} out of turn")]
+    Unexpected(PacketKind),
     #[error("charon did not answer {command} within {} s", ANSWER_LIMIT.as_secs())]
     Silent { command: String },
     #[error("charon closed its control socket")]
@@ -67,11 +57,11 @@ impl Client {
     }
 
     async fn exchange(&mut self, command: &str, message: Encoder) -> Result<Section, ViciError> {
-        self.send(CMD_REQUEST, command, &message.finish()).await?;
+        self.send(PacketKind::CommandRequest, command, &message.finish()).await?;
         let (kind, body) = self.receive().await?;
         match kind {
-            CMD_RESPONSE => Ok(Section::decode(&body)?),
-            CMD_UNKNOWN => Err(ViciError::Unknown(command.into())),
+            PacketKind::CommandResponse => Ok(Section::decode(&body)?),
+            PacketKind::CommandUnknown => Err(ViciError::Unknown(command.into())),
             other => Err(ViciError::Unexpected(other)),
         }
     }
@@ -106,34 +96,34 @@ impl Client {
         message: Encoder,
     ) -> Result<Vec<Section>, ViciError> {
         self.register(event).await?;
-        self.send(CMD_REQUEST, command, &message.finish()).await?;
+        self.send(PacketKind::CommandRequest, command, &message.finish()).await?;
         let mut sections = Vec::new();
         loop {
             let (kind, body) = self.receive().await?;
             match kind {
-                EVENT => sections.push(split_event(&body)?.1),
-                CMD_RESPONSE => break,
-                CMD_UNKNOWN => return Err(ViciError::Unknown(command.into())),
+                PacketKind::Event => sections.push(split_event(&body)?.1),
+                PacketKind::CommandResponse => break,
+                PacketKind::CommandUnknown => return Err(ViciError::Unknown(command.into())),
                 other => return Err(ViciError::Unexpected(other)),
             }
         }
-        self.send(EVENT_REGISTER + 1, event, &[]).await?;
+        self.send(PacketKind::EventUnregister, event, &[]).await?;
         match self.receive().await? {
-            (EVENT_CONFIRM, _) => Ok(sections),
+            (PacketKind::EventConfirm, _) => Ok(sections),
             (other, _) => Err(ViciError::Unexpected(other)),
         }
     }
 
     /// Asks for a kind of event on this connection.
     pub(crate) async fn register(&mut self, event: &str) -> Result<(), ViciError> {
-        self.send(EVENT_REGISTER, event, &[]).await?;
+        self.send(PacketKind::EventRegister, event, &[]).await?;
         loop {
             match self.receive().await?.0 {
-                EVENT_CONFIRM => return Ok(()),
-                EVENT_UNKNOWN => return Err(ViciError::Unknown(event.into())),
+                PacketKind::EventConfirm => return Ok(()),
+                PacketKind::EventUnknown => return Err(ViciError::Unknown(event.into())),
                 // An event that was registered earlier may come between; the caller looks at the whole
                 // state after registering, so nothing is lost with it.
-                EVENT => {}
+                PacketKind::Event => {}
                 other => return Err(ViciError::Unexpected(other)),
             }
         }
@@ -146,7 +136,7 @@ impl Client {
         tokio::spawn(async move {
             loop {
                 let event = match self.receive().await {
-                    Ok((EVENT, body)) => split_event(&body),
+                    Ok((PacketKind::Event, body)) => split_event(&body).map_err(ViciError::from),
                     Ok((other, _)) => Err(ViciError::Unexpected(other)),
                     Err(error) => Err(error),
                 };
@@ -159,29 +149,17 @@ impl Client {
         receiver
     }
 
-    async fn send(&mut self, kind: u8, name: &str, message: &[u8]) -> Result<(), ViciError> {
-        let length = 2 + name.len() + message.len();
-        if length > MAX_PACKET_BYTES {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "message too long for VICI").into());
-        }
-        let mut packet = Zeroizing::new(Vec::with_capacity(4 + length));
-        packet.extend_from_slice(&u32::try_from(length).map_err(io::Error::other)?.to_be_bytes());
-        packet.push(kind);
-        packet.push(u8::try_from(name.len()).map_err(io::Error::other)?);
-        packet.extend_from_slice(name.as_bytes());
-        packet.extend_from_slice(message);
-        Ok(self.stream.write_all(&packet).await?)
+    async fn send(&mut self, kind: PacketKind, name: &str, message: &[u8]) -> Result<(), ViciError> {
+        Ok(self.stream.write_all(&packet(kind, name, message)?).await?)
     }
 
-    async fn receive(&mut self) -> Result<(u8, Vec<u8>), ViciError> {
-        let length = usize::try_from(self.stream.read_u32().await?).map_err(io::Error::other)?;
-        if length == 0 || length > MAX_PACKET_BYTES {
-            return Err(Malformed.into());
-        }
-        let mut packet = vec![0; length];
+    async fn receive(&mut self) -> Result<(PacketKind, Vec<u8>), ViciError> {
+        let mut length = [0; LENGTH_BYTES];
+        self.stream.read_exact(&mut length).await?;
+        let mut packet = vec![0; packet_len(length)?];
         self.stream.read_exact(&mut packet).await?;
-        let body = packet.split_off(1);
-        Ok((packet[0], body))
+        let (kind, body) = split_packet(&packet)?;
+        Ok((kind, body.to_vec()))
     }
 }
 
@@ -192,11 +170,4 @@ async fn in_time<T>(
 ) -> Result<T, ViciError> {
     let limited = tokio::time::timeout(ANSWER_LIMIT, exchange).await;
     limited.unwrap_or_else(|_| Err(ViciError::Silent { command: command.into() }))
-}
-
-fn split_event(body: &[u8]) -> Result<Event, ViciError> {
-    let (length, rest) = body.split_first().ok_or(Malformed)?;
-    let (name, message) = rest.split_at_checked(usize::from(*length)).ok_or(Malformed)?;
-    let name = String::from_utf8(name.to_vec()).map_err(|_| Malformed)?;
-    Ok((name, Section::decode(message)?))
 }

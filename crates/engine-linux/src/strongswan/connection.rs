@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use aws_lc_rs::digest;
 use causeway_model::proposal::{self, Unsupported};
-use causeway_model::{DpdAction, IkeVersion, TrafficSelectors};
+use causeway_model::{DpdAction, IkeVersion, Initiation, TrafficSelectors};
 use causeway_plan::Tunnel;
 
 use super::client::{Client, ViciError};
-use super::message::Encoder;
+use uxfrm::vici::Encoder;
 
 /// How long a `terminate` may take before charon gives up waiting for the SA to go.
 const TERMINATE_TIMEOUT_MS: &str = "2000";
@@ -136,11 +136,6 @@ fn connection(tunnel: &Tunnel, end: LocalEnd) -> Result<Encoder, Unsupported> {
 
 fn child(section: Encoder, tunnel: &Tunnel, selectors: &TrafficSelectors, proposal: &str) -> Encoder {
     let (rekey_s, rand_s) = rekeying(tunnel.esp.lifetime_s);
-    let action = tunnel.dpd.as_ref().map_or("none", |dpd| match dpd.action {
-        // `restart` is done by the tunnel's keeper, which calls whatever is down.
-        DpdAction::Clear | DpdAction::Restart => "none",
-        DpdAction::Trap => "trap",
-    });
     let section = section
         .value("mode", "tunnel")
         .list("esp_proposals", [proposal])
@@ -151,9 +146,9 @@ fn child(section: Encoder, tunnel: &Tunnel, selectors: &TrafficSelectors, propos
         .value("rekey_time", rekey_s.to_string())
         .value("life_time", tunnel.esp.lifetime_s.to_string())
         .value("rand_time", rand_s.to_string())
-        .value("dpd_action", action)
+        .value("dpd_action", dpd_action(tunnel))
         .value("close_action", "none")
-        .value("start_action", "none");
+        .value("start_action", if is_trapped(tunnel) { "trap" } else { "none" });
     match tunnel.esp.lifetime_bytes {
         None => section,
         // All three are given: charon's default for the random part may exceed a small limit, and the
@@ -162,6 +157,22 @@ fn child(section: Encoder, tunnel: &Tunnel, selectors: &TrafficSelectors, propos
             .value("life_bytes", bytes.to_string())
             .value("rekey_bytes", (bytes - bytes / 10).to_string())
             .value("rand_bytes", (bytes / 20).to_string()),
+    }
+}
+
+/// Whether charon is to start the negotiation when a packet needs it: its trap policies stay for as long as it has the
+/// connection, whatever becomes of SAs. A trap needs to know whom to call.
+fn is_trapped(tunnel: &Tunnel) -> bool {
+    tunnel.initiation == Initiation::OnTraffic && tunnel.remote.is_some()
+}
+
+/// What charon does with the CHILD_SAs of a dead peer, beside taking them away.
+fn dpd_action(tunnel: &Tunnel) -> &'static str {
+    match tunnel.dpd.as_ref().map(|dpd| dpd.action) {
+        Some(DpdAction::Restart) if is_trapped(tunnel) => "restart",
+        // A trap that stays needs no second one. `restart` of a tunnel that starts at once is done by its keeper, which
+        // calls whatever is down; one that waits for its peer waits.
+        None | Some(DpdAction::Clear | DpdAction::Restart | DpdAction::Trap) => "none",
     }
 }
 

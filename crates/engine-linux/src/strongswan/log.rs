@@ -6,7 +6,7 @@
 
 use causeway_plan::TunnelError;
 
-use super::message::Section;
+use uxfrm::vici::Section;
 
 /// A log line that says why: the connection (empty before charon knows it) and the reason.
 pub(crate) fn reason(event: &Section) -> Option<(&str, TunnelError)> {

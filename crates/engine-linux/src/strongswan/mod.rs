@@ -3,6 +3,5 @@
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod log;
-pub(crate) mod message;
 pub(crate) mod sas;
 pub(crate) mod settings;

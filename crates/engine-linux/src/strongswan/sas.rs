@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use causeway_plan::IkeState;
 
 use super::client::{Client, ViciError};
-use super::message::{Encoder, Section};
+use uxfrm::vici::{Encoder, Section};
 
 /// The state of one connection's SAs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct SaState {
     pub ike: IkeState,
+    /// Whether this side began the negotiation of an IKE_SA that is there.
+    pub is_initiator: bool,
     /// The children that have a CHILD_SA, by the names of their configuration.
     pub installed: BTreeSet<String>,
     /// Whether charon is about to negotiate a CHILD_SA, or has that in hand.
@@ -52,6 +54,7 @@ fn take_in(state: &mut SaState, sa: &Section) {
     if rank(ike) > rank(state.ike) {
         state.ike = ike;
     }
+    state.is_initiator |= sa.text("initiator") == Some("yes");
     let tasks = ["tasks-queued", "tasks-active"].into_iter().flat_map(|list| sa.list_named(list));
     state.negotiating |= tasks.into_iter().any(|task| NEGOTIATIONS.contains(&task));
     for (_, child) in sa.section_named("child-sas").into_iter().flat_map(Section::sections) {
@@ -71,8 +74,8 @@ fn take_in(state: &mut SaState, sa: &Section) {
 mod tests {
     use causeway_plan::IkeState;
 
-    use super::super::message::{Encoder, Section};
     use super::{SaState, take_in};
+    use uxfrm::vici::{Encoder, Section};
 
     fn state(ike: &str, children: &[(&str, &str)], tasks: &[&str]) -> SaState {
         let message = Encoder::new().value("state", ike).list("tasks-queued", tasks).section(

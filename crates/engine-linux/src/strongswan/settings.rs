@@ -11,6 +11,8 @@ const PLUGINS: &str = "random nonce openssl kdf kernel-netlink socket-default vi
 /// - `install_routes`: routes are the instance's, not charon's.
 /// - `retransmit_*`: a peer counts as dead after 26 s instead of 165 s.
 /// - `kernel-netlink`: a data plane that hangs must not block charon for ever.
+/// - `xfrm_acq_expires`: the kernel asks for an SA (ACQUIRE) no oftener than this, and keeps an SPI that nobody uses for
+///   as long: a little longer than a negotiation may take.
 /// - `spi_max`, ports and the rest are charon's defaults.
 pub(crate) fn text(vici_socket: &Path) -> String {
     format!(
@@ -31,6 +33,7 @@ pub(crate) fn text(vici_socket: &Path) -> String {
     kernel-netlink {{
       timeout = 1000
       retries = 2
+      xfrm_acq_expires = 30
     }}
   }}
   filelog {{

@@ -6,7 +6,8 @@ use crate::common::gateway::{Peer, Place, until};
 use causeway_engine::Engine;
 use causeway_lab::{Lab, Machine};
 use causeway_model::{
-    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, TrafficSelectors,
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Initiation, Integrity,
+    TrafficSelectors,
 };
 use causeway_plan::*;
 
@@ -61,7 +62,7 @@ fn tunnel(number: u8, case: &Case) -> Tunnel {
         )],
         dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
         nat_traversal: true,
-        initiate: number == 1,
+        initiation: if number == 1 { Initiation::AtOnce } else { Initiation::ByPeer },
         routes: vec![Place(other).cidr().parse().unwrap()],
         inner_address: None,
     }

@@ -9,7 +9,7 @@ use causeway_engine::Engine;
 use causeway_engine_linux::LinuxEngine;
 use causeway_lab::{HostSpec, Lab, Machine};
 use causeway_model::{
-    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Initiation, Integrity, Secret,
     TrafficSelectors,
 };
 use causeway_plan::*;
@@ -57,6 +57,10 @@ impl Side {
     }
 
     async fn make(self, engine: &LinuxEngine) {
+        self.make_with(engine, (0..2).map(|index| self.tunnel(index)).collect()).await;
+    }
+
+    async fn make_with(self, engine: &LinuxEngine, tunnels: Vec<Tunnel>) {
         let cidr = format!("10.{}.0.0/16", self.0).parse().unwrap();
         let mut objects = vec![Object::Network(Network { key: self.network(), cidrs: vec![cidr] })];
         for index in 0..2 {
@@ -79,8 +83,8 @@ impl Side {
                 inner_mtu: 1400,
                 mss: MssClamp::Mtu,
             }));
-            objects.push(Object::Tunnel(Box::new(self.tunnel(index))));
         }
+        objects.extend(tunnels.into_iter().map(|tunnel| Object::Tunnel(Box::new(tunnel))));
         let hops = (0..2).map(|index| NextHop {
             instance: self.instance(index),
             private_ip: ip(format!("10.{}.{index}.252", self.0)),
@@ -117,7 +121,7 @@ impl Side {
             children: vec![TrafficSelectors::everything()],
             dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
             nat_traversal: true,
-            initiate: self.0 == 1,
+            initiation: if self.0 == 1 { Initiation::AtOnce } else { Initiation::ByPeer },
             routes: vec![format!("10.{}.0.0/16", self.other().0).parse().unwrap()],
             inner_address: None,
         }
@@ -182,6 +186,37 @@ async fn traffic_moves_to_the_other_instance_and_back() {
         side.until_by(engine, 0).await;
     }
     let ping = near.ping(ip("10.2.0.10".into()), 10, every).await.unwrap();
+    assert!(ping.received >= 9, "{ping:?}");
+    node.end().await;
+}
+
+/// Nothing is up, and only packets start a negotiation: each instance gets its turn until one has a peer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn traffic_finds_the_instance_whose_peer_is_there() {
+    let Some(node) = crate::common::Node::start("ft").await else { return };
+    let engine = node.engine();
+    let (near, far) = (Side(1), Side(2));
+    // The peer of the first knows of no tunnel.
+    far.make_with(engine, vec![far.tunnel(1)]).await;
+    let waiting = |index| Tunnel { initiation: Initiation::OnTraffic, ..near.tunnel(index) };
+    near.make_with(engine, vec![waiting(0), waiting(1)]).await;
+    let lab = Lab::new(&node.config.node_tag, &node.config.run_dir);
+    let host = near.host(&lab).await;
+    far.host(&lab).await;
+    near.until_by(engine, 0).await;
+    far.until_by(engine, 0).await;
+
+    let every = Duration::from_millis(20);
+    let ping = host.ping(ip("10.2.0.10".into()), 150, every).await.unwrap();
+    eprintln!("first peer away: {ping:?}");
+    assert!(ping.received >= 50, "{ping:?}");
+    near.until_by(engine, 1).await;
+    // The first one's peer comes and calls.
+    let calling = Tunnel { initiation: Initiation::AtOnce, ..far.tunnel(0) };
+    engine.apply(&Step::Create(Object::Tunnel(Box::new(calling)))).await.unwrap();
+    near.until_by(engine, 0).await;
+    far.until_by(engine, 0).await;
+    let ping = host.ping(ip("10.2.0.10".into()), 10, every).await.unwrap();
     assert!(ping.received >= 9, "{ping:?}");
     node.end().await;
 }

@@ -10,6 +10,7 @@ mod inner;
 mod kernel_path;
 mod namespaces;
 mod nat;
+mod on_traffic;
 mod packets;
 mod selectors;
 mod sites;

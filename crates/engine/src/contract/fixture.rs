@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Initiation, Integrity, Secret,
     TrafficSelectors,
 };
 use causeway_plan::{
@@ -124,7 +124,7 @@ impl Fixture {
             children: vec![TrafficSelectors::everything()],
             dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
             nat_traversal: true,
-            initiate: number == 0,
+            initiation: if number == 0 { Initiation::AtOnce } else { Initiation::ByPeer },
             routes: if connection == 0 { vec![remote_net] } else { vec![] },
             inner_address: None,
         }

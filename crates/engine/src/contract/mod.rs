@@ -27,5 +27,6 @@ pub async fn run_all(fixture: &Fixture) {
     tunnels::a_wrong_key_is_an_authentication_failure(fixture).await;
     tunnels::other_proposals_do_not_match(fixture).await;
     tunnels::a_peer_that_is_not_there_does_not_respond(fixture).await;
+    tunnels::what_waits_for_traffic_is_down_without_an_error(fixture).await;
     tunnels::routes_follow_the_tunnel_that_is_up(fixture).await;
 }

@@ -1,11 +1,16 @@
 //! Tunnels come up when both ends agree, and say why when they do not.
 
-use causeway_model::{Encryption, Secret};
+use std::time::Duration;
+
+use causeway_model::{Encryption, Initiation, Secret};
 use causeway_plan::{
     ChildState, IkeState, Object, ObjectKey, Observed, Step, Tunnel, TunnelError, TunnelKey,
 };
 
 use super::fixture::Fixture;
+
+/// In which a negotiation would have begun.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 fn is_up(seen: &Observed, key: &TunnelKey) -> bool {
     seen.tunnels
@@ -123,6 +128,26 @@ pub(super) async fn a_peer_that_is_not_there_does_not_respond(fixture: &Fixture)
             is_down_because(seen, &key, TunnelError::PeerNotResponding)
         })
         .await;
+    fixture.clear().await;
+}
+
+/// Without a packet nothing is tried; a peer that starts at once is answered.
+pub(super) async fn what_waits_for_traffic_is_down_without_an_error(fixture: &Fixture) {
+    fixture.make_networks().await;
+    let waiting = |number| Tunnel { initiation: Initiation::OnTraffic, ..fixture.tunnel(number, 0, 0) };
+    for number in [1, 0] {
+        fixture.make_gateway(number, &[waiting(number)]).await;
+    }
+    let ends = [fixture.tunnel_key(0, 0, 0), fixture.tunnel_key(1, 0, 0)];
+    tokio::time::sleep(A_WHILE).await;
+    for (number, key) in (0..).zip(&ends) {
+        let seen = fixture.observe(&fixture.gateway_scope(number)).await;
+        let status = &seen.tunnels[key];
+        assert_eq!((status.ike, status.child, status.last_error), (IkeState::Down, ChildState::Down, None));
+    }
+    let starting = Tunnel { initiation: Initiation::AtOnce, ..waiting(0) };
+    fixture.engine.apply(&step(&starting)).await.expect("update");
+    until_up(fixture, &ends).await;
     fixture.clear().await;
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use causeway_model::{EspProposal, IkeVersion, TrafficSelectors, proposal};
+use causeway_model::{EspProposal, IkeVersion, Initiation, TrafficSelectors, proposal};
 use causeway_plan::{ChildState, IkeState, Tunnel, TunnelError};
 use ipnet::IpNet;
 
@@ -35,14 +35,19 @@ pub(super) fn judge(here: End<'_>, peers: &[End<'_>], peer_exists: bool) -> Verd
     if let Some(verdict) = peers.iter().map(|there| negotiate(here, *there)).max_by_key(|v| progress(*v)) {
         return verdict;
     }
-    match (here.tunnel.initiate, peer_exists) {
-        // A responder that nobody calls knows of no error.
+    match (starts_now(here.tunnel), peer_exists) {
+        // One that waits for its peer, or for packets that nobody sends here, knows of no error.
         (false, _) => Verdict { ike: IkeState::Down, child: ChildState::Down, error: None },
         // A daemon without a configuration for this address answers NO_PROPOSAL_CHOSEN to IKE_SA_INIT,
         // as strongSwan does when no connection matches.
         (true, true) => down(TunnelError::IkeProposalMismatch),
         (true, false) => Verdict { ike: IkeState::Connecting, ..down(TunnelError::PeerNotResponding) },
     }
+}
+
+/// There are no packets here: what waits for one waits for ever.
+fn starts_now(tunnel: &Tunnel) -> bool {
+    tunnel.initiation == Initiation::AtOnce
 }
 
 /// How far a negotiation got: with several candidates a daemon ends at the one that gets furthest.
@@ -60,7 +65,7 @@ fn progress(verdict: Verdict) -> u8 {
 
 fn negotiate(here: End<'_>, there: End<'_>) -> Verdict {
     let (a, b) = (here.tunnel, there.tunnel);
-    if !a.initiate && !b.initiate {
+    if !starts_now(a) && !starts_now(b) {
         return Verdict { ike: IkeState::Down, child: ChildState::Down, error: None };
     }
     if a.ike.version != b.ike.version || !same_ike(a, b) {

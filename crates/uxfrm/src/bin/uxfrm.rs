@@ -1,7 +1,7 @@
 //! `uxfrm`: runs an IKE daemon on IPsec in user space.
 
 use clap::{Args, Parser, Subcommand};
-use std::io::Write;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -81,13 +81,20 @@ struct Run {
     /// Where counters are read.
     #[arg(long, default_value = "/run/uxfrm.stats")]
     stats: PathBuf,
+    /// Make no rules (ip-rule(8)) for policies without if_id: routes into their interface are the operator's then, and what they
+    /// do not catch leaves in clear.
+    #[arg(long)]
+    no_rules: bool,
+    /// The IKE daemon with its arguments. It is looked for where Debian and Fedora put charon, too.
     #[arg(required = true, trailing_var_arg = true)]
     command: Vec<String>,
 }
 
 fn main() -> ExitCode {
     uxfrm::engine::child_entry();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO);
+    // Colours are for terminals.
+    log.with_ansi(std::io::stderr().is_terminal()).init();
     let result = match Cli::parse().command {
         Action::Run(run) => run_daemon(run),
         Action::Join { control, command } => join(control, command),
@@ -156,20 +163,24 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
         vici: Some(run.vici),
         control: Some(run.control),
         persistent_interfaces: true,
+        lead_policies: !run.no_rules,
         ..BrokerConfig::default()
     })?;
     for if_id in run.interface {
         broker.ensure_interface(if_id)?;
     }
     let (program, arguments) = run.command.split_first().ok_or("no command")?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(find(program));
     command.args(arguments);
     broker.intercept(&mut command)?;
     end_with_this_process(&mut command);
     if let Some(signal) = early_signal().filter(|signal| *signal != libc::SIGHUP) {
         return Ok(ExitCode::from(128 + signal as u8));
     }
-    let mut child = command.spawn().map_err(|e| format!("cannot start {program}: {e} (try: uxfrm probe)"))?;
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("cannot start {program}: there is no such program"),
+        _ => format!("cannot start {program}: {error} (try: uxfrm probe)"),
+    })?;
     drop(command);
     DAEMON.store(child.id() as i32, Ordering::SeqCst);
     // One that came between the last look and now.
@@ -183,6 +194,18 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
     let status = child.wait()?;
     DAEMON.store(ENDED, Ordering::SeqCst);
     Ok(exit_code(status))
+}
+
+/// strongSwan's daemons are in no directory of PATH.
+const DAEMON_DIRECTORIES: [&str; 3] = ["/usr/lib/ipsec", "/usr/libexec/ipsec", "/usr/libexec/strongswan"];
+
+/// A program by its path, or by its name in PATH or in the directories of daemons.
+fn find(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let in_path = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    let elsewhere = DAEMON_DIRECTORIES.map(|directory| PathBuf::from(directory).join(program));
+    let found = elsewhere.into_iter().find(|path| !program.contains('/') && !in_path && path.is_file());
+    found.unwrap_or_else(|| program.into())
 }
 
 /// Nobody is left to be told of signals.
@@ -202,7 +225,7 @@ fn end_with_this_process(command: &mut Command) {
                 return Err(std::io::Error::last_os_error());
             }
             // It died before that.
-            if libc::getppid() as u32 != this { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+            if libc::getppid() as u32 != this { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
         }
     };
     // SAFETY: `prepare` makes system calls only.
@@ -242,6 +265,12 @@ fn print_stats(path: PathBuf, prometheus: bool, every_ms: Option<u64>) -> Result
     let format = if prometheus { "prometheus" } else { "json" };
     let every = every_ms.map(|every| format!(" {every}")).unwrap_or_default();
     stream.write_all(format!("{format}{every}\n").as_bytes())?;
-    std::io::copy(&mut stream, &mut std::io::stdout())?;
+    match std::io::copy(&mut stream, &mut std::io::stdout()) {
+        // Who reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        other => {
+            other?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

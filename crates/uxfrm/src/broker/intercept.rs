@@ -4,6 +4,7 @@ use super::connection::Connection;
 use crate::sys::netlink_pair::PairMaker;
 use crate::sys::seccomp::{self, Notification};
 use crate::sys::socket;
+use crate::xfrm::constants::{XFRM_POLICY_ALLOW, XFRM_POLICY_OUT};
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -61,6 +62,13 @@ pub fn answer<'c>(
                 Some(connection) => name(listener, call, connection)?,
                 None => seccomp::proceed(listener, call)?,
             }
+        }
+        libc::SYS_setsockopt => {
+            if let Err(error) = exempt(listener, call) {
+                tracing::warn!(%error, "cannot exempt a socket of the IKE daemon from policies");
+            }
+            // The kernel's own IPsec, if it has one, has no part in this.
+            seccomp::answer(listener, call, 0)?;
         }
         _ => seccomp::proceed(listener, call)?,
     }
@@ -157,4 +165,24 @@ fn share_port(listener: BorrowedFd<'_>, call: &Notification, port: u16) -> io::R
         return Ok(());
     }
     socket::allow_sharing(socket.as_fd())
+}
+
+/// A socket policy: one that lets everything out exempts what the socket sends.
+fn exempt(listener: BorrowedFd<'_>, call: &Notification) -> io::Result<()> {
+    /// Where `struct xfrm_userpolicy_info` has direction and action.
+    const DIRECTION: usize = 160;
+    let mut policy = [0; DIRECTION + 2];
+    let read = seccomp::read_memory(call.thread, call.arguments[3], &mut policy)?;
+    let lets_out = policy[DIRECTION..] == [XFRM_POLICY_OUT, XFRM_POLICY_ALLOW];
+    if read < policy.len() || (call.arguments[4] as usize) < policy.len() || !lets_out {
+        return Ok(());
+    }
+    let socket = seccomp::duplicate_descriptor(process_of(call.thread)?, call.arguments[0] as i32)?;
+    // Else the caller was killed, and the socket may be another's.
+    if seccomp::is_pending(listener, call) && !socket::bypass_policies(socket.as_fd())? {
+        tracing::warn!(
+            "the IKE daemon's socket has a mark of its own: a policy that covers its peers would lead its packets into the tunnel"
+        );
+    }
+    Ok(())
 }

@@ -2,8 +2,8 @@
 
 use crate::database::policies::PolicyKey;
 use crate::xfrm::constants::*;
-use crate::xfrm::policy::{PolicyId, PolicyRequest};
-use crate::xfrm::wire::{Header, Writer, messages};
+use crate::xfrm::policy::{PolicyId, PolicyInfo, PolicyRequest};
+use crate::xfrm::wire::{Header, Reader, Writer, attributes, messages};
 use std::collections::{BTreeMap, HashMap};
 
 /// Accepted requests by policy.
@@ -44,9 +44,7 @@ impl Journal {
                     let Ok(policy) = PolicyId::read(message.payload) else { continue };
                     let (direction, selector) = (policy.direction, policy.selector);
                     let key = PolicyKey { direction, if_id: policy.if_id, selector };
-                    if let Some(place) = self.places.remove(&key) {
-                        self.policies.remove(&place);
-                    }
+                    self.remove(&key);
                 }
                 FLUSHPOLICY => {
                     self.places.clear();
@@ -54,6 +52,25 @@ impl Journal {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Takes a policy out that an event says has come to its end.
+    pub fn expired(&mut self, event: &[u8]) {
+        for message in messages(event).filter(|m| m.header.kind == POLEXPIRE) {
+            let mut reader = Reader::new(message.payload);
+            let (Ok(info), Ok(hard)) = (PolicyInfo::read(&mut reader), reader.array::<8>()) else { continue };
+            let if_id = attributes(reader.rest()).find(|(kind, _)| *kind == XFRMA_IF_ID);
+            let if_id = if_id.map_or(Ok(0), |(_, value)| Reader::new(value).u32());
+            if let (true, Ok(if_id)) = (hard[0] != 0, if_id) {
+                self.remove(&PolicyKey { direction: info.direction, if_id, selector: info.selector });
+            }
+        }
+    }
+
+    fn remove(&mut self, key: &PolicyKey) {
+        if let Some(place) = self.places.remove(key) {
+            self.policies.remove(&place);
         }
     }
 

@@ -9,6 +9,8 @@
 mod connection;
 mod intercept;
 mod journal;
+mod only_one;
+mod policy_routing;
 mod process;
 mod program;
 mod recovery;
@@ -49,6 +51,9 @@ pub struct BrokerConfig {
     /// Interfaces outlive a broker that is killed, without a way out, so that what is routed into them is lost rather than
     /// sent in clear by another route; the next broker takes them over. They go with one that is dropped.
     pub persistent_interfaces: bool,
+    /// Rules (ip-rule(8)) lead what policies without an `if_id` select into the interface of `if_id` 0; else routes into it are
+    /// the operator's.
+    pub lead_policies: bool,
     /// How long to wait for the first engine to bind its sockets.
     pub start_timeout: Duration,
 }
@@ -64,6 +69,7 @@ impl Default for BrokerConfig {
             ping_interval: Duration::from_millis(500),
             control: None,
             persistent_interfaces: false,
+            lead_policies: true,
             start_timeout: Duration::from_secs(5),
         }
     }
@@ -74,9 +80,12 @@ impl Default for BrokerConfig {
 pub enum BrokerError {
     #[error("cannot set up the broker")]
     Setup(#[source] io::Error),
-    /// The engine said why on standard error.
-    #[error("the engine did not start: is the port taken, and are TUN and raw sockets permitted?")]
-    EngineStart,
+    /// With what the engine has said.
+    #[error("the engine did not start: {0}")]
+    EngineStart(String),
+    /// By another broker of the same user, also where its engine has another port: both would own ESP and policies.
+    #[error("this network namespace is served already, by another `uxfrm run` or broker")]
+    AlreadyServed,
     #[error("no interface for if_id {0}: the engine said why on standard error")]
     Interface(u32),
     #[error("the interface of if_id {0} is in use by a policy or an SA")]
@@ -135,9 +144,11 @@ impl Broker {
     /// Starts the engine and waits until its sockets are bound: only then may the IKE daemon be started.
     ///
     /// # Errors
-    /// [`BrokerError::EngineStart`] and [`BrokerError::Setup`].
+    /// [`BrokerError::EngineStart`], [`BrokerError::AlreadyServed`] and [`BrokerError::Setup`].
     pub fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
         raise_descriptor_limit();
+        let only = only_one::claim(config.netns.as_ref()).map_err(BrokerError::Setup)?;
+        let only = only.ok_or(BrokerError::AlreadyServed)?;
         let (sender, receiver): (Sender<Ask>, Receiver<Ask>) = channel();
         let wake = crate::sys::event_fd().map_err(BrokerError::Setup)?;
         let (ready, is_ready) = sync_channel(1);
@@ -151,7 +162,7 @@ impl Broker {
             .name("uxfrm-broker".into())
             .stack_size(256 * 1024)
             .spawn(move || {
-                let _ending = ending;
+                let (_ending, _only) = (ending, only);
                 if let Err(error) = relay.run() {
                     tracing::error!(%error, "broker ended");
                 }
@@ -159,8 +170,9 @@ impl Broker {
             .map_err(BrokerError::Setup)?;
         let this = Self { asker, ended, thread: Some(thread) };
         match is_ready.recv_timeout(start_timeout) {
-            Ok(()) => Ok(this),
-            Err(_) => Err(BrokerError::EngineStart),
+            Ok(Ok(())) => Ok(this),
+            Ok(Err(reason)) => Err(BrokerError::EngineStart(reason)),
+            Err(_) => Err(BrokerError::EngineStart(format!("it took more than {start_timeout:?}"))),
         }
     }
 

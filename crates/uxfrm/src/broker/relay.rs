@@ -6,6 +6,7 @@ mod requests;
 use super::connection::Connection;
 use super::intercept::{self, Outcome};
 use super::journal::Journal;
+use super::policy_routing::PolicyRouting;
 use super::process::Engine;
 use super::program::Program;
 use super::{Ask, Asker, BrokerConfig, recovery};
@@ -13,6 +14,7 @@ use crate::engine::link::{self, Buffer, Kind};
 use crate::engine::sockets::{TUN_PREFIX, kept_prefix};
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::netlink_pair::PairMaker;
+use crate::sys::rtnetlink::RouteSocket;
 use crate::sys::{self, message, seccomp, tun};
 use requests::Pending;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -36,6 +38,8 @@ enum Token {
     Wake,
     Engine,
     Control,
+    /// Interfaces and addresses.
+    Network,
     /// Where listeners come from.
     Source(u32),
     Listener(u32),
@@ -51,6 +55,7 @@ impl Token {
             Self::Listener(id) => (3, id),
             Self::Connection(id) => (4, id),
             Self::Control => (5, 0),
+            Self::Network => (6, 0),
         };
         kind << 32 | u64::from(id)
     }
@@ -63,7 +68,29 @@ impl Token {
             2 => Self::Source(id),
             3 => Self::Listener(id),
             4 => Self::Connection(id),
+            6 => Self::Network,
             _ => Self::Control,
+        }
+    }
+}
+
+/// Rules for policies without an `if_id`, and where changes are heard of that concern them.
+struct Routing {
+    policies: PolicyRouting,
+    changes: RouteSocket,
+}
+
+impl Routing {
+    /// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV6_IFADDR`.
+    const GROUPS: u32 = 1 | 0x10 | 0x100;
+
+    fn new(config: &BrokerConfig) -> io::Result<Self> {
+        let name = config.engine.name_of(0);
+        let open =
+            || Ok(Self { policies: PolicyRouting::new(name)?, changes: RouteSocket::open(Self::GROUPS)? });
+        match &config.netns {
+            Some(netns) => sys::netns::run_in(netns.as_fd(), open),
+            None => open(),
         }
     }
 }
@@ -74,7 +101,9 @@ pub(super) struct Relay {
     /// For threads that this one starts.
     asker: Asker,
     wake: OwnedFd,
-    ready: Option<SyncSender<()>>,
+    ready: Option<SyncSender<Result<(), String>>>,
+    /// Why the last engine has ended, in its words.
+    failure: Option<String>,
     control: Option<OwnedFd>,
     epoll: Epoll,
     program: Program,
@@ -87,8 +116,11 @@ pub(super) struct Relay {
     ping_pending: Option<Instant>,
     /// Its workers had something to do lately.
     engine_active: bool,
+    /// Multicast groups that the engine was told somebody listens to.
+    listened: u32,
     kept: BTreeMap<String, Arc<OwnedFd>>,
     journal: Journal,
+    routing: Option<Routing>,
     connections: HashMap<u32, Connection>,
     maker: PairMaker,
     sources: HashMap<u32, OwnedFd>,
@@ -110,7 +142,7 @@ impl Relay {
         asks: Receiver<Ask>,
         asker: Asker,
         wake: OwnedFd,
-        ready: SyncSender<()>,
+        ready: SyncSender<Result<(), String>>,
     ) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         epoll.add(wake.as_fd(), Token::Wake.encode())?;
@@ -118,12 +150,17 @@ impl Relay {
         if let Some(control) = &control {
             epoll.add(control.as_fd(), Token::Control.encode())?;
         }
+        let routing = config.lead_policies.then(|| Routing::new(&config)).transpose()?;
+        if let Some(routing) = &routing {
+            epoll.add(routing.changes.as_fd(), Token::Network.encode())?;
+        }
         Ok(Self {
             config,
             asks,
             asker,
             wake,
             ready: Some(ready),
+            failure: None,
             control,
             epoll,
             program: Program::new(),
@@ -135,8 +172,10 @@ impl Relay {
             last_ping: Instant::now(),
             ping_pending: None,
             engine_active: true,
+            listened: 0,
             kept: BTreeMap::new(),
             journal: Journal::default(),
+            routing,
             connections: HashMap::new(),
             maker: PairMaker::new()?,
             sources: HashMap::new(),
@@ -163,13 +202,19 @@ impl Relay {
         while !self.stop {
             self.run_timers();
             if self.engine.is_none() && self.ready.is_some() && self.engine_starts > 0 {
-                return Err(io::Error::other("the first engine did not start"));
+                let nothing = || "it said nothing (try: uxfrm probe)".to_owned();
+                let reason = self.failure.take().unwrap_or_else(nothing);
+                self.ready.take().into_iter().for_each(|ready| drop(ready.try_send(Err(reason.clone()))));
+                return Err(io::Error::other(format!("the first engine did not start: {reason}")));
             }
             let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
             for event in self.epoll.wait(timeout)? {
                 self.event(event, &mut buffer);
             }
             self.watch_for_room();
+        }
+        if let Some(routing) = &mut self.routing {
+            routing.policies.end();
         }
         self.let_go(TUN_PREFIX);
         Ok(())
@@ -231,6 +276,7 @@ impl Relay {
                 self.serve_engine(buffer)
             }
             Token::Control => self.serve_control(),
+            Token::Network => self.serve_network(),
             Token::Source(id) => self.serve_source(id),
             Token::Listener(id) => self.serve_listener(id, event),
             Token::Connection(id) => {
@@ -248,6 +294,14 @@ impl Relay {
         // A client that went away meanwhile is no error.
         if let Some(Ok(source)) = self.control.as_ref().map(|control| message::accept(control.as_fd())) {
             self.add_source(source);
+        }
+    }
+
+    fn serve_network(&mut self) {
+        let Some(routing) = &mut self.routing else { return };
+        routing.changes.clear();
+        if let Err(error) = routing.policies.refresh() {
+            tracing::error!(%error, "cannot bring the rules of policies up to date");
         }
     }
 
@@ -335,6 +389,8 @@ impl Relay {
             self.epoll.add(connection.server(), Token::Connection(id).encode())?;
             self.connections.insert(id, connection);
         }
+        // Before the caller, which goes on from its `bind` now, can ask for anything.
+        self.tell_groups();
         Ok(())
     }
 
@@ -356,6 +412,7 @@ impl Relay {
                 Kind::Done => self.done(message.number, message.body),
                 Kind::Event => {
                     let (group, body) = (message.number, &*message.body);
+                    self.journal.expired(body);
                     self.connections.values_mut().for_each(|c| c.deliver_event(group, body));
                 }
                 Kind::Ping => {
@@ -389,7 +446,12 @@ impl Relay {
                     drop(message);
                     self.engine_ready();
                 }
-                Kind::Request => tracing::warn!("the engine sent a request"),
+                Kind::Failed => {
+                    let reason = String::from_utf8_lossy(message.body).into_owned();
+                    tracing::error!(reason, "the engine ends");
+                    self.failure = Some(reason);
+                }
+                Kind::Request | Kind::Listen => tracing::warn!("the engine sent a request"),
             }
         }
     }

@@ -19,7 +19,7 @@ fn carried_sa(info: &SaInfo, usage: Usage) -> Vec<u8> {
 
 #[test]
 fn limits_go_on_through_an_address_update() {
-    let hardness = |event: &crate::xfrm::event::Event| messages(&event.message).next().unwrap().payload[224];
+    let hardness = |event: &Event| messages(&event.message).next().unwrap().payload[224];
     let mut database = Database::default();
     // Added 150 s ago: the soft limit of 100 s is behind it, the hard one of 200 s in 50 s.
     let old = Usage { bytes: 1000, packets: 10, add_time: NOW.wall - 150, use_time: NOW.wall - 140 };

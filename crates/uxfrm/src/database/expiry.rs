@@ -88,7 +88,9 @@ impl Database {
                 self.states.schedule(&id, clock);
             }
         }
-        (events, self.states.next_timer(), changed)
+        changed |= self.run_policy_timers(clock, &mut events);
+        let next = self.states.next_timer().into_iter().chain(self.policies.next_timer()).min();
+        (events, next, changed)
     }
 
     /// A limit of bytes or packets was reached. A hard one removes the SA.

@@ -14,6 +14,21 @@ const HASH_MAXIMUM: u32 = 1 << 20;
 /// A change without a reply.
 pub(super) const CHANGED: Outcome = Ok((Vec::new(), true));
 
+/// `XFRMA_SPD_IPV4_HTHRESH`; that of IPv6 follows.
+const IPV4_THRESHOLDS: u16 = 3;
+const LONGEST_PREFIXES: [u8; 2] = [32, 128];
+/// From which prefix lengths on policies are hashed, of source and destination, for IPv4 and IPv6: the kernel's default.
+pub(super) struct Thresholds([[u8; 2]; 2]);
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self([[32; 2], [128; 2]])
+    }
+}
+
+/// `XFRM_USERPOLICY_ACCEPT`.
+const DEFAULT_ACCEPT: u8 = 2;
+
 impl Database {
     /// Answers all messages of a datagram.
     pub fn handle_datagram(&mut self, datagram: &[u8], clock: Clock) -> Answer {
@@ -21,6 +36,7 @@ impl Database {
         for message in wire::messages(datagram) {
             self.handle(message, clock, &mut answer);
         }
+        answer.events = std::mem::take(&mut self.announced);
         answer
     }
 
@@ -53,28 +69,24 @@ impl Database {
         let Message { header, payload } = message;
         match header.kind {
             ALLOCSPI => self.allocate_spi(header, payload, clock),
-            NEWSA => self.new_state(payload, clock),
-            UPDSA => self.update_state(payload, clock),
-            DELSA => self.delete_state(payload),
+            NEWSA => self.new_state(header, payload, clock),
+            UPDSA => self.update_state(header, payload, clock),
+            DELSA => self.delete_state(header, payload),
             GETSA => self.get_state(header, payload),
-            FLUSHSA => self.flush_states(payload),
+            FLUSHSA => self.flush_states(header, payload),
             GETAE => self.get_replay(header, payload),
-            NEWPOLICY => self.new_policy(payload, clock, true),
-            UPDPOLICY => self.new_policy(payload, clock, false),
-            DELPOLICY => self.delete_policy(payload),
+            NEWPOLICY => self.new_policy(header, payload, clock, true),
+            UPDPOLICY => self.new_policy(header, payload, clock, false),
+            DELPOLICY => self.delete_policy(header, payload),
             GETPOLICY => self.get_policy(header, payload),
-            FLUSHPOLICY => {
-                self.clear_policies();
-                CHANGED
-            }
+            FLUSHPOLICY => self.flush_policies(header),
             GETSADINFO => Ok((vec![self.sad_info(header, payload)?], false)),
             GETSPDINFO => Ok((vec![self.spd_info(header, payload)?], false)),
-            // Hash thresholds are a tuning of the kernel's tables.
-            NEWSPDINFO => Ok((Vec::new(), false)),
+            NEWSPDINFO => self.set_thresholds(payload),
             GETDEFAULT => {
                 let mut writer = Writer::new(reply(header, GETDEFAULT, 0));
-                // What matches no policy is blocked, in all three directions.
-                writer.u8(XFRM_POLICY_BLOCK).u8(XFRM_POLICY_BLOCK).u8(XFRM_POLICY_BLOCK);
+                // What matches no policy is not blocked, in all three directions, as the kernel has it until it is told otherwise.
+                writer.u8(DEFAULT_ACCEPT).u8(DEFAULT_ACCEPT).u8(DEFAULT_ACCEPT).zeros(1);
                 Ok((vec![writer.finish()], false))
             }
             SETDEFAULT | NEWAE => Err(Errno(libc::EOPNOTSUPP)),
@@ -138,14 +150,32 @@ impl Database {
         writer.attribute(2, |w| {
             w.u32(HASH_MASK).u32(HASH_MAXIMUM);
         });
-        // XFRMA_SPD_IPV4_HTHRESH, XFRMA_SPD_IPV6_HTHRESH: the kernel's defaults.
-        writer.attribute(3, |w| {
-            w.u8(32).u8(32);
-        });
-        writer.attribute(4, |w| {
-            w.u8(128).u8(128);
-        });
+        for (kind, thresholds) in (IPV4_THRESHOLDS..).zip(self.thresholds.0) {
+            writer.attribute(kind, |w| {
+                w.bytes(&thresholds);
+            });
+        }
         Ok(writer.finish())
+    }
+
+    /// A tuning of the kernel's tables, which ours do not need: shown again, and nothing else.
+    fn set_thresholds(&mut self, payload: &[u8]) -> Outcome {
+        let mut reader = Reader::new(payload);
+        reader.u32()?;
+        let mut thresholds = self.thresholds.0;
+        for (kind, value) in wire::attributes(reader.rest()) {
+            let Some(family) = kind.checked_sub(IPV4_THRESHOLDS).filter(|family| *family < 2) else {
+                continue;
+            };
+            let family = usize::from(family);
+            let bits = value.first_chunk::<2>().ok_or(Errno(libc::ERANGE))?;
+            if bits.iter().any(|bits| *bits > LONGEST_PREFIXES[family]) {
+                return Err(Errno(libc::EINVAL));
+            }
+            thresholds[family] = *bits;
+        }
+        self.thresholds = Thresholds(thresholds);
+        Ok((Vec::new(), false))
     }
 }
 

@@ -3,13 +3,19 @@
 use super::handler::{CHANGED, Outcome, reply};
 use super::policies::{Policy, PolicyKey};
 use super::{Clock, Database, MAX_POLICIES};
-use crate::xfrm::constants::*;
+use crate::xfrm::constants::NEWPOLICY;
 use crate::xfrm::policy::{PolicyId, PolicyRequest};
 use crate::xfrm::wire::{Errno, Header, Writer};
 
 impl Database {
     /// `exclusive`: NEWPOLICY refuses to replace, UPDPOLICY does not.
-    pub(super) fn new_policy(&mut self, payload: &[u8], clock: Clock, exclusive: bool) -> Outcome {
+    pub(super) fn new_policy(
+        &mut self,
+        header: Header,
+        payload: &[u8],
+        clock: Clock,
+        exclusive: bool,
+    ) -> Outcome {
         let request = PolicyRequest::read(payload)?;
         let key = PolicyKey {
             direction: request.info.direction,
@@ -23,7 +29,8 @@ impl Database {
         if existing.is_none() && self.policies.by_index.len() >= MAX_POLICIES {
             return Err(Errno(libc::ENOMEM));
         }
-        self.put_policy(request, clock);
+        let index = self.put_policy(request, clock);
+        self.announce_policy(header, index);
         CHANGED
     }
 
@@ -40,9 +47,19 @@ impl Database {
         found.ok_or(Errno(libc::ENOENT))
     }
 
-    pub(super) fn delete_policy(&mut self, payload: &[u8]) -> Outcome {
-        let index = self.find_policy(&PolicyId::read(payload)?)?;
-        self.remove_policy(index).ok_or(Errno(libc::ENOENT))?;
+    pub(super) fn delete_policy(&mut self, header: Header, payload: &[u8]) -> Outcome {
+        let id = PolicyId::read(payload)?;
+        let index = self.find_policy(&id)?;
+        let gone = self.remove_policy(index).ok_or(Errno(libc::ENOENT))?;
+        self.announce_deleted_policy(header, &gone, id.index != 0);
+        CHANGED
+    }
+
+    pub(super) fn flush_policies(&mut self, header: Header) -> Outcome {
+        if !self.policies.is_empty() {
+            self.clear_policies();
+            self.announce_flushed_policies(header);
+        }
         CHANGED
     }
 
@@ -57,16 +74,6 @@ impl Database {
 pub(super) fn write_policy(policy: &Policy, header: Header) -> Vec<u8> {
     let mut writer = Writer::new(header);
     policy.info().write(&mut writer);
-    if !policy.request.templates.is_empty() {
-        writer.attribute(XFRMA_TMPL, |w| policy.request.templates.iter().for_each(|t| t.write(w)));
-    }
-    writer.attribute(XFRMA_POLICY_TYPE, |w| {
-        w.zeros(6);
-    });
-    if policy.request.if_id != 0 {
-        writer.attribute(XFRMA_IF_ID, |w| {
-            w.u32(policy.request.if_id);
-        });
-    }
+    policy.request.write_attributes(&mut writer);
     writer.finish()
 }

@@ -156,7 +156,7 @@ impl Database {
         (minimum.max(1)..=maximum).take(MAX_STATES).find(|spi| free(*spi)).ok_or(Errno(libc::ENOENT))
     }
 
-    pub(super) fn new_state(&mut self, payload: &[u8], clock: Clock) -> Outcome {
+    pub(super) fn new_state(&mut self, header: Header, payload: &[u8], clock: Clock) -> Outcome {
         let request = SaRequest::read(payload)?;
         let association = keyed(&request)?;
         if self.states.get(&request.info.id).is_some() {
@@ -166,18 +166,24 @@ impl Database {
             return Err(Errno(libc::ENOMEM));
         }
         self.departed.catch_up(&request, &association);
-        self.put_state(State::new(request, clock, Some(Arc::new(association))), clock);
+        let state = State::new(request, clock, Some(Arc::new(association)));
+        self.announce_state(header, &state);
+        self.put_state(state, clock);
         CHANGED
     }
 
     /// A larval SA gets its keys; of a whole one the encapsulation, the limits and the interface change.
-    pub(super) fn update_state(&mut self, payload: &[u8], clock: Clock) -> Outcome {
+    pub(super) fn update_state(&mut self, header: Header, payload: &[u8], clock: Clock) -> Outcome {
         let request = SaRequest::read(payload)?;
         let association = keyed(&request)?;
         let mut state = self.remove_state(&request.info.id).ok_or(Errno(libc::ESRCH))?;
+        // As the kernel, the event shows the request, whatever becomes of it.
+        let asked = State::new(request, clock, Some(Arc::new(association)));
+        self.announce_state(header, &asked);
         if state.is_larval() {
-            state = State::new(request, clock, Some(Arc::new(association)));
+            state = asked;
         } else {
+            let request = asked.request;
             if request.encapsulation.is_some() && state.request.encapsulation.is_some() {
                 state.request.encapsulation = request.encapsulation;
             }
@@ -193,10 +199,11 @@ impl Database {
         CHANGED
     }
 
-    pub(super) fn delete_state(&mut self, payload: &[u8]) -> Outcome {
+    pub(super) fn delete_state(&mut self, header: Header, payload: &[u8]) -> Outcome {
         let id = SaId::read(&mut Reader::new(payload))?;
         let gone = self.remove_state(&id).ok_or(Errno(libc::ESRCH))?;
         self.departed.remember(&gone);
+        self.announce_deleted_state(header, &gone);
         CHANGED
     }
 
@@ -206,12 +213,15 @@ impl Database {
         Ok((vec![write_state(state, reply(header, NEWSA, 0))], false))
     }
 
-    pub(super) fn flush_states(&mut self, payload: &[u8]) -> Outcome {
+    pub(super) fn flush_states(&mut self, header: Header, payload: &[u8]) -> Outcome {
         let protocol = Reader::new(payload).u8()?;
         if protocol != 0 && protocol != 255 && i32::from(protocol) != libc::IPPROTO_ESP {
             return Ok((Vec::new(), false));
         }
-        self.clear_states();
+        if !self.states.is_empty() {
+            self.clear_states();
+            self.announce_flushed_states(header, protocol);
+        }
         CHANGED
     }
 
@@ -228,6 +238,7 @@ impl Database {
         writer.address(state.request.info.source).u32(flags).u32(state.request.info.reqid);
         write_replay(state, &mut writer);
         writer.attribute(XFRMA_LTIME_VAL, |w| state.usage().write(w));
+        write_interface(state, &mut writer);
         Ok((vec![writer.finish()], false))
     }
 }
@@ -245,6 +256,12 @@ fn write_replay(state: &State, writer: &mut Writer) {
 pub(super) fn write_state(state: &State, header: Header) -> Vec<u8> {
     let mut writer = Writer::new(header);
     state.info().write(&mut writer);
+    write_state_attributes(state, &mut writer);
+    writer.finish()
+}
+
+/// What goes with the fixed part in answers and events: keys, encapsulation, replay state.
+pub(super) fn write_state_attributes(state: &State, writer: &mut Writer) {
     if let Some(association) = &state.association {
         let last_used = association.last_use.load(Ordering::Relaxed);
         if last_used != 0 {
@@ -252,17 +269,22 @@ pub(super) fn write_state(state: &State, header: Header) -> Vec<u8> {
                 w.u64(last_used);
             });
         }
-        state.request.algorithms.write(&mut writer);
+        state.request.algorithms.write(writer);
     }
     if let Some(encapsulation) = &state.request.encapsulation {
-        encapsulation.write(&mut writer);
+        encapsulation.write(writer);
     }
     if state.request.extra_flags != 0 {
         writer.attribute(XFRMA_SA_EXTRA_FLAGS, |w| {
             w.u32(state.request.extra_flags);
         });
     }
-    write_replay(state, &mut writer);
+    write_replay(state, writer);
+    write_interface(state, writer);
+}
+
+/// The interface, and the direction where it was given.
+fn write_interface(state: &State, writer: &mut Writer) {
     if state.request.if_id != 0 {
         writer.attribute(XFRMA_IF_ID, |w| {
             w.u32(state.request.if_id);
@@ -273,5 +295,4 @@ pub(super) fn write_state(state: &State, header: Header) -> Vec<u8> {
             w.u8(state.request.direction);
         });
     }
-    writer.finish()
 }

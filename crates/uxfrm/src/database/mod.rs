@@ -3,6 +3,7 @@
 //! Nothing here does I/O or reads a clock; the data path gets a [`View`] after each change. No change costs more in a large
 //! database than in a small one.
 
+mod announce;
 mod classifier;
 mod departed;
 pub mod expiry;
@@ -10,6 +11,7 @@ pub mod handler;
 mod handler_policy;
 mod handler_state;
 pub mod policies;
+mod policy_expiry;
 mod publish;
 pub mod snapshot_map;
 pub mod states;
@@ -22,6 +24,7 @@ mod publish_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use crate::xfrm::event::Event;
 use policies::Policies;
 use states::States;
 
@@ -50,6 +53,11 @@ pub struct Database {
     view: View,
     interfaces: publish::Interfaces,
     departed: departed::DepartedStates,
+    thresholds: handler::Thresholds,
+    /// Multicast groups that somebody listens to, as in `nl_groups`.
+    listened: u32,
+    /// Events of the requests under way.
+    announced: Vec<Event>,
 }
 
 impl Database {
@@ -64,6 +72,8 @@ impl Database {
 pub struct Answer {
     /// One netlink message each, in order.
     pub messages: Vec<Vec<u8>>,
+    /// What was changed, for those who listen to it; they hear it before the answer.
+    pub events: Vec<Event>,
     /// The data path needs a new [`view::View`].
     pub changed: bool,
 }

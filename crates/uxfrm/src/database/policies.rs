@@ -47,6 +47,8 @@ pub struct Policy {
     pub usage: Arc<PolicyUse>,
     /// As the data path has it.
     pub(super) published: Option<Arc<PolicyView>>,
+    /// When it is to be looked at, in monotonic milliseconds.
+    pub(super) timer: Option<u64>,
 }
 
 impl Policy {
@@ -84,6 +86,7 @@ pub struct Policies {
     by_reqid: BTreeSet<(u32, u32, u32)>,
     by_key: std::collections::HashMap<PolicyKey, u32>,
     last_index: u32,
+    timers: BTreeSet<(u64, u32)>,
 }
 
 impl Policies {
@@ -120,7 +123,7 @@ impl Policies {
         usage: Arc<PolicyUse>,
     ) {
         request.info.index = index;
-        let policy = Policy { request, added, usage, published: None };
+        let policy = Policy { request, added, usage, published: None, timer: None };
         self.by_key.insert(policy.key(), index);
         self.by_reqid.extend(policy.asks().map(|(if_id, reqid)| (if_id, reqid, index)));
         self.by_index.insert(index, policy);
@@ -128,12 +131,32 @@ impl Policies {
 
     /// Removes a policy.
     pub(super) fn remove(&mut self, index: u32) -> Option<Policy> {
+        self.schedule(index, None);
         let policy = self.by_index.remove(&index)?;
         self.by_key.remove(&policy.key());
         if let Some((if_id, reqid)) = policy.asks() {
             self.by_reqid.remove(&(if_id, reqid, index));
         }
         Some(policy)
+    }
+
+    /// Sets when a policy is to be looked at, in monotonic milliseconds.
+    pub(super) fn schedule(&mut self, index: u32, at: Option<u64>) {
+        let Some(policy) = self.by_index.get_mut(&index) else { return };
+        if let Some(before) = std::mem::replace(&mut policy.timer, at) {
+            self.timers.remove(&(before, index));
+        }
+        self.timers.extend(at.map(|at| (at, index)));
+    }
+
+    /// The first policy that is to be looked at by now.
+    pub(super) fn due(&self, monotonic: u64) -> Option<u32> {
+        self.timers.first().filter(|(at, _)| *at <= monotonic).map(|(_, index)| *index)
+    }
+
+    /// When the next is to be looked at.
+    pub(super) fn next_timer(&self) -> Option<u64> {
+        self.timers.first().map(|(at, _)| *at)
     }
 
     /// The outbound policies that ask for SAs of an interface and a reqid.

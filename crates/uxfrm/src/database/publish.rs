@@ -92,12 +92,13 @@ impl Database {
         all.iter().for_each(|id| drop(self.remove_state(id)));
     }
 
-    /// Inserts or replaces; a replaced policy keeps its index and counters.
-    pub(super) fn put_policy(&mut self, request: PolicyRequest, added: Clock) {
+    /// Inserts or replaces; a replaced policy keeps its index and counters. Returns the index.
+    pub(super) fn put_policy(&mut self, request: PolicyRequest, added: Clock) -> u32 {
         let index = self.policies.index_for(&request);
         let usage = self.remove_policy(index).map(|old| old.usage).unwrap_or_default();
         self.policies.insert(index, request, added, usage);
-        let Some(policy) = self.policies.by_index.get(&index) else { return };
+        self.watch_policy(index, added);
+        let Some(policy) = self.policies.by_index.get(&index) else { return index };
         let (info, if_id) = (&policy.request.info, policy.request.if_id);
         let template = policy.request.templates.first().cloned();
         let outbound = template.as_ref().filter(|_| info.direction == XFRM_POLICY_OUT);
@@ -113,6 +114,7 @@ impl Database {
         let direction = info.direction;
         self.interfaces.name(if_id);
         self.show(if_id, direction, view);
+        index
     }
 
     pub(super) fn remove_policy(&mut self, index: u32) -> Option<Policy> {

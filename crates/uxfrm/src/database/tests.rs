@@ -153,7 +153,7 @@ fn limits_of_time_expire_softly_then_hard() {
     let mut database = Database::default();
     database.handle_datagram(&sa(NEWSA, &info(9)), NOW);
     let at = |seconds: u64| Clock { monotonic: NOW.monotonic + seconds * 1000, ..NOW };
-    let hardness = |event: &crate::xfrm::event::Event| messages(&event.message).next().unwrap().payload[224];
+    let hardness = |event: &Event| messages(&event.message).next().unwrap().payload[224];
     assert!(database.run_timers(at(99)).0.is_empty());
     let (events, next, changed) = database.run_timers(at(100));
     assert_eq!(events.iter().map(hardness).collect::<Vec<_>>(), [0]);

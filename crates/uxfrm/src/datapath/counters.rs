@@ -74,6 +74,8 @@ counters! {
         sent,
         /// Batches that did not wait any longer for one with lower sequence numbers.
         out_of_turn,
+        /// How often a full worker has begun to deal its flows out to the others.
+        spreads,
         /// Writes to interfaces.
         interface_writes,
         /// Reads from interfaces.

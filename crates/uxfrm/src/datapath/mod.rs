@@ -14,6 +14,7 @@ pub mod isolation;
 pub mod local_addresses;
 pub mod moderation;
 pub mod notice;
+pub mod opener;
 pub mod path_mtu;
 pub mod receive;
 pub mod send_batch;

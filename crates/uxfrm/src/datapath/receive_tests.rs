@@ -5,15 +5,20 @@ use crate::database::tests::{NOW, algorithm, errno, info, policy, request};
 use crate::database::{Database, View};
 use crate::datapath::association::LimitReached;
 use crate::datapath::counters::{PathValues, SaValues};
+use crate::datapath::local_addresses::LocalAddresses;
+use crate::datapath::notice::Notice;
 use crate::datapath::notice::{self, Notices};
 use crate::esp::algorithm::{AeadCipher, Algorithm};
 use crate::esp::packet::tail;
 use crate::esp::transform::{Header, Transform};
+use crate::inner::coalesce::Sink;
 use crate::inner::ip::set_ipv4_checksum;
 use crate::inner::virtio::VirtioHeader;
+use crate::sys::receive::Received;
 use crate::xfrm::constants::*;
 use crate::xfrm::selector::Selector;
 use crate::xfrm::state::{SaId, SaInfo};
+use std::ops::Range;
 
 const SPI: u32 = 0x1000;
 const IPIP: u8 = 4;
@@ -84,7 +89,7 @@ impl Gateway {
         let datagram = Received { start: 0, len: region.len(), segment, source, local, tos };
         let mut delivered = Delivered::default();
         let Self { opener, shared, view, .. } = self;
-        opener.isolated_datagram(shared, view, &mut region, &datagram, Kind::Udp, &mut delivered);
+        opener.isolated_batch(shared, view, &mut region, &[datagram], Kind::Udp, &mut delivered);
         opener.coalescer.flush(&mut region, &mut delivered);
         delivered.0
     }
@@ -171,7 +176,7 @@ fn a_panic_costs_one_datagram() {
         tos: 0,
     };
     let Gateway { opener, shared, view, .. } = &mut gateway;
-    opener.isolated_datagram(shared, view, &mut region, &datagram, Kind::Udp, &mut Broken);
+    opener.isolated_batch(shared, view, &mut region, &[datagram], Kind::Udp, &mut Broken);
     assert_eq!(gateway.path().panics, 1);
     // The same packet again is a replay; the next one passes.
     assert!(gateway.receive(seal(SPI, 1, &inner())).is_empty());

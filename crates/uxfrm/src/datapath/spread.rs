@@ -85,14 +85,15 @@ impl Spread {
         (*bucket).into()
     }
 
-    /// Looks now and then at what all workers have done, and begins or ends to deal flows out.
-    pub fn look(&mut self, now: Instant, all: &[Effort]) {
+    /// Looks now and then at what all workers have done, and begins or ends to deal flows out. Whether it has
+    /// begun.
+    pub fn look(&mut self, now: Instant, all: &[Effort]) -> bool {
         let elapsed = match self.looked {
             Some(looked) => now.saturating_duration_since(looked),
             None => LOOK_EVERY,
         };
         if elapsed < LOOK_EVERY {
-            return;
+            return false;
         }
         self.looked = Some(now);
         let now: Vec<u64> = all.iter().map(Effort::read).collect();
@@ -101,29 +102,29 @@ impl Spread {
             let worked = self.efforts.iter().zip(before).map(|(now, before)| now.wrapping_sub(before));
             let percent = |worked: u64| worked.saturating_mul(100) / (elapsed.as_nanos() as u64).max(1);
             let loads: Vec<u64> = worked.map(percent).collect();
-            self.judge(&loads, elapsed);
+            return self.judge(&loads, elapsed);
         }
+        false
     }
 
-    fn judge(&mut self, loads: &[u64], elapsed: Duration) {
+    fn judge(&mut self, loads: &[u64], elapsed: Duration) -> bool {
         let own = loads[self.own];
         // Dealt to are those with room, or with no more work than this one.
         let takes = |worker: &usize| *worker == self.own || loads[*worker] < ROOM.max(own);
-        let takers = (0..loads.len()).filter(takes).map(|worker| worker as u8).collect();
+        self.takers = (0..loads.len()).filter(takes).map(|worker| worker as u8).collect();
         let has_reason = if self.is_on() {
-            self.takers = takers;
             loads.iter().sum::<u64>() < CALM
         } else {
-            self.takers = takers;
             own >= FULL && loads.iter().any(|load| *load < ROOM)
         };
         self.lasting = if has_reason { self.lasting + elapsed } else { Duration::ZERO };
         match self.is_on() {
             false if self.lasting >= FULL_FOR => self.dealt = vec![NOBODY; BUCKETS],
             true if self.lasting >= CALM_FOR => self.dealt = Vec::new(),
-            _ => return,
+            _ => return false,
         }
         self.lasting = Duration::ZERO;
+        self.is_on()
     }
 }
 

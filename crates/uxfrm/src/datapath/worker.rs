@@ -5,6 +5,7 @@
 
 use super::IDLE_RELEASE_MS;
 use super::busy_poll::{BusyPoll, Direction};
+use super::counters::add;
 use super::interface::Interface;
 use super::moderation::Moderation;
 use super::receive::{Inbound, Kind};
@@ -33,8 +34,9 @@ pub struct Worker {
     waiter: Waiter,
     busy_poll: BusyPoll,
     moderation: Moderation,
-    /// Since when it has worked.
+    /// When it last came to its work, and how long it had been idle before.
     woke: Instant,
+    idle: Duration,
     /// Keeps the queues open for as long as they are watched.
     watched: HashMap<u32, Arc<Interface>>,
     outbound: Outbound,
@@ -67,6 +69,7 @@ impl Worker {
             busy_poll: BusyPoll::new(config.busy_poll),
             moderation: Moderation::new(config.moderation),
             woke: Instant::now(),
+            idle: Duration::ZERO,
             watched: HashMap::new(),
         })
     }
@@ -93,8 +96,7 @@ impl Worker {
             let after_lull = self.wait(&mut ready, timeout)? >= LULL;
             heartbeat.works();
             if shared.efforts.len() > 1 {
-                self.woke = Instant::now();
-                self.inbound.spread.look(self.woke, &shared.efforts);
+                self.note_effort();
             }
             if ready.is_empty() && dirty {
                 self.outbound.release()?;
@@ -136,17 +138,18 @@ impl Worker {
     fn wait(&mut self, ready: &mut Vec<u64>, timeout: Option<Duration>) -> io::Result<Duration> {
         ready.clear();
         let start = Instant::now();
-        if self.shared.efforts.len() > 1 {
-            self.shared.efforts[self.index].worked(start.saturating_duration_since(self.woke));
-        }
+        self.idle = Duration::ZERO;
         if let Some(pause) = self.moderation.pause(start) {
             std::thread::sleep(pause);
+            self.idle = pause;
             self.waiter.wait(Some(Duration::ZERO), ready)?;
             if !ready.is_empty() {
                 return Ok(Duration::ZERO);
             }
         }
         if let Some(limit) = self.busy_poll.limit() {
+            // What is found at once was there before: however long that took, it was no idleness.
+            let mut first = true;
             loop {
                 self.waiter.wait(Some(Duration::ZERO), ready)?;
                 if !ready.is_empty() || start.elapsed() >= limit {
@@ -154,14 +157,28 @@ impl Worker {
                 }
                 // Whoever else has work for this CPU goes first.
                 std::thread::yield_now();
+                first = false;
             }
             self.busy_poll.looked(!ready.is_empty());
             if !ready.is_empty() {
-                return Ok(start.elapsed());
+                let elapsed = start.elapsed();
+                self.idle = if first { self.idle } else { elapsed };
+                return Ok(elapsed);
             }
         }
         self.waiter.wait(timeout, ready)?;
-        Ok(start.elapsed())
+        self.idle = start.elapsed();
+        Ok(self.idle)
+    }
+
+    /// Says how much of the time since the last wait was work, or waiting for a CPU, and looks at the others.
+    fn note_effort(&mut self) {
+        let (now, shared) = (Instant::now(), &self.shared);
+        let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.woke, now));
+        shared.efforts[self.index].worked(elapsed.saturating_sub(self.idle));
+        if self.inbound.spread.look(now, &shared.efforts) {
+            add(&shared.counters.spreads, 1);
+        }
     }
 
     /// A lone packet was delivered: what it provokes at once waits already. Many interfaces are left to the next wait.

@@ -15,7 +15,7 @@ use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys::epoll::Epoll;
 use crate::sys::tun::Queue;
-use crate::sys::{self, addresses};
+use crate::sys::{self, addresses, socket};
 use crate::xfrm::event::Event;
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -44,6 +44,8 @@ pub struct Control {
     database: Database,
     shared: Arc<Shared>,
     notices: Notices,
+    /// See [`socket::path_mtu_learner`].
+    _path_mtu_learner: Option<OwnedFd>,
     /// Readable when this host's addresses change.
     addresses: OwnedFd,
     /// Kept descriptors of interfaces that nobody has asked for yet.
@@ -95,12 +97,16 @@ impl Control {
             config.stats.as_ref().map(|path| report::listen(&report::events_path(path))).transpose()?;
         let addresses = addresses::changes()?;
         shared.set_local_addresses(addresses::all()?);
+        // Where there are no raw sockets, or no IPv6, there is nothing to learn for.
+        let learner = shared.sockets.first().and_then(|sockets| sockets.raw_v6.as_ref());
+        let _path_mtu_learner = learner.map(|_| socket::path_mtu_learner()).transpose()?;
         let mut this = Self {
             link,
             config,
             database: Database::for_workers(workers as u32),
             shared,
             notices,
+            _path_mtu_learner,
             addresses,
             kept,
             stats,
@@ -211,6 +217,7 @@ impl Control {
                     link::send(self.link.as_fd(), Kind::Remove, if_id, body, None, true)?;
                 }
                 Kind::Spis => self.send_spis()?,
+                Kind::Listen => self.database.listen(message.number),
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
@@ -298,8 +305,10 @@ impl Control {
             self.serve_watchers();
         }
         for event in events {
-            if !self.watchers.is_empty() {
-                let line = report::event_line(&event, sys::unix_seconds());
+            // What daemons have changed themselves is not told: it holds keys.
+            if let Some(line) =
+                report::event_line(&event, sys::unix_seconds()).filter(|_| !self.watchers.is_empty())
+            {
                 // One that went away or does not read is forgotten.
                 self.watchers.retain(|watcher| (&*watcher).write_all(line.as_bytes()).is_ok());
             }

@@ -9,7 +9,7 @@ const HEADER_LEN: usize = 5;
 
 /// Of these messages and of the engine's arguments, of which it is the first: another one after each change, so that a broker
 /// and an engine of different files know whether they understand each other.
-pub const VERSION: &str = "link-1";
+pub const VERSION: &str = "link-2";
 
 /// What a message means. `number` and body by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +40,16 @@ pub enum Kind {
     /// Broker to engine: which SAs are there? Engine to broker: SPIs, four bytes each; `number` is 0 for the last of these
     /// messages.
     Spis = 10,
+    /// Engine to broker: it ends, and why (body: text).
+    Failed = 11,
+    /// Broker to engine: `number` has a bit for each multicast group that somebody listens to, as in `nl_groups`.
+    Listen = 12,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove, Spis]
+        [Request, Reply, Done, Event, Ping, Keep, Ready, Interface, Remove, Spis, Failed, Listen]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

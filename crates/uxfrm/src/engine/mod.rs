@@ -12,7 +12,7 @@ pub(crate) mod sockets;
 
 pub use config::EngineConfig;
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 
 /// `argv[0]` of an engine process.
 pub const ENGINE_NAME: &str = "uxfrm-engine";
@@ -49,5 +49,10 @@ fn start(mut arguments: impl Iterator<Item = String>) -> std::io::Result<()> {
     // SAFETY: the broker left this descriptor open for us alone and said its number; nothing else in this process, which
     // has just started, knows it.
     let link = unsafe { OwnedFd::from_raw_fd(fd) };
-    control::Control::start(link, config)?.run()
+    let teller = link.try_clone()?;
+    control::Control::start(link, config).and_then(control::Control::run).inspect_err(|error| {
+        // A broker that is gone does not want to know.
+        let text = error.to_string();
+        let _ = link::send(teller.as_fd(), link::Kind::Failed, 0, text.as_bytes(), None, false);
+    })
 }

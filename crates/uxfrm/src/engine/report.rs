@@ -2,8 +2,9 @@
 
 use crate::database::Database;
 use crate::datapath::Shared;
-use crate::xfrm::constants::{EXPIRE, MAPPING, XFRMA_IF_ID};
+use crate::xfrm::constants::*;
 use crate::xfrm::event::Event;
+use crate::xfrm::policy::PolicyInfo;
 use crate::xfrm::state::{SaId, SaInfo};
 use crate::xfrm::wire::{self, Reader};
 use std::fmt::Write as _;
@@ -36,8 +37,11 @@ pub fn events_path(stats: &Path) -> PathBuf {
     path.into()
 }
 
-/// An event as a line of JSON.
-pub fn event_line(event: &Event, now: u64) -> String {
+/// An event as a line of JSON, if it is of a kind that is told there.
+pub fn event_line(event: &Event, now: u64) -> Option<String> {
+    if !matches!(event.group, XFRMNLGRP_ACQUIRE | XFRMNLGRP_EXPIRE | XFRMNLGRP_MAPPING) {
+        return None;
+    }
     let mut object = serde_json::Map::new();
     object.insert("time".into(), now.into());
     let mut text = |key: &str, value: String| object.insert(key.into(), value.into());
@@ -57,6 +61,12 @@ pub fn event_line(event: &Event, now: u64) -> String {
                 text("spi", format!("{:08x}", id.spi));
                 text("destination", id.destination.to_string());
             }
+            POLEXPIRE => {
+                let Ok(info) = PolicyInfo::read(&mut reader) else { continue };
+                let hard = reader.u64().is_ok_and(|hard| hard.to_ne_bytes()[0] != 0);
+                text("event", if hard { "policy-expire-hard" } else { "policy-expire-soft" }.into());
+                text("index", info.index.to_string());
+            }
             _ => {
                 text("event", "acquire".into());
                 // `xfrm_user_acquire`, then its attributes.
@@ -69,7 +79,7 @@ pub fn event_line(event: &Event, now: u64) -> String {
             text("if_id", Reader::new(value).u32().unwrap_or(0).to_string());
         }
     }
-    serde_json::Value::Object(object).to_string() + "\n"
+    Some(serde_json::Value::Object(object).to_string() + "\n")
 }
 
 struct SaReport {

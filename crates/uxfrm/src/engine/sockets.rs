@@ -52,7 +52,7 @@ impl Kept<'_> {
                     sockets.push(socket);
                 }
                 Err(e) if v6 && e.raw_os_error() == Some(libc::EAFNOSUPPORT) => return Ok(None),
-                Err(e) => return Err(e),
+                Err(e) => return Err(io::Error::new(e.kind(), format!("UDP port {}: {e}", config.port))),
             }
         }
         if let Some(first) = sockets.first() {

@@ -9,6 +9,7 @@ pub mod outbox;
 pub mod random;
 pub mod receive;
 pub mod region;
+pub mod rtnetlink;
 pub mod seccomp;
 pub mod socket;
 pub mod tun;

@@ -20,13 +20,11 @@ const NOTIFY: u32 = 0x7fc0_0000;
 /// `SECCOMP_RET_ERRNO` with 0: the call succeeds without being made.
 const SUCCEED: u32 = 0x0005_0000;
 
-/// `setsockopt` calls that must do nothing: level and option. `UDP_ENCAP` would make the kernel take ESP away, the other
-/// two are socket policies of the kernel's own IPsec.
-const SWALLOWED: [(i32, i32); 3] = [
-    (libc::SOL_UDP, 100),     // UDP_ENCAP
-    (libc::IPPROTO_IP, 17),   // IP_XFRM_POLICY
-    (libc::IPPROTO_IPV6, 35), // IPV6_XFRM_POLICY
-];
+/// `setsockopt(SOL_UDP, UDP_ENCAP)` must do nothing: it would make the kernel take ESP away.
+const SWALLOWED: (i32, i32) = (libc::SOL_UDP, 100);
+/// The socket policies of the kernel's own IPsec (`IP_XFRM_POLICY`, `IPV6_XFRM_POLICY`), by which an IKE daemon exempts its own
+/// packets: level and option.
+pub const SOCKET_POLICIES: [(i32, i32); 2] = [(libc::IPPROTO_IP, 17), (libc::IPPROTO_IPV6, 35)];
 
 const fn argument(index: usize) -> u32 {
     // The low half of a 64-bit argument; both supported architectures are little-endian.
@@ -49,10 +47,11 @@ fn program() -> Vec<libc::sock_filter> {
     for call in [libc::SYS_bind, libc::SYS_getsockname] {
         code.extend([load(number), unless(call as u32, 1), give(NOTIFY)]);
     }
-    for (level, option) in SWALLOWED {
+    let options = [(SWALLOWED, SUCCEED), (SOCKET_POLICIES[0], NOTIFY), (SOCKET_POLICIES[1], NOTIFY)];
+    for ((level, option), action) in options {
         code.extend([load(number), unless(libc::SYS_setsockopt as u32, 5)]);
         code.extend([load(argument(1)), unless(level as u32, 3)]);
-        code.extend([load(argument(2)), unless(option as u32, 1), give(SUCCEED)]);
+        code.extend([load(argument(2)), unless(option as u32, 1), give(action)]);
     }
     code.push(give(ALLOW));
     code

@@ -4,11 +4,14 @@ use super::{check, check_len, owned};
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Socket buffers, in bytes (the kernel takes twice as much): several TCP windows of super-packets, so that a burst waits
 /// instead of being lost. Bounds what a flood can occupy.
 const SOCKET_BUFFER: i32 = 8 << 20;
+
+/// `SO_MARK` of packets that policies do not concern: the tunnel's own, outside. "uxfr".
+pub const BYPASS_MARK: u32 = 0x7578_6672;
 
 fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     // SAFETY: an int option with its size.
@@ -76,6 +79,7 @@ fn common_options(fd: RawFd, v6: bool) -> io::Result<()> {
             set(fd, libc::SOL_SOCKET, plain, SOCKET_BUFFER)?;
         }
     }
+    set(fd, libc::SOL_SOCKET, libc::SO_MARK, BYPASS_MARK as i32)?;
     // WANT: DF is set on what fits the known path MTU, and what does not fit is fragmented here.
     if v6 {
         set(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
@@ -140,6 +144,33 @@ pub fn raw_socket(v6: bool) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// A socket by which the kernel learns of narrow paths of plain ESP over IPv6: it heeds "packet too big" where a raw socket is
+/// connected, or wants to hear of errors (`IPV6_RECVERR`). This one does, and hears nothing: what it were told would have to be
+/// read, and nobody needs it.
+///
+/// # Errors
+/// Of the socket calls.
+pub fn path_mtu_learner() -> io::Result<OwnedFd> {
+    const IPV6_RECVERR: i32 = 25;
+    let socket = raw_socket(true)?;
+    receive_nothing(socket.as_fd())?;
+    drop_everything(socket.as_fd())?;
+    set(socket.as_raw_fd(), libc::IPPROTO_IPV6, IPV6_RECVERR, 1)?;
+    Ok(socket)
+}
+
+fn drop_everything(socket: BorrowedFd<'_>) -> io::Result<()> {
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    let mut nothing = [libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: 0 }];
+    let program = libc::sock_fprog { len: 1, filter: nothing.as_mut_ptr() };
+    let (fd, len) = (socket.as_raw_fd(), size_of::<libc::sock_fprog>() as u32);
+    // SAFETY: a program of `len` instructions, copied by the kernel.
+    let set = unsafe {
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, (&raw const program).cast(), len)
+    };
+    check(set).map(drop)
+}
+
 /// Steers the group's datagrams: a first word of zero (the non-ESP marker of RFC 3948) goes to the last socket, the IKE
 /// daemon's; all else to one of the first `workers` sockets by SPI. `group` is the number of sockets before the daemon's.
 pub fn attach_steering(socket: BorrowedFd<'_>, workers: u32, group: u32) -> io::Result<()> {
@@ -171,6 +202,21 @@ pub fn attach_steering(socket: BorrowedFd<'_>, workers: u32, group: u32) -> io::
     .map(|_| ())
 }
 
+/// Exempts what a socket sends from policies. A mark that it has already stays. Whether it is exempt now.
+///
+/// # Errors
+/// Without CAP_NET_ADMIN.
+pub fn bypass_policies(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    let (mut mark, mut len) = (0u32, size_of::<u32>() as u32);
+    let (fd, pointer) = (socket.as_raw_fd(), (&raw mut mark).cast());
+    // SAFETY: room for an int of that length.
+    check(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_MARK, pointer, &mut len) })?;
+    if mark == 0 {
+        set(fd, libc::SOL_SOCKET, libc::SO_MARK, BYPASS_MARK as i32)?;
+    }
+    Ok(mark == 0 || mark == BYPASS_MARK)
+}
+
 /// Lets another process's socket join a group of the same port.
 pub fn allow_sharing(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)
@@ -182,6 +228,8 @@ pub fn path_mtu(destination: IpAddr) -> io::Result<u32> {
     let family = if v6 { libc::AF_INET6 } else { libc::AF_INET };
     // SAFETY: no pointers.
     let socket = owned(unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    // The way of the outer packets, not that of what policies lead away.
+    set(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_MARK, BYPASS_MARK as i32)?;
     let address = RawAddress::new(SocketAddr::new(destination, 4500));
     let (mut value, mut len) = (0i32, size_of::<i32>() as u32);
     let (level, name) =

@@ -1,6 +1,8 @@
 //! TUN interfaces with virtio headers, so that super-packets pass whole.
 
+use super::rtnetlink::RouteSocket;
 use super::{check, owned};
+use crate::xfrm::wire::Writer;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -118,7 +120,24 @@ pub fn set_persistent(queue: BorrowedFd<'_>, stays: bool) -> io::Result<()> {
 
 /// Packets that may wait in each queue, so that a burst survives a moment in which the worker has no CPU: 10 ms at 100,000
 /// packets a second. The kernel's default is 500.
-const QUEUE_LEN: libc::c_int = 1000;
+const QUEUE_LEN: u32 = 1000;
+
+/// By rtnetlink: the ioctl takes a right in the first user namespace, which root of a container has not.
+fn set_queue_len(name: &str) -> io::Result<()> {
+    const RTM_NEWLINK: u16 = 16;
+    const IFLA_IFNAME: u16 = 3;
+    const IFLA_TXQLEN: u16 = 13;
+    let mut writer = Writer::bare();
+    // struct ifinfomsg: the name says which.
+    writer.zeros(16);
+    writer.attribute(IFLA_IFNAME, |w| {
+        w.bytes(name.as_bytes()).u8(0);
+    });
+    writer.attribute(IFLA_TXQLEN, |w| {
+        w.u32(QUEUE_LEN);
+    });
+    RouteSocket::open(0)?.request(RTM_NEWLINK, 0, &writer.finish_bare())
+}
 
 /// Sets the MTU and the queue's length and takes the interface up, in this thread's namespace. No IPv6 link-local address
 /// is made, and as the kernel's xfrm interfaces it is not for multicast: nothing but tunnelled traffic may come out of it,
@@ -134,11 +153,10 @@ pub fn configure(name: &str, mtu: u16) -> io::Result<()> {
     let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/addr_gen_mode"), "1");
     let mut request = request(name)?;
     request.ifr_ifru.ifru_mtu = mtu.into();
+    set_queue_len(name)?;
     // SAFETY: these ioctls take an ifreq, which lives over the calls.
     unsafe {
         check(libc::ioctl(fd, libc::SIOCSIFMTU, &mut request))?;
-        request.ifr_ifru.ifru_ifindex = QUEUE_LEN;
-        check(libc::ioctl(fd, libc::SIOCSIFTXQLEN, &mut request))?;
         check(libc::ioctl(fd, libc::SIOCGIFFLAGS, &mut request))?;
         let flags = request.ifr_ifru.ifru_flags & !(libc::IFF_MULTICAST as i16);
         request.ifr_ifru.ifru_flags = flags | (libc::IFF_UP | libc::IFF_RUNNING) as i16;

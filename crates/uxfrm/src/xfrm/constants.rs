@@ -5,6 +5,8 @@ pub const NETLINK_XFRM: i32 = 6;
 
 pub const NLMSG_ERROR: u16 = 2;
 pub const NLMSG_DONE: u16 = 3;
+/// Data was lost.
+pub const NLMSG_OVERRUN: u16 = 4;
 pub const NLM_F_REQUEST: u16 = 1;
 pub const NLM_F_MULTI: u16 = 2;
 pub const NLM_F_ACK: u16 = 4;
@@ -24,6 +26,7 @@ pub const ACQUIRE: u16 = 23;
 pub const EXPIRE: u16 = 24;
 pub const UPDPOLICY: u16 = 25;
 pub const UPDSA: u16 = 26;
+pub const POLEXPIRE: u16 = 27;
 pub const FLUSHSA: u16 = 28;
 pub const FLUSHPOLICY: u16 = 29;
 pub const NEWAE: u16 = 30;
@@ -41,6 +44,8 @@ pub const XFRMA_ALG_CRYPT: u16 = 2;
 pub const XFRMA_ALG_COMP: u16 = 3;
 pub const XFRMA_ENCAP: u16 = 4;
 pub const XFRMA_TMPL: u16 = 5;
+pub const XFRMA_SA: u16 = 6;
+pub const XFRMA_POLICY: u16 = 7;
 pub const XFRMA_LTIME_VAL: u16 = 9;
 pub const XFRMA_REPLAY_VAL: u16 = 10;
 pub const XFRMA_COADDR: u16 = 14;
@@ -80,6 +85,7 @@ pub const XFRM_MODE_TUNNEL: u8 = 1;
 pub const XFRM_POLICY_IN: u8 = 0;
 pub const XFRM_POLICY_OUT: u8 = 1;
 pub const XFRM_POLICY_FWD: u8 = 2;
+pub const XFRM_POLICY_ALLOW: u8 = 0;
 pub const XFRM_POLICY_BLOCK: u8 = 1;
 pub const UDP_ENCAP_ESPINUDP: u16 = 2;
 /// `xfrm_lifetime_cfg`: no limit.
@@ -88,6 +94,8 @@ pub const XFRM_INF: u64 = u64::MAX;
 /// Group numbers; a socket's bind mask has bit `group - 1`.
 pub const XFRMNLGRP_ACQUIRE: u32 = 1;
 pub const XFRMNLGRP_EXPIRE: u32 = 2;
+pub const XFRMNLGRP_SA: u32 = 3;
+pub const XFRMNLGRP_POLICY: u32 = 4;
 pub const XFRMNLGRP_MAPPING: u32 = 8;
 
 pub const AF_INET: u16 = 2;

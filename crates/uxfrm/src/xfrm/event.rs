@@ -1,17 +1,31 @@
-//! Events to the IKE daemon: ACQUIRE, EXPIRE, MAPPING.
+//! Events that nobody's request makes: ACQUIRE, EXPIRE, POLEXPIRE, MAPPING.
 
 use super::constants::*;
-use super::policy::{PolicyInfo, Template};
+use super::policy::{PolicyInfo, PolicyRequest, Template};
 use super::selector::Selector;
 use super::state::{SaId, SaInfo};
 use super::wire::{Header, Writer};
+use std::fmt;
 use std::net::IpAddr;
+use zeroize::Zeroize;
 
-/// An event and the multicast group that hears it.
-#[derive(Debug, Clone)]
+/// An event and the multicast group that hears it. Cleansed on drop: those of SAs carry keys, as the kernel's do.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Event {
     pub group: u32,
     pub message: Vec<u8>,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event").field("group", &self.group).field("len", &self.message.len()).finish()
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        self.message.zeroize();
+    }
 }
 
 fn header(kind: u16) -> Header {
@@ -57,6 +71,15 @@ pub fn expire(info: &SaInfo, if_id: u32, hard: bool) -> Event {
     info.write(&mut writer);
     writer.u8(u8::from(hard)).zeros(7);
     if_id_attribute(&mut writer, if_id);
+    Event { group: XFRMNLGRP_EXPIRE, message: writer.finish() }
+}
+
+/// A limit of a policy was reached: `xfrm_user_polexpire`. After a hard one the policy is gone.
+pub fn policy_expire(info: &PolicyInfo, request: &PolicyRequest, hard: bool) -> Event {
+    let mut writer = Writer::new(header(POLEXPIRE));
+    info.write(&mut writer);
+    writer.u8(u8::from(hard)).zeros(7);
+    request.write_attributes(&mut writer);
     Event { group: XFRMNLGRP_EXPIRE, message: writer.finish() }
 }
 

@@ -79,7 +79,9 @@ pub struct PolicyInfo {
 }
 
 impl PolicyInfo {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Errno> {
+    /// # Errors
+    /// `EINVAL`.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Errno> {
         let this = Self {
             selector: Selector::read(reader)?,
             limits: Limits::read(reader)?,
@@ -151,6 +153,22 @@ impl PolicyRequest {
             return Err(Errno(libc::EOPNOTSUPP));
         }
         Ok(this)
+    }
+
+    /// Writes what goes with the fixed part in answers and events: templates, type, interface.
+    pub fn write_attributes(&self, writer: &mut Writer) {
+        if !self.templates.is_empty() {
+            writer.attribute(XFRMA_TMPL, |w| self.templates.iter().for_each(|t| t.write(w)));
+        }
+        // `xfrm_userpolicy_type`: type 0 with its padding.
+        writer.attribute(XFRMA_POLICY_TYPE, |w| {
+            w.zeros(6);
+        });
+        if self.if_id != 0 {
+            writer.attribute(XFRMA_IF_ID, |w| {
+                w.u32(self.if_id);
+            });
+        }
     }
 }
 

@@ -102,6 +102,11 @@ impl Selector {
         }
     }
 
+    /// Whether packets from an address of its family may be covered.
+    pub fn has_source(&self, address: &[u8; 16]) -> bool {
+        prefix_matches(address, &self.source, self.source_prefix)
+    }
+
     /// Whether it covers a packet that travels from source to destination.
     pub fn matches(&self, flow: &Flow) -> bool {
         if self.family == 0 {

@@ -158,6 +158,16 @@ impl Writer {
         this
     }
 
+    /// Starts what goes behind a header, for [`Writer::finish_bare`].
+    pub fn bare() -> Self {
+        Self { bytes: Vec::with_capacity(256) }
+    }
+
+    /// What was written, without a header.
+    pub fn finish_bare(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.bytes.extend_from_slice(bytes);
         self
@@ -245,6 +255,11 @@ pub fn done_message(request: Header) -> Vec<u8> {
         Writer::new(Header { kind: NLMSG_DONE, flags: super::constants::NLM_F_MULTI, ..request });
     writer.u32(0);
     writer.finish()
+}
+
+/// Says that events were lost.
+pub fn overrun_message() -> Vec<u8> {
+    Writer::new(Header { kind: super::constants::NLMSG_OVERRUN, flags: 0, sequence: 0, port: 0 }).finish()
 }
 
 /// An `xfrm_address_t` of a family, `None` for an unknown one.

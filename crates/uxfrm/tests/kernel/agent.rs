@@ -8,6 +8,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Command;
 
 use super::socket::Kernel;
+use std::time::Duration;
+use uxfrm::xfrm::constants::*;
+use uxfrm::xfrm::wire::{Header, Writer};
 
 /// Where requests are taken, on the outer address.
 pub const CONTROL_PORT: u16 = 9000;
@@ -21,9 +24,28 @@ const ESP_IN_UDP: i32 = 2;
 pub const OUTER: [[&str; 2]; 2] = [["198.51.100.1", "198.51.100.2"], ["2001:db8::1", "2001:db8::2"]];
 pub const INNER: [[&str; 2]; 2] = [["10.1.0.1", "10.2.0.1"], ["fd01::1", "fd02::1"]];
 
-/// Serves one connection and returns when it ends.
-pub fn serve() {
+/// Where what reaches a policy without an SA is sent: it has a route, and nobody is there.
+pub const TRAPPED: &str = "10.3.0.1";
+/// From and to these ports.
+pub const TRAPPED_PORTS: (u16, u16) = (5000, 6000);
+/// Instead of a request for XFRM: the next event.
+pub const NEXT_EVENT: &[u8] = b"event";
+/// Instead of a request for XFRM: send datagrams to [`TRAPPED`].
+pub const SEND_TRAPPED: &[u8] = b"trap";
+/// Instead of a request for XFRM: send a datagram through the tunnel.
+pub const SEND_ONCE: &[u8] = b"once";
+/// How long an event is waited for.
+pub const EVENT_LIMIT: Duration = Duration::from_secs(6);
+/// How many datagrams are sent to a policy without an SA.
+const TRAPPED_COUNT: usize = 3;
+
+/// Serves one connection and returns when it ends. With an `if_id` what goes into a tunnel takes that interface; else it is
+/// policies that send it there.
+pub fn serve(if_id: Option<u32>) {
     configure();
+    if let Some(if_id) = if_id {
+        make_interface(if_id);
+    }
     let (_v4, _v6) = (encapsulation_socket("0.0.0.0:4500"), encapsulation_socket("[::]:4500"));
     for [_, inner] in INNER {
         let (udp, tcp) = (UdpSocket::bind((inner, ECHO_PORT)), TcpListener::bind((inner, ECHO_PORT)));
@@ -35,9 +57,73 @@ pub fn serve() {
     let (mut control, _) = listener.accept().unwrap();
     control.set_nodelay(true).unwrap();
     let kernel = Kernel::open().expect("CONFIG_XFRM_USER");
+    let events = Kernel::open().unwrap();
+    events.bind(&[XFRMNLGRP_ACQUIRE, XFRMNLGRP_EXPIRE, XFRMNLGRP_MAPPING]);
     while let Some(request) = read_message(&mut control) {
-        write_message(&mut control, &kernel.ask(&request).concat());
+        let answer = match &request[..] {
+            NEXT_EVENT => events.wait(EVENT_LIMIT).unwrap_or_default(),
+            SEND_TRAPPED => {
+                send_trapped(INNER[0][1]);
+                Vec::new()
+            }
+            SEND_ONCE => {
+                let socket = UdpSocket::bind((INNER[0][1], 0)).unwrap();
+                let _ = socket.send_to(b"once more", (INNER[0][0], ECHO_PORT));
+                Vec::new()
+            }
+            _ => kernel.ask(&request).concat(),
+        };
+        write_message(&mut control, &answer);
     }
+}
+
+/// Sends datagrams that a policy without an SA catches.
+pub fn send_trapped(from: &str) {
+    let (source, destination) = TRAPPED_PORTS;
+    let socket = UdpSocket::bind((from, source)).unwrap();
+    for _ in 0..TRAPPED_COUNT {
+        // The kernel may say that there is no way yet.
+        let _ = socket.send_to(b"is anybody there?", (TRAPPED, destination));
+    }
+}
+
+/// Makes the kernel's `ipsec0` with an if_id, and leads what goes into the tunnels there.
+fn make_interface(if_id: u32) {
+    const NEW_LINK: u16 = 16;
+    const LINK_INFO: u16 = 18;
+    // Create, exclusively.
+    let flags = NLM_F_REQUEST | NLM_F_ACK | 0x600;
+    let mut writer = Writer::new(Header { kind: NEW_LINK, flags, sequence: 1, port: 0 });
+    writer.zeros(16);
+    // Name; kind; data with the if_id.
+    writer.attribute(3, |w| {
+        w.bytes(b"ipsec0\0");
+    });
+    writer.attribute(LINK_INFO, |w| {
+        w.attribute(1, |w| {
+            w.bytes(b"xfrm\0");
+        });
+        w.attribute(2, |w| {
+            w.attribute(2, |w| {
+                w.u32(if_id);
+            });
+        });
+    });
+    let answer = Kernel::open_for(libc::NETLINK_ROUTE).unwrap().ask(&writer.finish()).concat();
+    assert_eq!(answer[16..20], [0; 4], "xfrm interfaces: {answer:?}");
+    let [[_, inner4], [_, inner6]] = INNER;
+    shell(&format!(
+        "set -e
+         ip link set ipsec0 mtu 1400 up
+         ip route del 10.1.0.0/24; ip -6 route del fd01::/64
+         ip route add 10.1.0.0/24 dev ipsec0 src {inner4}
+         ip route add 10.3.0.0/24 dev ipsec0 src {inner4}
+         ip -6 route add fd01::/64 dev ipsec0 src {inner6}"
+    ));
+}
+
+fn shell(script: &str) {
+    assert!(Command::new("/bin/sh").args(["-c", script]).status().unwrap().success(), "{script}");
 }
 
 /// Reads what [`write_message`] wrote; nothing at the end.
@@ -68,7 +154,7 @@ fn configure() {
          ip route add 10.1.0.0/24 via 198.51.100.1 src {inner4}
          ip -6 route add fd01::/64 via 2001:db8::1"
     );
-    assert!(Command::new("/bin/sh").args(["-c", &script]).status().unwrap().success());
+    shell(&script);
 }
 
 /// A socket from which the kernel takes ESP in UDP.

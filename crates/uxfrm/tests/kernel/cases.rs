@@ -17,6 +17,8 @@ use super::agent::OUTER;
 pub const IF_ID: u32 = 42;
 const REQID: u32 = 7;
 const ESN_WINDOW: u32 = 128;
+/// Where a peer's packets come from after it has moved.
+pub const OTHER_PORT: u16 = 5555;
 
 /// Name, key length in bytes and check value in bits, as XFRM has them.
 #[derive(Clone, Copy)]
@@ -36,6 +38,14 @@ pub struct Case {
     pub number: u32,
     /// The ends get different keys: nothing may pass.
     pub keys_differ: bool,
+    /// At each end, of the SA that it sends with (true) or receives with.
+    pub limits: Option<(bool, Limits)>,
+    /// The kernel sends from another port than we are told.
+    pub kernel_moves: bool,
+    /// Each SA is said to be for one direction (Linux 6.10).
+    pub has_direction: bool,
+    /// The kernel's end has an interface too.
+    pub kernel_has_interface: bool,
 }
 
 impl fmt::Display for Case {
@@ -104,18 +114,38 @@ pub fn all() -> Vec<Case> {
             has_esn,
             number,
             keys_differ: false,
+            limits: None,
+            kernel_moves: false,
+            has_direction: false,
+            kernel_has_interface: false,
         })
         .collect()
 }
 
 /// Which end: ours, or the kernel's in the guest.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
     Ours,
     Kernels,
 }
 
+impl End {
+    #[allow(dead_code)]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Ours => Self::Kernels,
+            Self::Kernels => Self::Ours,
+        }
+    }
+}
+
 impl Case {
+    /// Of an end's outbound policy, for IPv4 inside.
+    #[allow(dead_code)]
+    pub fn selector(&self, sender: End) -> Selector {
+        between_networks(sender, false)
+    }
+
     fn outer(&self, end: End) -> IpAddr {
         OUTER[usize::from(self.is_outer_v6)][usize::from(end == End::Kernels)].parse().unwrap()
     }
@@ -143,17 +173,19 @@ impl Case {
 
     fn add(&self, end: End, sender: End) -> Vec<u8> {
         let id = self.sa_id(sender);
+        let only_sends = self.has_direction && end == sender;
+        let limits = self.limits.filter(|(sends, _)| *sends == (end == sender));
         let info = SaInfo {
             selector: Selector::default(),
             id,
             source: self.outer(sender),
-            limits: Limits::NONE,
+            limits: limits.map_or(Limits::NONE, |(_, limits)| limits),
             usage: Usage::default(),
             statistics: [0; 3],
             sequence: 0,
             reqid: REQID,
             mode: XFRM_MODE_TUNNEL,
-            replay_window: if self.has_esn { 0 } else { 32 },
+            replay_window: if self.has_esn || only_sends { 0 } else { 32 },
             flags: XFRM_STATE_AF_UNSPEC | if self.has_esn { XFRM_STATE_ESN } else { 0 },
         };
         request(NEWSA, |w| {
@@ -162,16 +194,66 @@ impl Case {
             self.algorithm.write(w, if is_wrong { !id.spi } else { id.spi });
             if self.is_encapsulated {
                 // Type, source and destination port, address: `xfrm_encap_tmpl`.
+                let moves = self.kernel_moves && (end, sender) == (End::Kernels, End::Kernels);
                 w.attribute(XFRMA_ENCAP, |w| {
-                    w.u16(2).be16(4500).be16(4500).zeros(18);
+                    w.u16(2).be16(if moves { OTHER_PORT } else { 4500 }).be16(4500).zeros(18);
                 });
             }
             if self.has_esn {
+                let window = if only_sends { 0 } else { ESN_WINDOW };
                 w.attribute(XFRMA_REPLAY_ESN_VAL, |w| {
-                    w.u32(ESN_WINDOW / 32).zeros(16).u32(ESN_WINDOW).zeros(ESN_WINDOW as usize / 8);
+                    w.u32(window / 32).zeros(16).u32(window).zeros(window as usize / 8);
                 });
             }
-            interface(w, end);
+            if self.has_direction {
+                w.attribute(XFRMA_SA_DIR, |w| {
+                    w.u8(if only_sends { XFRM_SA_DIR_OUT } else { XFRM_SA_DIR_IN });
+                });
+            }
+            self.interface(w, end);
+        })
+    }
+
+    fn interface(&self, w: &mut Writer, end: End) {
+        if end == End::Ours || self.kernel_has_interface {
+            w.attribute(XFRMA_IF_ID, |w| {
+                w.u32(IF_ID);
+            });
+        }
+    }
+
+    /// A policy for [`super::agent::TRAPPED`] whose SA is not there.
+    #[allow(dead_code)]
+    pub fn trap(&self, end: End) -> Vec<u8> {
+        let selector = Selector {
+            destination: {
+                let mut bytes = [0; 16];
+                bytes[..2].copy_from_slice(&[10, 3]);
+                bytes
+            },
+            destination_prefix: 24,
+            source_prefix: 0,
+            source: [0; 16],
+            ..between_networks(end, false)
+        };
+        let info =
+            PolicyInfo { selector, priority: 1000, direction: XFRM_POLICY_OUT, ..PolicyInfo::default() };
+        let id = self.sa_id(end);
+        let template = Template {
+            destination: id.destination,
+            source: self.outer(end),
+            spi: 0,
+            protocol: 50,
+            reqid: REQID + 1,
+            mode: XFRM_MODE_TUNNEL,
+            share: 0,
+            optional: 0,
+            algorithms: [u32::MAX; 3],
+        };
+        request(UPDPOLICY, |w| {
+            info.write(w);
+            w.attribute(XFRMA_TMPL, |w| template.write(w));
+            self.interface(w, end);
         })
     }
 
@@ -200,7 +282,7 @@ impl Case {
         request(UPDPOLICY, |w| {
             info.write(w);
             w.attribute(XFRMA_TMPL, |w| template.write(w));
-            interface(w, end);
+            self.interface(w, end);
         })
     }
 }
@@ -236,14 +318,6 @@ fn key_material(seed: u32, kind: u16, len: usize) -> Vec<u8> {
         (mixed ^ mixed >> 27) as u8
     };
     (0..len).map(|_| next()).collect()
-}
-
-fn interface(w: &mut Writer, end: End) {
-    if end == End::Ours {
-        w.attribute(XFRMA_IF_ID, |w| {
-            w.u32(IF_ID);
-        });
-    }
 }
 
 /// From the network behind the sender to the other.

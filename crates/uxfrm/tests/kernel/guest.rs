@@ -17,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 pub const PASSED: &str = "COMPARED WITH THE KERNEL";
 
 /// In the order of loading where `modules.dep` does not say it.
-const MODULES: [&str; 28] = [
+const MODULES: [&str; 29] = [
     "cryptomgr",
     "jitterentropy_rng",
     "drbg",
@@ -46,6 +46,7 @@ const MODULES: [&str; 28] = [
     "xfrm_user",
     "esp4",
     "esp6",
+    "xfrm_interface",
 ];
 /// Emulation is slow, on a busy machine more so: this only ends what would never end.
 const LIMIT_S: &str = "900";
@@ -60,6 +61,15 @@ fn kernel() -> Option<(PathBuf, PathBuf)> {
         .join("modules.dep")
         .exists()
         .then(|| (root.join("boot").join(format!("vmlinuz-{version}")), modules))
+}
+
+/// First and second number of the version of the kernel that is booted.
+#[allow(dead_code)]
+pub fn kernel_version() -> (u32, u32) {
+    let (image, _) = kernel().expect("a guest runs");
+    let name = image.file_name().unwrap().to_string_lossy().into_owned();
+    let mut numbers = name.trim_start_matches("vmlinuz-").split('.').map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
 fn has(tool: &str) -> bool {

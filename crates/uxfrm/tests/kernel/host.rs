@@ -1,7 +1,10 @@
 //! Our end: a namespace with uxfrm, a TAP to the guest, and a way to both ends' XFRM.
 
+// Each test uses a part of it.
+#![allow(dead_code)]
+
 use std::net::TcpStream;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -12,13 +15,16 @@ use uxfrm::xfrm::constants::*;
 use uxfrm::xfrm::state::{SaId, SaInfo};
 use uxfrm::xfrm::wire::{Reader, messages};
 
-use super::agent::{CONTROL_PORT, INNER, OUTER, read_message, write_message};
+use super::agent::{CONTROL_PORT, EVENT_LIMIT, INNER, NEXT_EVENT, OUTER, read_message, write_message};
 use super::cases::{Case, End, IF_ID, request};
 use super::guest::Guest;
+use super::socket::Kernel;
 use super::support::{run, try_run};
 
 /// How long the guest may take to boot.
 const BOOT: Duration = Duration::from_secs(300);
+/// How long an answer may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 /// How long the ends' counters may lag behind each other.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -64,6 +70,7 @@ impl Host {
             run(&format!("ip addr add {ours}/{length} dev ipsec{IF_ID} nodad"));
         }
         run(&format!("ip route add 10.2.0.0/24 dev ipsec{IF_ID} src {}", INNER[0][0]));
+        run(&format!("ip route add 10.3.0.0/24 dev ipsec{IF_ID} src {}", INNER[0][0]));
         run(&format!("ip route add fd02::/64 dev ipsec{IF_ID} src {}", INNER[1][0]));
         let control = connect(&guest);
         let ours = Xfrm::start(engine.directory.path().join("control"));
@@ -78,6 +85,14 @@ impl Host {
         let requests = case.requests(End::Kernels);
         let answers = self.ask_kernel(&requests.concat());
         acknowledged(&answers, requests.len()).map_err(|fault| format!("the kernel: {fault}"))
+    }
+
+    /// What one end answers.
+    pub fn ask(&mut self, end: End, request: Vec<u8>) -> Vec<u8> {
+        match end {
+            End::Ours => self.ours.ask(request),
+            End::Kernels => self.ask_kernel(&request),
+        }
     }
 
     fn ask_kernel(&mut self, datagram: &[u8]) -> Vec<u8> {
@@ -155,6 +170,8 @@ fn connect(guest: &Guest) -> TcpStream {
         let address = format!("{}:{CONTROL_PORT}", OUTER[0][1]).parse().unwrap();
         if let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
             stream.set_nodelay(true).unwrap();
+            // A guest that has ended says nothing more.
+            stream.set_read_timeout(Some(ANSWER_LIMIT + EVENT_LIMIT)).unwrap();
             return stream;
         }
         assert!(begun.elapsed() < BOOT, "the guest does not answer: {}", guest.console());
@@ -162,6 +179,7 @@ fn connect(guest: &Guest) -> TcpStream {
     }
 }
 
+/// A request, or [`NEXT_EVENT`].
 type Question = (Vec<u8>, mpsc::Sender<Vec<u8>>);
 
 /// Our XFRM: a socket that uxfrm serves, opened by a thread that has joined it.
@@ -173,14 +191,13 @@ impl Xfrm {
         // Joining is for good, and for the thread that does it alone.
         std::thread::spawn(move || {
             uxfrm::broker::join(&control).unwrap();
-            // SAFETY: no pointers; a new descriptor.
-            let socket = unsafe {
-                let fd = libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, NETLINK_XFRM);
-                assert!(fd >= 0, "{}", std::io::Error::last_os_error());
-                OwnedFd::from_raw_fd(fd)
-            };
+            let (socket, events) = (Kernel::open().unwrap(), Kernel::open().unwrap());
+            events.bind(&[XFRMNLGRP_ACQUIRE, XFRMNLGRP_EXPIRE, XFRMNLGRP_MAPPING]);
             for (request, answer) in receiver {
-                let _ = answer.send(exchange(&socket, &request));
+                let _ = answer.send(match &request[..] {
+                    NEXT_EVENT => events.wait(EVENT_LIMIT).unwrap_or_default(),
+                    _ => exchange(&socket, &request),
+                });
             }
         });
         Self(sender)
@@ -194,22 +211,12 @@ impl Xfrm {
 }
 
 /// One request, and the answers up to its acknowledgement.
-fn exchange(socket: &OwnedFd, request: &[u8]) -> Vec<u8> {
-    let fd = socket.as_raw_fd();
-    // SAFETY: a readable buffer.
-    let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
-    assert_eq!(sent, request.len() as isize, "{}", std::io::Error::last_os_error());
-    let mut answers = Vec::new();
-    loop {
-        let mut buffer = vec![0u8; 8192];
-        // SAFETY: a writable buffer.
-        let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
-        let len = usize::try_from(len).unwrap_or_else(|_| panic!("{}", std::io::Error::last_os_error()));
-        answers.extend_from_slice(&buffer[..len]);
-        if len == 0 || messages(&buffer[..len]).any(|message| message.header.kind == NLMSG_ERROR) {
-            return answers;
-        }
+fn exchange(socket: &Kernel, request: &[u8]) -> Vec<u8> {
+    let mut answers = socket.ask(request).concat();
+    while !messages(&answers).any(|message| message.header.kind == NLMSG_ERROR) {
+        answers.extend(socket.wait(ANSWER_LIMIT).expect("an answer"));
     }
+    answers
 }
 
 /// So many acknowledgements, and all good.

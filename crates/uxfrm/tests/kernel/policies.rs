@@ -2,6 +2,7 @@
 
 use super::request;
 use uxfrm::xfrm::constants::*;
+use uxfrm::xfrm::lifetime::Limits;
 use uxfrm::xfrm::policy::{PolicyInfo, Template};
 use uxfrm::xfrm::selector::Selector;
 
@@ -63,8 +64,33 @@ fn named(kind: u16, flags: u16, direction: u8, last: u8, if_id: u32) -> Vec<u8> 
     })
 }
 
+/// Of the hash tables, for IPv4 and IPv6.
+fn thresholds(local4: u8, remote4: u8, local6: u8, remote6: u8) -> Vec<u8> {
+    request(NEWSPDINFO, NLM_F_ACK, |w| {
+        w.u32(0);
+        w.attribute(3, |w| {
+            w.u8(local4).u8(remote4);
+        });
+        w.attribute(4, |w| {
+            w.u8(local6).u8(remote6);
+        });
+    })
+}
+
 pub fn script() -> Vec<(&'static str, Vec<u8>)> {
     vec![
+        (
+            "defaults",
+            request(GETDEFAULT, 0, |w| {
+                w.zeros(4);
+            }),
+        ),
+        (
+            "number of SAs",
+            request(GETSADINFO, 0, |w| {
+                w.u32(0);
+            }),
+        ),
         ("delete nothing", named(DELPOLICY, NLM_F_ACK, 1, 1, 0)),
         ("get nothing", named(GETPOLICY, 0, 1, 1, 0)),
         (
@@ -82,6 +108,21 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
         (
             "numbers of policies again",
             request(GETSPDINFO, 0, |w| {
+                w.u32(0);
+            }),
+        ),
+        ("thresholds", thresholds(16, 24, 64, 56)),
+        (
+            "other thresholds",
+            request(GETSPDINFO, 0, |w| {
+                w.u32(0);
+            }),
+        ),
+        ("thresholds beyond IPv4", thresholds(33, 0, 64, 56)),
+        ("thresholds beyond IPv6", thresholds(0, 0, 64, 129)),
+        (
+            "the same thresholds",
+            request(GETSPDINFO, NLM_F_ACK, |w| {
                 w.u32(0);
             }),
         ),
@@ -115,6 +156,18 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("flush", request(FLUSHPOLICY, NLM_F_ACK, |_| {})),
         ("get after the flush", named(GETPOLICY, 0, 1, 1, 0)),
     ]
+}
+
+/// A policy that asks to be looked after after a second, and ends after three.
+pub fn short_lived() -> Vec<u8> {
+    request(NEWPOLICY, NLM_F_ACK, |w| {
+        let limits = Limits { soft_add: 1, hard_add: 3, ..Limits::NONE };
+        PolicyInfo { limits, ..info(1, 4) }.write(w);
+        w.attribute(XFRMA_TMPL, |w| template(5).write(w));
+        w.attribute(XFRMA_IF_ID, |w| {
+            w.u32(42);
+        });
+    })
 }
 
 /// A policy, and a request for it by selector.

@@ -43,6 +43,10 @@ pub struct Options {
     /// Lines for each child.
     pub child: String,
     pub run_arguments: Vec<String>,
+    /// No `if_id`: policies for all packets of a gateway. Whether charon installs routes of its own.
+    pub policy_based: Option<bool>,
+    /// Two routers between the gateways, and between them a link of this MTU.
+    pub middle_mtu: Option<u16>,
     /// MTU of the hosts' links; where it is larger than the tunnel's, path MTU discovery has to work.
     pub host_mtu: u16,
 }
@@ -56,6 +60,8 @@ impl Default for Options {
             encapsulate: true,
             child: String::new(),
             run_arguments: Vec::new(),
+            policy_based: None,
+            middle_mtu: None,
             host_mtu: 1400,
         }
     }
@@ -147,7 +153,9 @@ impl Lab {
             until("charon's VICI socket", Duration::from_secs(30), || vici.exists());
             lab.swanctl(side, &format!("--load-all --file {}", lab.path(side, "swanctl.conf").display()));
         }
-        lab.route();
+        if lab.options.policy_based.is_none() {
+            lab.route();
+        }
         lab
     }
 
@@ -199,6 +207,11 @@ impl Lab {
         line.split_whitespace().next()?.parse().ok()
     }
 
+    /// Process id of a gateway's `uxfrm run`.
+    pub fn broker_pid(&self, side: &str) -> u32 {
+        self.daemons[usize::from(side == "b")].id()
+    }
+
     pub fn log(&self, side: &str) -> String {
         let text = |file| fs::read_to_string(self.path(side, file)).unwrap_or_default();
         text("out") + &text("log")
@@ -220,7 +233,19 @@ impl Lab {
                  ip netns exec {name}{node} sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n"
             );
         }
-        script += &format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n");
+        script += &match self.options.middle_mtu {
+            None => format!("ip link add wan netns {name}ga type veth peer name wan netns {name}gb\n"),
+            Some(_) => format!(
+                "for r in ra rb; do
+                   ip netns add {name}$r
+                   ip netns exec {name}$r sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+                     net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+                 done
+                 ip link add wan netns {name}ga type veth peer name edge netns {name}ra
+                 ip link add wan netns {name}gb type veth peer name edge netns {name}rb
+                 ip link add middle netns {name}ra type veth peer name middle netns {name}rb\n"
+            ),
+        };
         for (host, gateway, net) in [("ha", "ga", 1), ("hb", "gb", 2)] {
             script += &format!(
                 "ip link add lan netns {name}{host} type veth peer name lan netns {name}{gateway}
@@ -238,6 +263,33 @@ impl Lab {
                 self.options.host_mtu
             );
         }
+        if let Some(mtu) = self.options.middle_mtu {
+            for (gateway, router, own, other) in [("ga", "ra", 1, 2), ("gb", "rb", 2, 1)] {
+                script += &format!(
+                    "for l in edge middle; do ip -n {name}{router} link set $l up; done
+                     ip -n {name}{router} link set middle mtu {mtu}
+                     ip -n {name}{router} addr add 198.51.100.25{own}/32 dev edge
+                     ip -n {name}{router} addr add 2001:db8::f{own}/128 dev edge nodad
+                     ip -n {name}{router} addr add 192.0.2.{own}/24 dev middle
+                     ip -n {name}{router} addr add 2001:db8:f::{own}/64 dev middle nodad
+                     ip -n {name}{router} route add 198.51.100.{own} dev edge
+                     ip -n {name}{router} route add 2001:db8::{own} dev edge
+                     ip -n {name}{router} route add 198.51.100.{other} via 192.0.2.{other}
+                     ip -n {name}{router} route add 2001:db8::{other} via 2001:db8:f::{other}
+                     ip -n {name}{gateway} route add 198.51.100.{other} via 198.51.100.25{own} dev wan onlink
+                     ip -n {name}{gateway} route add 2001:db8::{other} via 2001:db8::f{own} dev wan onlink\n"
+                );
+            }
+        }
+        if self.options.policy_based.is_some() {
+            // By which clear text would get across.
+            for (gateway, other) in [("ga", 2), ("gb", 1)] {
+                script += &format!(
+                    "ip -n {name}{gateway} route add default via 198.51.100.{other}
+                     ip -n {name}{gateway} route add default via 2001:db8::{other}\n"
+                );
+            }
+        }
         run(&script);
     }
 
@@ -246,6 +298,7 @@ impl Lab {
         let libipsec = !self.options.peer.is_uxfrm(side);
         let (kernel, routes) =
             if libipsec { ("kernel-libipsec kernel-netlink", "yes") } else { ("kernel-netlink", "no") };
+        let routes = if self.options.policy_based == Some(true) { "yes" } else { routes };
         let strongswan = format!(
             "charon-systemd {{
                install_routes = {routes}
@@ -265,7 +318,7 @@ impl Lab {
     fn swanctl_conf(&self, side: &str, libipsec: bool) -> String {
         let other = if side == "a" { "b" } else { "a" };
         // kernel-libipsec knows no interfaces and routes by selector.
-        let narrow = self.options.peer != Peer::Uxfrm;
+        let narrow = self.options.peer != Peer::Uxfrm || self.options.policy_based.is_some();
         let selector = |side: &str| match (narrow, side) {
             (false, _) => "0.0.0.0/0,::/0",
             (_, "a") => "10.1.0.0/24,fd01::/64",
@@ -286,8 +339,11 @@ impl Lab {
                 )
             })
             .collect();
-        let if_id =
-            if libipsec { String::new() } else { format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}") };
+        let if_id = if libipsec || self.options.policy_based.is_some() {
+            String::new()
+        } else {
+            format!("if_id_in = {IF_ID}\n if_id_out = {IF_ID}")
+        };
         let encapsulate = if self.options.encapsulate { "yes" } else { "no" };
         format!(
             "connections {{ t {{
@@ -307,7 +363,10 @@ impl Lab {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &format!("{}g{side}", self.name)]);
         if self.options.peer.is_uxfrm(side) {
-            command.args([env!("CARGO_BIN_EXE_uxfrm"), "run", "--interface", &IF_ID.to_string()]);
+            command.args([env!("CARGO_BIN_EXE_uxfrm"), "run"]);
+            if self.options.policy_based.is_none() {
+                command.args(["--interface", &IF_ID.to_string()]);
+            }
             for file in ["vici", "control", "stats"] {
                 command.arg(format!("--{file}")).arg(self.path(side, file));
             }
@@ -346,7 +405,7 @@ impl Drop for Lab {
             unsafe { libc::kill(-(daemon.id() as i32), libc::SIGKILL) };
             let _ = daemon.wait();
         }
-        for node in ["ha", "ga", "gb", "hb"] {
+        for node in ["ha", "ga", "gb", "hb", "ra", "rb"] {
             let _ = try_run(&format!("ip netns del {}{node}", self.name));
         }
     }

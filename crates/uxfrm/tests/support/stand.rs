@@ -38,7 +38,9 @@ impl Stand {
         shell.args(["-c", &command]).process_group(0).stdin(Stdio::null());
         let broker = shell.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let this = Self { namespace, directory, broker };
-        until("the broker", Duration::from_secs(30), || this.children().contains("sleep"));
+        // A child that was forked and is not yet another program has this one's arguments, the daemon's among them.
+        let served = || this.path("control").exists() && this.children().contains("sleep");
+        until("the broker", Duration::from_secs(30), served);
         this
     }
 

@@ -11,7 +11,7 @@ use super::daemon::{Daemon, cpu_seconds, machine_seconds, memory_mib, sockets_mi
 use super::lab::{Lab, Side};
 use super::load::{rtt, tcp, udp};
 use super::losses::{Counters, Growth};
-use super::share::Shares;
+use super::share::{Bounded, Shares};
 
 /// Payload of `udp1400`: with IP and UDP headers 1400 bytes, the largest packet that every tunnel carries whole.
 const LARGE_PAYLOAD: usize = 1372;
@@ -87,12 +87,15 @@ impl Ready {
         })
     }
 
-    /// Bounds each worker thread of the gateways to a share of a CPU, in percent.
+    /// Bounds each worker thread of the gateways, or of the sending one, to a share of a CPU, in percent.
     ///
     /// # Errors
     /// Without cgroups or workers.
-    pub fn bound(&mut self, percent: u32) -> anyhow::Result<()> {
-        self.shares = Some(Shares::bound(&self.pids(), percent)?);
+    pub fn bound(&mut self, percent: u32, bounded: Bounded) -> anyhow::Result<()> {
+        // TCP is sent by the host behind the first gateway, whose daemon starts last.
+        let skipped = if bounded == Bounded::Sender { self.daemons.len() - 1 } else { 0 };
+        let pids: Vec<u32> = self.daemons.iter().skip(skipped).flat_map(Daemon::pids).collect();
+        self.shares = Some(Shares::bound(&pids, percent)?);
         Ok(())
     }
 

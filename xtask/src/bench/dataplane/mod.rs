@@ -23,6 +23,7 @@ use serde_json::json;
 use lab::{Lab, Wire, shell};
 use measure::{Ready, Test};
 use peers::{Peer, Settings, strongswan};
+use share::Bounded;
 
 const EXPLANATION: &str = "\
 Each peer has four network namespaces of its own: host, gateway, gateway, host. The hosts' links have an MTU of
@@ -41,6 +42,7 @@ Examples:
   target/release/xtask bench dataplane --tests udp-loss --wire nogro --peers plain,uxfrm,gotatun
   target/release/xtask bench dataplane --tests rtt --peers plain,relay,uxfrm,boringtun
   target/release/xtask bench dataplane --tests tcp8 --peers uxfrm --workers 1,2,4,8 --worker-share 5 --streams 8
+  target/release/xtask bench dataplane --tests tcp8 --peers uxfrm --workers 1,2,4,8 --worker-share 5 --bounded sender
   target/release/xtask bench dataplane --tests tcp1 --peers plain,uxfrm,libipsec --esp aes256-sha256
   target/release/xtask bench dataplane --tests tcp4 --peers plain,uxfrm --uxfrm target/release/uxfrm,target/before/uxfrm
   target/release/xtask bench dataplane --tests tcp1,tcp4 --peers plain,uxfrm --losses
@@ -98,6 +100,9 @@ pub struct Dataplane {
     /// bound.
     #[arg(long, default_value_t = 100)]
     worker_share: u32,
+    /// Whose workers are bounded so. An SA is opened by one worker; with the sender's bounded alone, what shows is sending.
+    #[arg(long, value_enum, default_value = "both")]
+    bounded: Bounded,
     /// The `uxfrm` program, built with `cargo build --release --package uxfrm`; several builds are compared.
     #[arg(long, value_delimiter = ',', default_value = "target/release/uxfrm")]
     uxfrm: Vec<PathBuf>,
@@ -170,6 +175,7 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
     let setting = json!({
         "wire": format!("{:?}", options.wire).to_lowercase(), "esp": options.esp, "workers": options.workers,
         "streams": options.streams, "worker_share": options.worker_share, "rekey_seconds": options.rekey_seconds,
+        "bounded": format!("{:?}", options.bounded).to_lowercase(),
         "rounds": options.rounds, "seconds": options.seconds, "machine": machine(),
     });
     let peers: Vec<_> = ready.iter().map(Ready::record).collect();
@@ -222,7 +228,7 @@ fn prepare(options: &Dataplane, settings: &Settings) -> anyhow::Result<(Vec<Read
             let lab = Lab::new(&ready.len().to_string(), options.wire)?;
             let mut up = bring_up(peer.as_ref(), lab)?;
             if options.worker_share < 100 && name == "uxfrm" {
-                up.bound(options.worker_share)?;
+                up.bound(options.worker_share, options.bounded)?;
             }
             ready.push(up);
         }

@@ -49,6 +49,9 @@ fn name_of(setting: &Value) -> String {
             name += &format!("-{}{other}", key.trim_start_matches("worker_").trim_end_matches("_seconds"));
         }
     }
+    if setting["bounded"] == "sender" {
+        name += "-sender";
+    }
     name
 }
 
@@ -257,6 +260,9 @@ pub mod tests {
             )
         };
         assert_eq!(of(json!([0]), 100, 0), "gro-x");
+        let bounded =
+            json!({"wire": "gro", "esp": "x", "workers": [0], "worker_share": 5, "bounded": "sender"});
+        assert_eq!(name_of(&bounded), "gro-x-share5-sender");
         let rekeyed = json!({"wire": "gro", "esp": "x", "workers": [0], "rekey_seconds": 1});
         assert_eq!(name_of(&rekeyed), "gro-x-rekey1");
         assert_eq!(of(json!([1, 2]), 100, 0), "gro-x-workers1+2");

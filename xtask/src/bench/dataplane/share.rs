@@ -17,6 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What the engine names its workers.
 const WORKER: &str = "worker-";
 
+/// Which gateways' workers are bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bounded {
+    /// Both gateways'.
+    Both,
+    /// Those of the gateway that most packets enter.
+    Sender,
+}
+
 /// Groups of one thread each. The threads must have been killed when it is dropped, else the groups stay.
 pub struct Shares(Vec<PathBuf>);
 

@@ -6,7 +6,7 @@ use causeway_engine::Engine;
 use causeway_engine_linux::LinuxEngine;
 use causeway_lab::{HostSpec, Lab, Machine};
 use causeway_model::{
-    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Integrity, Secret,
+    DhGroup, Dpd, DpdAction, Encryption, EspProposal, IkeProposal, IkeVersion, Initiation, Integrity, Secret,
     TrafficSelectors,
 };
 use causeway_plan::*;
@@ -104,7 +104,7 @@ impl Place {
             children: vec![TrafficSelectors::pair(self.cidr().parse().unwrap(), peer.cidr.parse().unwrap())],
             dpd: Some(Dpd { delay_s: 10, timeout_s: 30, action: DpdAction::Restart }),
             nat_traversal: true,
-            initiate,
+            initiation: if initiate { Initiation::AtOnce } else { Initiation::ByPeer },
             routes: vec![peer.cidr.parse().unwrap()],
             inner_address: None,
         }

@@ -27,6 +27,9 @@ impl Relay {
     pub(super) fn engine_ready(&mut self) {
         let Some(engine) = &mut self.engine else { return };
         engine.ready = true;
+        self.listened = 0;
+        self.tell_groups();
+        let Some(engine) = &mut self.engine else { return };
         // Errors mean that it died again, which the link's end will say.
         for request in self.journal.requests() {
             let _ = engine.send(Kind::Request, 0, request);
@@ -36,7 +39,7 @@ impl Relay {
         }
         self.send_queued();
         match self.ready.take() {
-            Some(ready) => drop(ready.try_send(())),
+            Some(ready) => drop(ready.try_send(Ok(()))),
             None => self.recover(),
         }
     }
@@ -67,6 +70,7 @@ impl Relay {
         for number in lost {
             self.fail(number);
             self.pending.remove(&number);
+            self.release(number);
         }
         if self.engine_since.elapsed() > STABLE {
             self.backoff = FIRST_BACKOFF;

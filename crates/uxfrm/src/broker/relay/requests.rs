@@ -48,6 +48,7 @@ impl Relay {
             }
             _ => {
                 self.connections.remove(&id);
+                self.tell_groups();
                 return;
             }
         }
@@ -60,6 +61,14 @@ impl Relay {
     fn submit(&mut self, connection: u32, header: Header, request: Zeroizing<Vec<u8>>) {
         let number = self.id();
         let journal = journal::concerns_policies(&request).then(|| request.to_vec());
+        if let Some(request) = &journal
+            && let Err(errno) = self.hold(number, request)
+        {
+            if let Some(connection) = self.connections.get_mut(&connection) {
+                connection.deliver_error(header, errno);
+            }
+            return;
+        }
         let since = Instant::now();
         let mut pending = Pending {
             connection,
@@ -82,6 +91,47 @@ impl Relay {
         self.pending.insert(number, pending);
     }
 
+    /// What a policy protects does not leave in clear from now on. An `errno` where that cannot be had.
+    fn hold(&mut self, number: u32, request: &[u8]) -> Result<(), i32> {
+        let Some(routing) = &mut self.routing else { return Ok(()) };
+        routing.policies.hold(number, request).map_err(|error| {
+            tracing::error!(%error, "no rule can be had for a policy, which is refused");
+            routing.policies.release(number);
+            error.raw_os_error().unwrap_or(libc::EIO)
+        })
+    }
+
+    /// A request will not be answered any more, or its policy is in force.
+    pub(super) fn release(&mut self, number: u32) {
+        if let Some(routing) = &mut self.routing {
+            routing.policies.release(number);
+        }
+    }
+
+    /// Notes what the engine has done. Whether the rules are what they should be.
+    fn accepted(&mut self, request: &[u8]) -> bool {
+        self.journal.accepted(request);
+        let Some(routing) = &mut self.routing else { return true };
+        let result = routing.policies.accepted(request);
+        if let Err(error) = &result {
+            tracing::error!(%error, "rules of a policy are missing: what it protects stays blocked");
+        }
+        result.is_ok()
+    }
+
+    /// Tells the engine which events somebody wants to hear of, where that has changed.
+    pub(super) fn tell_groups(&mut self) {
+        let groups = self.connections.values().fold(0, |all, connection| all | connection.groups);
+        let Some(engine) = self.engine.as_mut().filter(|engine| engine.ready && groups != self.listened)
+        else {
+            return;
+        };
+        // One that cannot be sent is tried again; an engine that is gone is told by the end of the link.
+        if engine.send(Kind::Listen, groups, &[]).is_ok() {
+            self.listened = groups;
+        }
+    }
+
     /// Empties the engine's databases: this engine's, or the next one's.
     pub(super) fn flush(&mut self) {
         for kind in [FLUSHPOLICY, FLUSHSA] {
@@ -91,7 +141,7 @@ impl Relay {
             writer.zeros(4);
             let request = writer.finish();
             // Now for an engine that dies, and again when it is done for what is on its way before it.
-            self.journal.accepted(&request);
+            self.accepted(&request);
             self.submit(NOBODY, header, Zeroizing::new(request));
         }
     }
@@ -131,8 +181,12 @@ impl Relay {
         {
             connection.deliver_error(pending.header, libc::ENOBUFS);
         }
+        let mut in_force = true;
         if let (Some(request), false) = (&pending.journal, pending.failed) {
-            self.journal.accepted(if meaning.is_empty() { request } else { meaning });
+            in_force = self.accepted(if meaning.is_empty() { request } else { meaning });
+        }
+        if pending.journal.is_some() && in_force {
+            self.release(number);
         }
     }
 
@@ -146,6 +200,7 @@ impl Relay {
         let matters = pending.connection == NOBODY || pending.sent && pending.journal.is_some();
         if !matters {
             self.pending.remove(&number);
+            self.release(number);
             self.queued.retain(|(queued, _)| *queued != number);
         }
     }

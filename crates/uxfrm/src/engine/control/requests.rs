@@ -26,7 +26,7 @@ impl Control {
         let meaning = self.in_other_words(message.body);
         let answer = match self.ensure_interfaces_of(message.body) {
             Ok(()) => self.database.handle_datagram(message.body, clock()),
-            Err(refusal) => Answer { messages: vec![refusal], changed: false },
+            Err(refusal) => Answer { messages: vec![refusal], ..Answer::default() },
         };
         // What only adds takes nothing away from packets under way.
         let adds = wire::messages(message.body).all(|m| matches!(m.header.kind, NEWSA | ALLOCSPI));
@@ -39,6 +39,10 @@ impl Control {
             if std::mem::take(unsettled) {
                 self.shared.settle(SETTLE_LIMIT);
             }
+        }
+        // Those that the broker makes to bring a new engine up to date are no news to anybody.
+        if number != 0 {
+            self.send_events(answer.events)?;
         }
         for mut reply in answer.messages {
             link::send(self.link.as_fd(), Kind::Reply, number, &reply, None, true)?;

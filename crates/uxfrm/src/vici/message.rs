@@ -18,30 +18,42 @@ const MAX_DEPTH: usize = 16;
 const MESSAGE_ROOM_BYTES: usize = 8 * 1024;
 
 /// Writes a message. Its memory is wiped when it goes, because it may hold a pre-shared key.
-pub(crate) struct Encoder {
+pub struct Encoder {
     bytes: Zeroizing<Vec<u8>>,
 }
 
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Encoder {
-    pub(crate) fn new() -> Self {
+    /// An empty message.
+    pub fn new() -> Self {
         Self { bytes: Zeroizing::new(Vec::with_capacity(MESSAGE_ROOM_BYTES)) }
     }
 
-    pub(crate) fn value(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    /// A key/value.
+    ///
+    /// # Panics
+    /// When the name has more than 255 bytes or the value more than 65 535, as with everything below.
+    pub fn value(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.name(KEY_VALUE, name);
         self.text(value.as_ref());
         self
     }
 
     /// A key/value that is only written when there is a value.
-    pub(crate) fn optional(self, name: &str, value: Option<impl AsRef<[u8]>>) -> Self {
+    pub fn optional(self, name: &str, value: Option<impl AsRef<[u8]>>) -> Self {
         match value {
             Some(value) => self.value(name, value),
             None => self,
         }
     }
 
-    pub(crate) fn list(mut self, name: &str, items: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+    /// A list of values.
+    pub fn list(mut self, name: &str, items: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
         self.name(LIST_START, name);
         for item in items {
             self.bytes.push(LIST_ITEM);
@@ -51,14 +63,16 @@ impl Encoder {
         self
     }
 
-    pub(crate) fn section(mut self, name: &str, fill: impl FnOnce(Self) -> Self) -> Self {
+    /// A section, with what `fill` puts into it.
+    pub fn section(mut self, name: &str, fill: impl FnOnce(Self) -> Self) -> Self {
         self.name(SECTION_START, name);
         let mut filled = fill(self);
         filled.bytes.push(SECTION_END);
         filled
     }
 
-    pub(crate) fn finish(self) -> Zeroizing<Vec<u8>> {
+    /// The message.
+    pub fn finish(self) -> Zeroizing<Vec<u8>> {
         self.bytes
     }
 
@@ -70,7 +84,7 @@ impl Encoder {
     }
 
     fn text(&mut self, value: &[u8]) {
-        // The longest values are pre-shared keys and identities, which the API limits to far less.
+        // The longest values are pre-shared keys and identities.
         let length = u16::try_from(value.len()).expect("values are shorter than 64 KiB");
         self.bytes.extend_from_slice(&length.to_be_bytes());
         self.bytes.extend_from_slice(value);
@@ -79,7 +93,7 @@ impl Encoder {
 
 /// A received section: its values, lists and sections in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Section {
+pub struct Section {
     items: Vec<(String, Item)>,
 }
 
@@ -97,14 +111,14 @@ pub struct Malformed;
 
 impl Section {
     /// Reads a message.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader { rest: bytes };
         let section = reader.section(0)?;
         if reader.rest.is_empty() { Ok(section) } else { Err(Malformed) }
     }
 
     /// A value as text.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+    pub fn text(&self, name: &str) -> Option<&str> {
         match self.find(name)? {
             Item::Value(bytes) => std::str::from_utf8(bytes).ok(),
             _ => None,
@@ -112,11 +126,12 @@ impl Section {
     }
 
     /// A value as a number.
-    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+    pub fn number(&self, name: &str) -> Option<u64> {
         self.text(name)?.parse().ok()
     }
 
-    pub(crate) fn section_named(&self, name: &str) -> Option<&Self> {
+    /// A section by its name.
+    pub fn section_named(&self, name: &str) -> Option<&Self> {
         match self.find(name)? {
             Item::Section(section) => Some(section),
             _ => None,
@@ -124,7 +139,7 @@ impl Section {
     }
 
     /// The items of a list that are text; none when there is no such list.
-    pub(crate) fn list_named(&self, name: &str) -> Vec<&str> {
+    pub fn list_named(&self, name: &str) -> Vec<&str> {
         match self.find(name) {
             Some(Item::List(items)) => {
                 items.iter().filter_map(|item| std::str::from_utf8(item).ok()).collect()
@@ -134,7 +149,7 @@ impl Section {
     }
 
     /// The sections directly in this one, with their names.
-    pub(crate) fn sections(&self) -> impl Iterator<Item = (&str, &Self)> {
+    pub fn sections(&self) -> impl Iterator<Item = (&str, &Self)> {
         self.items.iter().filter_map(|(name, item)| match item {
             Item::Section(section) => Some((name.as_str(), section)),
             _ => None,

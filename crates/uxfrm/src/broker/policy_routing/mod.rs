@@ -1,0 +1,291 @@
+//! Policies without an `if_id` hold for all packets of a namespace, whatever their route. The kernel's IPsec sees all packets;
+//! a tunnel interface only those that are routed into it. So for each such policy there are rules (ip-rule(8)) that lead
+//! what it selects into the interface of `if_id` 0, or let it pass, or lose what is to be forwarded and has not come out of that
+//! interface.
+//!
+//! The broker keeps them, so that they outlive engines; where the broker is killed the kernel keeps them, and nothing leaves
+//! in clear. The next broker removes what it finds. What must not be led away are the packets of the tunnel itself: the
+//! engine's sockets and those that the IKE daemon exempts from IPsec (`IP_XFRM_POLICY`) carry a mark.
+//!
+//! Preferences, in this order: marked packets; what came in (forward policies); what has a source; what has none. Within each
+//! part a pass holds before the policies of higher rank only: the n-th has preference 2n + 1, and what leads away 2n after n
+//! passes.
+
+mod kernel;
+mod rule;
+mod tables;
+
+use crate::database::policies::PolicyKey;
+use crate::xfrm::constants::*;
+use crate::xfrm::policy::{PolicyId, PolicyRequest};
+use crate::xfrm::selector::Selector;
+use crate::xfrm::wire::messages;
+use rule::{Action, Rule};
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use tables::{BOUND, BOUND_TABLE, END, FORWARD, FORWARD_END, MAX_PASSES, Part, Tables, UNBOUND};
+
+/// `RTPROT_*` of everything that is made here.
+const PROTOCOL: u8 = 117;
+
+/// Bytes of an address.
+fn width(family: u16) -> usize {
+    if family == AF_INET { 4 } else { 16 }
+}
+
+/// What a policy does to the packets that it selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Tunnelled or blocked.
+    Protect,
+    /// Left to ordinary routing.
+    Pass,
+}
+
+/// Smaller goes first: priority, then age.
+type Rank = (u32, u64);
+
+#[derive(Clone)]
+struct Entry {
+    rank: Rank,
+    class: Class,
+    selector: Selector,
+    direction: u8,
+    rules: Vec<Rule>,
+}
+
+/// The rules of all policies without an `if_id`, and what they hang on.
+pub(super) struct PolicyRouting {
+    tables: Tables,
+    entries: HashMap<PolicyKey, Entry>,
+    /// Family, direction and rank of the passes.
+    passes: BTreeSet<(u16, u8, Rank)>,
+    next_place: u64,
+    /// Rules of policies that the engine has not accepted yet, by request.
+    held: HashMap<u32, Vec<Rule>>,
+}
+
+impl PolicyRouting {
+    /// To be called in the engine's namespace. Removes what a broker that was killed has left.
+    ///
+    /// # Errors
+    /// Of the socket.
+    pub fn new(interface_name: String) -> io::Result<Self> {
+        Ok(Self {
+            tables: Tables::new(interface_name)?,
+            entries: HashMap::new(),
+            passes: BTreeSet::new(),
+            next_place: 0,
+            held: HashMap::new(),
+        })
+    }
+
+    /// Before the engine gets a policy: what it protects leaves in clear no longer, and the daemon hears of success only after
+    /// that.
+    ///
+    /// # Errors
+    /// Of rtnetlink: the policy must be refused.
+    pub fn hold(&mut self, number: u32, request: &[u8]) -> io::Result<()> {
+        for message in messages(request) {
+            let Some(policy) = policy_of(message.header.kind, message.payload) else { continue };
+            if class(&policy) == Class::Pass {
+                continue;
+            }
+            self.tables.use_family(policy.info.selector.family)?;
+            let entry = self.entry_of(&policy);
+            for rule in self.rules(&entry)? {
+                self.tables.kernel.add_rule(&rule)?;
+                self.held.entry(number).or_default().push(rule);
+            }
+        }
+        Ok(())
+    }
+
+    /// The engine has answered a request, or never will.
+    pub fn release(&mut self, number: u32) {
+        if let Some(rules) = self.held.remove(&number) {
+            self.tables.remove_rules(rules);
+            self.leave_families();
+        }
+    }
+
+    /// The engine has done what was requested.
+    ///
+    /// # Errors
+    /// Of rtnetlink.
+    pub fn accepted(&mut self, request: &[u8]) -> io::Result<()> {
+        for message in messages(request) {
+            match message.header.kind {
+                NEWPOLICY | UPDPOLICY => {
+                    let Some(policy) = policy_of(message.header.kind, message.payload) else { continue };
+                    self.tables.use_family(policy.info.selector.family)?;
+                    let entry = self.entry_of(&policy);
+                    self.replace(key_of(&policy), Some(entry))?;
+                }
+                DELPOLICY => {
+                    let Ok(id) = PolicyId::read(message.payload) else { continue };
+                    let (direction, selector) = (id.direction, id.selector);
+                    self.replace(PolicyKey { direction, if_id: id.if_id, selector }, None)?;
+                }
+                FLUSHPOLICY => self.clear(),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Interfaces or addresses may have changed.
+    ///
+    /// # Errors
+    /// Of rtnetlink.
+    pub fn refresh(&mut self) -> io::Result<()> {
+        if !self.tables.refresh()? {
+            return Ok(());
+        }
+        // Another address may stand for packets that have no source yet.
+        let all: Vec<_> = self.entries.keys().copied().collect();
+        self.make(&all, Vec::new())
+    }
+
+    /// Removes everything.
+    pub fn clear(&mut self) {
+        self.passes.clear();
+        let entries = std::mem::take(&mut self.entries);
+        self.tables.remove_rules(entries.into_values().flat_map(|entry| entry.rules).collect());
+        self.leave_families();
+    }
+
+    /// As [`PolicyRouting::clear`], for a broker that ends.
+    pub fn end(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.tables.remove_rules(held.into_values().flatten().collect());
+        self.clear();
+    }
+
+    fn entry_of(&mut self, policy: &PolicyRequest) -> Entry {
+        let info = &policy.info;
+        let place = self.entries.get(&key_of(policy)).map(|entry| entry.rank.1).unwrap_or_else(|| {
+            self.next_place += 1;
+            self.next_place
+        });
+        Entry {
+            rank: (info.priority, place),
+            class: class(policy),
+            selector: info.selector,
+            direction: info.direction,
+            rules: Vec::new(),
+        }
+    }
+
+    fn rules(&mut self, entry: &Entry) -> io::Result<Vec<Rule>> {
+        let (selector, is_pass) = (&entry.selector, entry.class == Class::Pass);
+        let place = |rank| (selector.family, entry.direction, rank);
+        let passes = self.passes.range(place((0, 0))..place(entry.rank)).count() as u32;
+        if is_pass && passes >= MAX_PASSES {
+            tracing::warn!(
+                MAX_PASSES,
+                "too many policies that let pass: what this one selects stays blocked"
+            );
+            return Ok(Vec::new());
+        }
+        let rule = |part: &Part, action, end, by_source| {
+            let preference = part.first + 2 * passes.min(MAX_PASSES) + u32::from(is_pass);
+            let action = if is_pass { Action::Goto(end) } else { action };
+            Rule::of_selector(selector, preference, action, by_source, !is_pass)
+        };
+        if entry.direction == XFRM_POLICY_FWD {
+            return Ok(rule(&FORWARD, Action::Blackhole, FORWARD_END, true).into_iter().collect());
+        }
+        let mut rules: Vec<Rule> = rule(&BOUND, Action::Table(BOUND_TABLE), END, true).into_iter().collect();
+        // Without a source the selector has been widened to what has none too.
+        if selector.source_prefix > 0
+            && let Some(table) = self.tables.for_source_in(selector)?
+        {
+            rules.extend(rule(&UNBOUND, Action::Table(table), END, false));
+        }
+        Ok(rules)
+    }
+
+    /// Puts a policy, or nothing, in the place of another.
+    fn replace(&mut self, key: PolicyKey, entry: Option<Entry>) -> io::Result<()> {
+        let old = self.entries.remove(&key);
+        let mut shifts = false;
+        for (entry, is_new) in old.iter().map(|e| (e, false)).chain(entry.iter().map(|e| (e, true))) {
+            if entry.class == Class::Pass {
+                shifts = true;
+                let place = (entry.selector.family, entry.direction, entry.rank);
+                if is_new {
+                    self.passes.insert(place)
+                } else {
+                    self.passes.remove(&place)
+                };
+            }
+        }
+        let mut concerned: Vec<_> = entry.as_ref().map(|_| key).into_iter().collect();
+        if let Some(entry) = entry {
+            self.entries.insert(key, entry);
+        }
+        if shifts {
+            let same = |other: &&PolicyKey| {
+                other.direction == key.direction && other.selector.family == key.selector.family
+            };
+            concerned = self.entries.keys().filter(same).copied().collect();
+        }
+        self.make(&concerned, old.map(|old| old.rules).unwrap_or_default())?;
+        // The engine makes the interface with the first policy that needs it.
+        self.tables.find_interface()?;
+        self.leave_families();
+        Ok(())
+    }
+
+    /// Makes the rules of some policies anew, and removes `old`. First comes what protects and last goes what protects, so that
+    /// in between no more is let through than before or after.
+    fn make(&mut self, concerned: &[PolicyKey], mut old: Vec<Rule>) -> io::Result<()> {
+        let mut new = Vec::new();
+        for key in concerned {
+            let Some(entry) = self.entries.get(key).cloned() else { continue };
+            let rules = self.rules(&entry)?;
+            new.extend(rules.iter().filter(|rule| !entry.rules.contains(rule)).cloned());
+            old.extend(entry.rules.into_iter().filter(|rule| !rules.contains(rule)));
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.rules = rules;
+            }
+        }
+        new.sort_by_key(|rule| !rule.protects());
+        for rule in &new {
+            self.tables.kernel.add_rule(rule)?;
+        }
+        self.tables.remove_rules(old);
+        Ok(())
+    }
+
+    /// Where no policy is left nothing of ours is.
+    fn leave_families(&mut self) {
+        for family in self.tables.families() {
+            let used = self.entries.values().any(|entry| entry.selector.family == family)
+                || self.held.values().flatten().any(|rule| rule.family == family);
+            if !used {
+                self.tables.leave_family(family);
+            }
+        }
+    }
+}
+
+/// A policy for packets of any interface, outwards or to be forwarded.
+fn policy_of(kind: u16, payload: &[u8]) -> Option<PolicyRequest> {
+    if !matches!(kind, NEWPOLICY | UPDPOLICY) {
+        return None;
+    }
+    // What is malformed is refused by the engine.
+    let policy = PolicyRequest::read(payload).ok()?;
+    (policy.if_id == 0 && policy.info.direction != XFRM_POLICY_IN).then_some(policy)
+}
+
+fn key_of(policy: &PolicyRequest) -> PolicyKey {
+    PolicyKey { direction: policy.info.direction, if_id: policy.if_id, selector: policy.info.selector }
+}
+
+fn class(policy: &PolicyRequest) -> Class {
+    let passes = policy.info.action != XFRM_POLICY_BLOCK && policy.templates.is_empty();
+    if passes { Class::Pass } else { Class::Protect }
+}

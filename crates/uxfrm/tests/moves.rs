@@ -1,0 +1,143 @@
+//! Addresses and keys that change under load: NAT remapping and MOBIKE over both families, rekeys from both ends at once. Needs root.
+
+mod support;
+
+use std::time::Duration;
+use support::{Lab, Options, run, until};
+
+/// Pings a second, and of those that are on their way at a change how many may be lost: 200 ms of them.
+const RATE: u32 = 500;
+const IN_FLIGHT: u32 = RATE / 5;
+const SECONDS: u32 = 6;
+
+/// Pings through the tunnel while something changes; returns how many of how many got no answer.
+fn lost_under_load(lab: &Lab, change: impl FnOnce()) -> (u32, u32) {
+    let count = RATE * SECONDS;
+    let interval = 1.0 / f64::from(RATE);
+    let command = lab.in_namespace("ha", &format!("ping -n -q -i {interval} -W 1 -c {count} 10.2.0.2"));
+    let ping =
+        std::thread::spawn(move || String::from_utf8_lossy(&support::try_run(&command).stdout).into_owned());
+    std::thread::sleep(Duration::from_secs(2));
+    change();
+    let text = ping.join().unwrap();
+    let number = |word: &str| -> u32 {
+        let part = text.split(", ").find(|part| part.contains(word)).unwrap_or_else(|| panic!("{text}"));
+        part.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap()
+    };
+    let (sent, received) = (number("transmitted"), number("received"));
+    assert_eq!(sent, count, "{text}");
+    (sent - received, sent)
+}
+
+fn a_nat_remapping_loses_what_is_on_its_way(name: &str, outer_v6: bool) {
+    let lab = Lab::new(name, Options { outer_v6, ..Options::default() });
+    let nat = |port: u16| {
+        let rules = format!(
+            "flush ruleset
+             table inet nat {{
+               chain pre {{ type filter hook prerouting priority -300; udp dport {port} notrack udp dport set 4500; }}
+               chain out {{ type filter hook output priority -300; udp sport 4500 notrack udp sport set {port}; }}
+             }}"
+        );
+        let file = lab.path("a", "nft");
+        std::fs::write(&file, rules).unwrap();
+        lab.exec("ga", &format!("nft -f {}", file.display()));
+    };
+    nat(5555);
+    lab.initiate("c0");
+    assert_eq!(lab.ping("ha", "10.2.0.2", 5), 5);
+    assert!(lab.swanctl("b", "--list-sas").contains("[5555]"));
+    let (lost, sent) = lost_under_load(&lab, || nat(6666));
+    println!("NAT remapping, outer IPv{}: {lost} of {sent} lost", if outer_v6 { 6 } else { 4 });
+    assert!(lost <= IN_FLIGHT, "{lost} of {sent} were lost");
+    assert!(lab.swanctl("b", "--list-sas").contains("[6666]"));
+    assert_eq!(lab.sa_counter("b", "replayed") + lab.sa_counter("a", "replayed"), 0);
+}
+
+#[test]
+fn nat_remapping_under_load() {
+    lab_or_skip!();
+    a_nat_remapping_loses_what_is_on_its_way("n4", false);
+}
+
+#[test]
+fn nat_remapping_under_load_over_ipv6() {
+    lab_or_skip!();
+    a_nat_remapping_loses_what_is_on_its_way("n6", true);
+}
+
+/// MOBIKE over IPv6: the initiator's address goes away, another has come. What was sent until charon has noticed is lost.
+#[test]
+fn mobike_under_load_over_ipv6() {
+    lab_or_skip!();
+    let lab = Lab::new("m6", Options { outer_v6: true, ..Options::default() });
+    lab.initiate("c0");
+    assert_eq!(lab.ping("ha", "10.2.0.2", 5), 5);
+    let name = lab.name.clone();
+    // Only one family to move to.
+    run(&format!(
+        "ip -n {name}ga addr del 198.51.100.1/24 dev wan; ip -n {name}gb addr del 198.51.100.2/24 dev wan"
+    ));
+    run(&format!("ip -n {name}ga addr add 2001:db8::11/64 dev wan nodad"));
+    let (lost, sent) = lost_under_load(&lab, || {
+        run(&format!("ip -n {name}ga addr del 2001:db8::1/64 dev wan"));
+    });
+    println!("MOBIKE, outer IPv6: {lost} of {sent} lost");
+    // charon waits for more changes before it acts, and asks by the new path first.
+    assert!(lost <= RATE * 3, "{lost} of {sent} were lost");
+    let peers = lab.swanctl("b", "--list-sas");
+    assert!(peers.contains("2001:db8::11") && !peers.contains("@ 2001:db8::1["), "{peers}");
+    assert_eq!(lab.ping("ha", "10.2.0.2", 20), 20, "after the move nothing is lost");
+    assert_eq!(lab.sa_counter("b", "replayed") + lab.sa_counter("a", "replayed"), 0);
+}
+
+/// Both ends ask for a rekey before either has heard of the other's: RFC 7296 section 2.8.1. One CHILD_SA is left in the end.
+#[test]
+fn simultaneous_rekeys_lose_nothing() {
+    lab_or_skip!();
+    let lab = Lab::new("sr", Options::default());
+    lab.initiate("c0");
+    assert_eq!(lab.ping("ha", "10.2.0.2", 5), 5);
+    let command = lab.in_namespace("ha", "ping -n -q -i 0.01 -W 1 -c 1000 10.2.0.2");
+    let ping = std::thread::spawn(move || run(&command));
+    // IKE (four zero bytes before it) goes nowhere for a second, ESP does: both requests are on their way, and come again after
+    // four seconds at both ends.
+    for side in ["a", "b"] {
+        let rules = "table inet hold {
+               chain out { type filter hook output priority 0; udp sport 4500 @th,64,32 0 drop; }
+             }
+";
+        let file = lab.path(side, "nft");
+        std::fs::write(&file, rules).unwrap();
+        lab.exec(&format!("g{side}"), &format!("nft -f {}", file.display()));
+    }
+    std::thread::scope(|scope| {
+        for side in ["a", "b"] {
+            let lab = &lab;
+            scope.spawn(move || {
+                let uri = lab.path(side, "vici");
+                support::try_run(&format!(
+                    "timeout 1 swanctl --rekey --child c0 --uri unix://{}",
+                    uri.display()
+                ))
+            });
+        }
+    });
+    for side in ["a", "b"] {
+        lab.exec(&format!("g{side}"), "nft delete table inet hold");
+    }
+    until("a collision", Duration::from_secs(10), || {
+        ["a", "b"].iter().all(|side| lab.log(side).contains("rekey collision"))
+    });
+    let text = ping.join().unwrap();
+    assert!(text.contains("1000 received"), "{text}");
+    for side in ["a", "b"] {
+        until("one CHILD_SA", Duration::from_secs(20), || {
+            lab.swanctl(side, "--list-sas").lines().filter(|line| line.contains("reqid")).count() == 1
+        });
+        let sas = lab.stats(side)["sas"].as_array().unwrap().len();
+        assert_eq!(sas, 2, "one each way at {side}");
+    }
+    assert_eq!(lab.ping("ha", "10.2.0.2", 20), 20);
+    assert_eq!(lab.sa_counter("a", "replayed") + lab.sa_counter("b", "replayed"), 0);
+}

@@ -1,0 +1,265 @@
+//! Policies without an `if_id`: nothing that they select leaves in clear, whatever happens, and all of it gets through the
+//! tunnel. Needs root.
+
+mod support;
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use support::stand::Stand;
+use support::{Lab, Options, run, try_run, until};
+
+/// What is seen on the wire between the gateways of inner packets, which should be nothing.
+struct Wire {
+    tcpdump: Child,
+    file: std::path::PathBuf,
+}
+
+impl Wire {
+    fn watch(lab: &Lab) -> Self {
+        let file = lab.path("b", "wire");
+        let filter = "net 10.1.0.0/24 or net 10.2.0.0/24 or ip6 net fd01::/64 or ip6 net fd02::/64";
+        let output = std::fs::File::create(&file).unwrap();
+        let mut tcpdump = Command::new("ip");
+        tcpdump.args([
+            "netns",
+            "exec",
+            &format!("{}gb", lab.name),
+            "tcpdump",
+            "-n",
+            "-l",
+            "-p",
+            "-i",
+            "wan",
+            filter,
+        ]);
+        tcpdump.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+        let mut tcpdump = tcpdump.spawn().unwrap();
+        // It says that it listens.
+        let mut said = [0; 16];
+        std::io::Read::read_exact(tcpdump.stderr.as_mut().unwrap(), &mut said).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        Self { tcpdump, file }
+    }
+
+    fn seen(&self) -> String {
+        std::thread::sleep(Duration::from_millis(300));
+        std::fs::read_to_string(&self.file).unwrap()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let _ = self.tcpdump.kill();
+        let _ = self.tcpdump.wait();
+    }
+}
+
+/// From the host behind the gateway and from the gateway itself, with and without a source address.
+const FLOWS: [(&str, &str, &str); 6] = [
+    ("ha", "", "10.2.0.2"),
+    ("ha", "", "fd02::2"),
+    ("ga", "-I 10.1.0.1", "10.2.0.2"),
+    ("ga", "-I fd01::1", "fd02::2"),
+    ("ga", "", "10.2.0.2"),
+    ("ga", "", "fd02::2"),
+];
+
+fn ping(lab: &Lab, (node, from, to): (&str, &str, &str)) -> bool {
+    let command = lab.in_namespace(node, &format!("ping -n -q -i 0.05 -W 1 -c 3 {from} {to}"));
+    String::from_utf8_lossy(&try_run(&command).stdout).contains(" 3 received")
+}
+
+/// Also what is sent by sockets that are not connected, and connected ones.
+fn speak(lab: &Lab, node: &str) {
+    let script = "import socket\n\
+        for (f, a) in ((socket.AF_INET, \"10.2.0.2\"), (socket.AF_INET6, \"fd02::2\")):\n  \
+          s = socket.socket(f, socket.SOCK_DGRAM)\n  s.sendto(b\"clear\", (a, 9))\n  \
+          s = socket.socket(f, socket.SOCK_DGRAM); s.connect((a, 9)); s.send(b\"clear\")\n  \
+          s = socket.socket(f, socket.SOCK_STREAM); s.setblocking(False); s.connect_ex((a, 9))\n";
+    let file = lab.path("a", "speak.py");
+    std::fs::write(&file, script).unwrap();
+    // Where nothing leads there the calls fail, which is as good.
+    let _ = try_run(&lab.in_namespace(node, &format!("python3 {}", file.display())));
+}
+
+#[test]
+fn nothing_leaves_in_clear() {
+    lab_or_skip!();
+    for (name, install_routes, outer_v6) in [("p1", true, false), ("p2", false, true)] {
+        let child = "start_action = trap".to_owned();
+        let lab = Lab::new(
+            name,
+            Options { policy_based: Some(install_routes), outer_v6, child, ..Options::default() },
+        );
+        let wire = Wire::watch(&lab);
+        // The first packets ask for the SA.
+        speak(&lab, "ha");
+        speak(&lab, "ga");
+        until("the SA", Duration::from_secs(10), || ping(&lab, FLOWS[0]));
+        for flow in FLOWS {
+            assert!(ping(&lab, flow), "{flow:?}, install_routes {install_routes}");
+        }
+        speak(&lab, "ga");
+        assert_eq!(wire.seen(), "", "with an SA");
+
+        let flood = lab.in_namespace("ha", "ping -n -q -f -c 4000 10.2.0.2");
+        let flood = std::thread::spawn(move || try_run(&flood));
+        for _ in 0..3 {
+            run(&format!("kill -9 {}", lab.child_pid("a", "uxfrm-engine")));
+            speak(&lab, "ga");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        flood.join().unwrap();
+        until("the SA again", Duration::from_secs(10), || FLOWS.iter().all(|flow| ping(&lab, *flow)));
+        assert_eq!(wire.seen(), "", "while the engine was replaced");
+
+        lab.swanctl("a", "--terminate --ike t");
+        speak(&lab, "ga");
+        until("another SA", Duration::from_secs(10), || ping(&lab, FLOWS[0]));
+        assert_eq!(wire.seen(), "", "without an SA");
+
+        // The interface is lost, by accident: it comes again with the next change, and nothing leaves until then.
+        lab.exec("ga", "ip link del ipsec0");
+        FLOWS.iter().for_each(|flow| assert!(!ping(&lab, *flow), "{flow:?} without the interface"));
+        lab.swanctl("a", "--rekey --child c0");
+        until("the interface", Duration::from_secs(10), || FLOWS.iter().all(|flow| ping(&lab, *flow)));
+        assert_eq!(wire.seen(), "", "without the interface");
+
+        // All of it is killed: what it protected stays where it is.
+        run(&format!("kill -9 {}", lab.broker_pid("a")));
+        speak(&lab, "ga");
+        FLOWS.iter().for_each(|flow| assert!(!ping(&lab, *flow), "{flow:?} without anybody"));
+        assert_eq!(wire.seen(), "", "without anybody");
+
+        // The next one removes that. This shows as well that clear text would have been seen.
+        let next = Stand::start(env!("CARGO_BIN_EXE_uxfrm"), format!("{}ga", lab.name), "", "");
+        assert!(!lab.exec("ga", "ip rule").contains("22100"), "{}", lab.exec("ga", "ip rule"));
+        // What charon has left there leads to nobody.
+        let _ =
+            try_run(&lab.in_namespace("ga", "sh -c 'ip route flush table 220; ip -6 route flush table 220'"));
+        FLOWS.iter().for_each(|flow| assert!(!ping(&lab, *flow), "{flow:?} to nobody"));
+        let seen = wire.seen();
+        assert!(seen.contains("10.1.0.2 > 10.2.0.2") && seen.contains("fd01::2 > fd02::2"), "{seen}");
+        drop(next);
+    }
+}
+
+/// What the kernel would do with a packet: the interface, or the error.
+fn way(stand: &Stand, packet: &str) -> String {
+    let output = try_run(&format!("ip -n {} route get {packet}", stand.namespace));
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let device = text.split(" dev ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    device.map_or(text.trim().to_owned(), str::to_owned)
+}
+
+fn with_links(name: &str) -> Stand {
+    let stand = Stand::new(name, "", "");
+    let n = &stand.namespace;
+    run(&format!(
+        "set -e
+         ip netns exec {n} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+         for x in lan wan; do ip -n {n} link add $x type veth peer name p$x; ip -n {n} link set p$x up; ip -n {n} link set $x up; done
+         ip -n {n} addr add 10.1.0.1/24 dev lan; ip -n {n} addr add 198.51.100.1/24 dev wan
+         ip -n {n} addr add fd01::1/64 dev lan nodad; ip -n {n} addr add 2001:db8::1/64 dev wan nodad
+         ip -n {n} route add default via 198.51.100.2; ip -n {n} route add default via 2001:db8::2"
+    ));
+    stand
+}
+
+fn xfrm(stand: &Stand, request: &str) {
+    let output = stand.ip(&format!("xfrm policy {request}"));
+    assert!(output.status.success(), "{request}: {output:?}");
+}
+
+const TUNNEL: &str = "tmpl src 198.51.100.1 dst 198.51.100.2 proto esp reqid 1 mode tunnel";
+
+/// As the kernel's: the policy of the lowest priority that selects a packet decides, and ports and protocols count.
+#[test]
+fn rules_follow_the_policies() {
+    lab_or_skip!();
+    let stand = with_links("pr");
+    let rules = || run(&format!("ip -n {0} rule; ip -n {0} -6 rule", stand.namespace));
+    let empty = rules();
+    xfrm(&stand, &format!("add src 10.1.0.0/24 dst 10.0.0.0/8 dir out priority 100 {TUNNEL}"));
+    let host = |to: &str| way(&stand, &format!("{to} from 10.1.0.2 iif lan"));
+    assert_eq!(
+        (host("10.2.0.2"), host("10.1.0.9"), host("192.0.2.1")),
+        ("ipsec0".into(), "ipsec0".into(), "wan".into())
+    );
+    // strongSwan's `mode = pass`, as for the LAN.
+    xfrm(&stand, "add src 10.1.0.0/24 dst 10.1.0.0/24 dir out priority 50 action allow");
+    assert_eq!((host("10.2.0.2"), host("10.1.0.9")), ("ipsec0".into(), "lan".into()));
+    assert_eq!(
+        (way(&stand, "10.1.0.9"), way(&stand, "10.2.0.9")),
+        ("lan".into(), "ipsec0".into()),
+        "without a source"
+    );
+    // One before it again, and one that comes too late to matter.
+    xfrm(&stand, "add src 10.1.0.0/24 dst 10.1.0.64/26 dir out priority 20 action block");
+    xfrm(&stand, "add src 10.1.0.0/24 dst 10.2.0.0/16 dir out priority 900 action allow");
+    assert_eq!(
+        (host("10.1.0.70"), host("10.1.0.9"), host("10.2.0.2")),
+        ("ipsec0".into(), "lan".into(), "ipsec0".into())
+    );
+    // The pass goes, and comes again.
+    xfrm(&stand, "delete src 10.1.0.0/24 dst 10.1.0.0/24 dir out");
+    assert_eq!(
+        (host("10.1.0.70"), host("10.1.0.9"), host("10.2.0.2")),
+        ("ipsec0".into(), "ipsec0".into(), "ipsec0".into())
+    );
+    xfrm(&stand, "update src 10.1.0.0/24 dst 10.2.0.0/16 dir out priority 1 action allow");
+    assert_eq!((host("10.1.0.70"), host("10.2.0.2")), ("ipsec0".into(), "wan".into()));
+    xfrm(&stand, "flush");
+    assert_eq!(rules(), empty, "nothing is left");
+
+    xfrm(&stand, &format!("add src 0.0.0.0/0 dst 0.0.0.0/0 proto tcp dport 80 dir out {TUNNEL}"));
+    let tcp =
+        |port: u16| way(&stand, &format!("192.0.2.1 from 198.51.100.1 ipproto tcp sport 1000 dport {port}"));
+    assert_eq!((tcp(80), tcp(81)), ("ipsec0".into(), "wan".into()));
+    // The tunnel's own packets.
+    assert_eq!(way(&stand, "192.0.2.1 from 198.51.100.1 mark 0x75786672 ipproto tcp dport 80"), "wan");
+    xfrm(&stand, "flush");
+
+    xfrm(&stand, &format!("add src fd01::/64 dst fd00::/8 dir out priority 100 {TUNNEL}"));
+    xfrm(&stand, "add src fd01::/64 dst fd01::/64 dir out priority 50 action allow");
+    let host = |to: &str| way(&stand, &format!("{to} from fd01::2 iif lan"));
+    assert_eq!(
+        (host("fd02::2"), host("fd01::9"), host("2001:db8:1::1")),
+        ("ipsec0".into(), "lan".into(), "wan".into())
+    );
+    assert_eq!(
+        (way(&stand, "fd02::2"), way(&stand, "fd01::9"), way(&stand, "2001:db8:1::1")),
+        ("ipsec0".into(), "lan".into(), "wan".into())
+    );
+    assert_eq!(way(&stand, "fd02::2 from 2001:db8::1"), "wan", "another source");
+    // An address that a policy's source has comes and goes.
+    run(&format!("ip -n {} addr del fd01::1/64 dev lan", stand.namespace));
+    until("other rules", Duration::from_secs(2), || way(&stand, "fd02::2") == "wan");
+    run(&format!("ip -n {} addr add fd01::5/64 dev lan nodad", stand.namespace));
+    until("rules again", Duration::from_secs(2), || way(&stand, "fd02::2") == "ipsec0");
+    xfrm(&stand, "flush");
+    assert_eq!(rules(), empty, "nothing is left");
+}
+
+/// What is to be forwarded in clear and would have to come out of the tunnel is lost.
+#[test]
+fn clear_text_is_not_forwarded_inwards() {
+    lab_or_skip!();
+    let stand = with_links("pf");
+    let spoofed = |v6: bool| {
+        way(&stand, if v6 { "fd01::2 from fd02::2 iif wan" } else { "10.1.0.2 from 10.2.0.2 iif wan" })
+    };
+    assert_eq!((spoofed(false), spoofed(true)), ("lan".into(), "lan".into()));
+    xfrm(&stand, &format!("add src 10.2.0.0/24 dst 10.1.0.0/24 dir fwd {TUNNEL}"));
+    xfrm(&stand, &format!("add src fd02::/64 dst fd01::/64 dir fwd {TUNNEL}"));
+    for v6 in [false, true] {
+        assert!(spoofed(v6).contains("RTNETLINK answers"), "{}", spoofed(v6));
+    }
+    assert_eq!(way(&stand, "10.1.0.2 from 10.2.0.2 iif ipsec0"), "lan", "what came out of the tunnel");
+    assert_eq!(way(&stand, "10.1.0.2 from 10.3.0.2 iif wan"), "lan", "another source");
+    // A policy that the engine refuses leaves nothing.
+    let rules = run(&format!("ip -n {} rule", stand.namespace));
+    let refused = stand.ip(&format!("xfrm policy add src 10.2.0.0/24 dst 10.1.0.0/24 dir fwd {TUNNEL}"));
+    assert!(!refused.status.success());
+    assert_eq!(run(&format!("ip -n {} rule", stand.namespace)), rules);
+}
