@@ -22,6 +22,20 @@ can_be_root() {
   [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }
 }
 
+# A mirror that fails once may answer the next time; another package manager may be at work since the machine's start.
+apt_options=(-o Acquire::Retries=5 -o DPkg::Lock::Timeout=300)
+
+# Runs a command that fetches something, again after a while where it fails.
+patiently() {
+  local pause
+  for pause in 5 20; do
+    ! "$@" || return 0
+    warn "failed, and tried again in $pause s: $*"
+    sleep $pause
+  done
+  "$@"
+}
+
 # What of the given packages is not installed.
 missing_packages() {
   local package
@@ -63,9 +77,9 @@ install_packages() {
     made_policy=yes
   fi
   local status=0
-  { as_root apt-get update -qq &&
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends \
-      "${wanted[@]}" | sed -n 's/^Setting up/  installed/p'; } || status=$?
+  { patiently as_root apt-get "${apt_options[@]}" update -qq &&
+    patiently as_root env DEBIAN_FRONTEND=noninteractive apt-get "${apt_options[@]}" install -y -qq \
+      -o Dpkg::Use-Pty=0 --no-install-recommends "${wanted[@]}" | sed -n 's/^Setting up/  installed/p'; } || status=$?
   [ -z "$made_policy" ] || as_root rm -f $policy
   # Where there is no systemd, nothing is ever started by it either.
   ! command -v systemctl >/dev/null || as_root systemctl disable "${new_services[@]}" >/dev/null 2>&1 || true
@@ -76,7 +90,7 @@ need_rust() {
   [ -x "$HOME/.cargo/bin/cargo" ] && PATH=$HOME/.cargo/bin:$PATH
   if ! command -v cargo >/dev/null; then
     title "Installing Rust with rustup (into ~/.cargo)"
-    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+    curl --proto '=https' --tlsv1.2 --retry 5 -sSf https://sh.rustup.rs |
       sh -s -- -y --profile minimal --component clippy --component rustfmt
     PATH=$HOME/.cargo/bin:$PATH
   fi
@@ -104,7 +118,8 @@ need_venv() {
   rm -rf "$dir"
   # `|| return`: set -e sleeps in a function whose result is asked for.
   python3 -m venv "$dir" || return 1
-  "$dir/bin/pip" install -q --disable-pip-version-check -r "$list" -c tests/sdk/python/constraints.txt || return 1
+  patiently "$dir/bin/pip" install -q --disable-pip-version-check --retries 10 --timeout 60 -r "$list" \
+    -c tests/sdk/python/constraints.txt || return 1
   printf '%s' "$stamp" >"$dir/stamp"
 }
 
@@ -115,7 +130,7 @@ need_node() {
   title "Node packages of tests/sdk/node (into ${node_dir#"$root"/})"
   mkdir -p "$node_dir"
   cp tests/sdk/node/package.json tests/sdk/node/package-lock.json "$node_dir/" || return 1
-  (cd "$node_dir" && npm ci --no-audit --no-fund --loglevel=error) || return 1
+  (cd "$node_dir" && patiently npm ci --no-audit --no-fund --loglevel=error --fetch-retries=5) || return 1
   printf '%s' "$stamp" >"$node_dir/stamp"
 }
 
@@ -136,11 +151,21 @@ need_kernel() {
   title "Unpacking $package (into ${kernel#"$root"/}; nothing is installed)"
   rm -rf "$kernel"
   mkdir -p "$kernel"
-  (cd "$kernel" && apt-get download -q "$package") || return 1
+  (cd "$kernel" && patiently apt-get "${apt_options[@]}" download -q "$package") || return 1
   dpkg -x "$kernel"/*.deb "$kernel" || return 1
   rm "$kernel"/*.deb
   depmod -b "$kernel" "$(ls "$kernel/lib/modules")" || return 1
   touch "$kernel/ready"
+}
+
+bootstrap_next() {
+  rm -rf "$strongswan6/root"
+  debootstrap --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+    --include=charon-systemd,libcharon-extra-plugins,libstrongswan-extra-plugins,libstrongswan-standard-plugins \
+    trixie "$strongswan6/root" http://deb.debian.org/debian >"$strongswan6/log" 2>&1 || {
+    tail -n 3 "$strongswan6/log"
+    return 1
+  }
 }
 
 # Debian 13 in a directory: its strongSwan is 6.0, where this system's may be 5.9.
@@ -150,12 +175,7 @@ need_strongswan6() {
   title "Debian 13's strongSwan (into ${strongswan6#"$root"/}; nothing is installed)"
   rm -rf "$strongswan6"
   mkdir -p "$strongswan6"
-  debootstrap --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
-    --include=charon-systemd,libcharon-extra-plugins,libstrongswan-extra-plugins,libstrongswan-standard-plugins \
-    trixie "$strongswan6/root" http://deb.debian.org/debian >"$strongswan6/log" 2>&1 || {
-    tail -n 3 "$strongswan6/log"
-    return 1
-  }
+  patiently bootstrap_next || return 1
   # In the place of this system's charon: the same process, then, with the other one's files around it.
   cat >"$strongswan6/charon" <<END
 #!/bin/bash

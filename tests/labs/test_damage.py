@@ -1,11 +1,13 @@
 """What an operator's slip of the hand takes away from a running gateway comes back by itself, without the gateway being
 touched through the API: rules, addresses, links, routes, bandwidth, bridges, whole namespaces, and processes."""
 
+import contextlib
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -15,7 +17,7 @@ from harness.waiting import until
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
-PATIENCE_S = 40
+PATIENCE_S = 90
 
 
 def run(*words: str) -> str:
@@ -34,12 +36,23 @@ class Parts:
         self.network = next(name for name in names if "-net-" in name)
         self.fabric = f"cw{lab.server.node_tag}-fabric"
         self.public_ip = lab.world.read_gateway(lab.gateway)["PublicIpAddress"]
+        self.whole = self.at_rest()
 
     @staticmethod
     def links(namespace: str, prefix: str) -> list[str]:
         """The links of a namespace whose names begin so."""
         lines = run("ip", "-n", namespace, "-br", "link").splitlines()
         return [name for name in (line.split()[0].split("@")[0] for line in lines) if name.startswith(prefix)]
+
+    def at_rest(self) -> dict[str, str]:
+        """What is there when nothing changes any more."""
+
+        def unchanged():
+            before = self.picture()
+            time.sleep(0.5)
+            return before if before == self.picture() else None
+
+        return until(unchanged, what="a picture that stays")
 
     def picture(self) -> dict[str, str]:
         """What is there, without what changes by itself."""
@@ -109,7 +122,7 @@ IN_GATEWAY = {
 
 @pytest.mark.parametrize("what", IN_GATEWAY)
 def test_a_gateway_gets_back(lab, parts, what):
-    before = parts.picture()
+    before = parts.whole
     tunnel = parts.links(parts.gateway, "ipsec")[0]
     run("ip", "netns", "exec", parts.gateway, "sh", "-c", IN_GATEWAY[what].replace("TUNNEL", tunnel))
     whole_again(lab, parts, before)
@@ -134,7 +147,7 @@ AROUND = {
 
 @pytest.mark.parametrize("what", AROUND)
 def test_what_is_around_a_gateway_gets_back(lab, parts, what):
-    before = parts.picture()
+    before = parts.whole
     names = {
         "network": parts.network, "fabric": parts.fabric, "public_ip": parts.public_ip,
         "bridge": master_of(parts.network, "h-vpc"), "port": parts.links(parts.network, "g0")[0],
@@ -149,14 +162,14 @@ def test_what_is_around_a_gateway_gets_back(lab, parts, what):
 
 
 def test_a_gateways_namespace_gets_back(lab, parts):
-    before = parts.picture()
+    before = parts.whole
     run("ip", "netns", "del", parts.gateway)
     whole_again(lab, parts, before)
 
 
 def test_the_fabric_gets_back(lab, parts):
     """Sites hang on the fabric as well, and are the test's to bring back."""
-    before = parts.picture()
+    before = parts.whole
     lab.server.lab("delete", "east")
     run("ip", "netns", "del", parts.fabric)
     until(lambda: parts.fabric in namespaces_of(lab.server), patience_s=PATIENCE_S, what="the fabric")
@@ -177,10 +190,18 @@ def descendants(pid: int) -> dict[int, str]:
     return found
 
 
+def name_of(pid: int) -> str:
+    """The name of a process; empty when it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
+
+
 def keeper_of(parts: Parts) -> int:
     """The process that keeps a gateway's instance: the parent of its charon."""
     pids = [int(pid) for pid in run("ip", "netns", "pids", parts.gateway).split()]
-    charon = next(pid for pid in pids if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("charon"))
+    charon = next(pid for pid in pids if name_of(pid).startswith("charon"))
     return int(pathlib.Path(f"/proc/{charon}/stat").read_text().rsplit(") ", 1)[1].split()[1])
 
 
@@ -191,15 +212,17 @@ def test_a_data_plane_gets_back(lab, parts, sign):
     below = {pid: line for pid, line in descendants(keeper).items() if "charon" not in line}
     if not below:
         pytest.skip("the kernel carries ESP")
-    before = parts.picture()
+    before = parts.whole
     for pid in below:
-        os.kill(pid, sign)
+        # What the keeper ran for a moment only is gone.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, sign)
     until(lambda: not set(below) & set(descendants(keeper_of(parts))), patience_s=PATIENCE_S, what="another engine")
     whole_again(lab, parts, before)
 
 
 def test_a_keeper_gets_back(lab, parts):
-    before = parts.picture()
+    before = parts.whole
     keeper = keeper_of(parts)
     os.kill(keeper, signal.SIGKILL)
 

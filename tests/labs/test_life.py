@@ -74,16 +74,21 @@ def test_a_crash_in_a_gateways_life(lab):
     assert counted(running) == (400, 400), "a neighbour's transfer loses nothing"
 
 
+def kill_all(namespace: str) -> None:
+    """Kills the processes of a namespace; those that a killed one takes along are gone already."""
+    listed = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, timeout=10, check=True)
+    for pid in listed.stdout.split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
 def end_everything(server: Server) -> None:
     """What a reboot does: no process, no namespace, no run directory; the data directory stays."""
     server.kill()
     for name in namespaces_of(server):
-        listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, timeout=10, check=True)
-        for pid in listed.stdout.split():
-            try:
-                os.kill(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        kill_all(name)
     for name in namespaces_of(server):
         subprocess.run(["ip", "netns", "del", name], check=True, timeout=10)
     run_dir = pathlib.Path("/run/causeway") / server.node_tag
@@ -128,7 +133,7 @@ def test_files_of_another_version_are_made_anew(lab):
         path.write_text('{"object": {"of": "another version"}}')
     server.lines.clear()
     server.start()
-    until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, patience_s=40, what="traffic again")
+    until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, what="traffic again")
     lab.up("east")
     assert any("another version's record" in line for line in server.lines), server.lines
 
@@ -160,16 +165,13 @@ def test_a_keeper_of_another_version_is_replaced(lab):
     server.kill()
     sockets = list((pathlib.Path("/run/causeway") / server.node_tag).rglob("keeper.sock"))
     assert len(sockets) == 1
-    namespace = gateways(server)[0]
-    pids = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, timeout=10, check=True)
-    for pid in pids.stdout.split():
-        os.kill(int(pid), signal.SIGKILL)
+    kill_all(gateways(server)[0])
     fake = subprocess.Popen(["python3", "-c", FAKE, str(sockets[0])], stdout=subprocess.PIPE)
     try:
         assert fake.stdout.readline() == b"ready\n"
         server.start()
         assert fake.wait(20) == -signal.SIGKILL
-        until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, patience_s=40, what="traffic again")
+        until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, what="traffic again")
         assert any("of another version and is replaced" in line for line in server.lines)
     finally:
         fake.kill()

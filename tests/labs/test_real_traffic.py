@@ -79,7 +79,7 @@ def test_a_killed_charon_comes_back(lab):
     for pid in daemons:
         os.kill(pid, signal.SIGKILL)
     until(lambda: set(gateway_daemons(lab.server)) - set(daemons), what="another charon")
-    until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, patience_s=40, what="traffic again")
+    until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, what="traffic again")
     lab.up("east")
     assert lab.ping("east-host", HOST, 200) == (200, 200), "what came back stays"
 

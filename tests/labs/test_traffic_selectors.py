@@ -35,8 +35,8 @@ def give(server: Server, machine: str, addresses: list[str], link: str = "eth0")
 
 
 def passes(server: Server, machine: str, source: str, to: str) -> bool:
-    """Whether a ping between two addresses comes back."""
-    line = f"ping -n -q -W 1 -i 0.05 -c 3 -I {source} {to} | grep -q ' 0% packet loss' && echo yes || echo no"
+    """Whether one of three pings between two addresses comes back."""
+    line = f"ping -n -q -W 1 -i 0.05 -c 3 -I {source} {to} >/dev/null && echo yes || echo no"
     return server.lab("exec", machine, "--", "sh", "-c", line).strip() == "yes"
 
 

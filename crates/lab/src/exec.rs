@@ -23,7 +23,8 @@ pub struct Finished {
 }
 
 impl Machine {
-    pub(crate) fn new(namespace: Namespace) -> Self {
+    /// What runs programs in a namespace.
+    pub fn new(namespace: Namespace) -> Self {
         Self { namespace }
     }
 

@@ -1,7 +1,7 @@
 //! Pings and throughput between the lab's machines.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -11,6 +11,11 @@ use crate::exec::Machine;
 /// How often and after what pause a client tries again to reach a server that is starting.
 const CONNECT_ATTEMPTS: u32 = 20;
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
+/// How long the kernel is looked at for answers that came when ping had ended, and how often.
+const LATE_MAX: Duration = Duration::from_secs(1);
+const LATE_LOOK: Duration = Duration::from_millis(50);
+/// More than the look at a file takes.
+const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a series of pings came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,15 +56,52 @@ impl Machine {
     /// # Errors
     /// [`LabError::Command`] when ping says nothing that can be read.
     pub async fn ping(&self, to: IpAddr, count: u32, interval: Duration) -> Result<Ping, LabError> {
-        let (count_text, to_text) = (count.to_string(), to.to_string());
+        self.ping_from(None, to, count, interval).await
+    }
+
+    /// Pings as [`ping`](Self::ping) does, from this one of the machine's addresses.
+    ///
+    /// Once there was an answer, ping waits for the last one no longer than twice the longest round trip so far or
+    /// the interval. On a busy machine answers come later than that, and would be taken for lost; so the kernel's
+    /// count of echo replies decides, which goes on when ping has ended. One ping at a time on a machine, therefore.
+    ///
+    /// # Errors
+    /// As [`ping`](Self::ping).
+    pub async fn ping_from(
+        &self,
+        source: Option<IpAddr>,
+        to: IpAddr,
+        count: u32,
+        interval: Duration,
+    ) -> Result<Ping, LabError> {
+        let [count_text, to_text, source_text] =
+            [count.to_string(), to.to_string(), source.unwrap_or(to).to_string()];
         let interval_text = format!("{:.3}", interval.as_secs_f64());
-        let argv = ["ping", "-n", "-q", "-c", &count_text, "-i", &interval_text, "-W", "1", &to_text];
-        let limit = interval * count + Duration::from_secs(10);
-        let finished = self.exec(&argv, limit).await?;
-        parse_ping(&finished.stdout).ok_or_else(|| LabError::Command {
+        let mut argv = vec!["ping", "-n", "-q", "-c", &count_text, "-i", &interval_text, "-W", "1"];
+        if source.is_some() {
+            argv.extend(["-I", &source_text]);
+        }
+        argv.push(&to_text);
+        let before = self.echo_replies(to).await?;
+        let finished = self.exec(&argv, interval * count + Duration::from_secs(10)).await?;
+        let mut ping = parse_ping(&finished.stdout).ok_or_else(|| LabError::Command {
             command: argv.join(" "),
             output: format!("{}{}", finished.stdout, finished.stderr),
-        })
+        })?;
+        let ended = Instant::now();
+        while ping.received > 0 && ping.received < ping.sent && ended.elapsed() < LATE_MAX {
+            tokio::time::sleep(LATE_LOOK).await;
+            let arrived = self.echo_replies(to).await?.saturating_sub(before);
+            ping.received = ping.received.max(arrived.min(ping.sent.into()) as u32);
+        }
+        Ok(ping)
+    }
+
+    /// Echo replies of an address's family that the machine's kernel has received so far.
+    async fn echo_replies(&self, family: IpAddr) -> Result<u64, LabError> {
+        let file = if family.is_ipv4() { "/proc/net/snmp" } else { "/proc/net/snmp6" };
+        let text = self.run(&["cat", file], READ_LIMIT).await?;
+        parse_replies(&text).ok_or_else(|| LabError::Command { command: format!("cat {file}"), output: text })
     }
 
     /// Measures the throughput to a server at `to` on `server`, for `seconds`. With `reverse` the server
@@ -118,6 +160,16 @@ fn parse_ping(text: &str) -> Option<Ping> {
     Some(Ping { sent, received, mean_rtt_ms: mean })
 }
 
+/// Reads `/proc/net/snmp`, with names in one line and values in the next, or `/proc/net/snmp6`, with both in each.
+fn parse_replies(text: &str) -> Option<u64> {
+    if let Some(line) = text.lines().find(|line| line.starts_with("Icmp6InEchoReplies")) {
+        return line.split_whitespace().nth(1)?.parse().ok();
+    }
+    let mut lines = text.lines().filter(|line| line.starts_with("Icmp:")).map(str::split_whitespace);
+    let (mut names, mut values) = (lines.next()?, lines.next()?);
+    values.nth(names.position(|name| name == "InEchoReps")?)?.parse().ok()
+}
+
 fn parse_iperf(json: &Value, protocol: Protocol) -> Option<Iperf> {
     let end = json.get("end")?;
     let (sum, retransmits, lost) = match protocol {
@@ -137,7 +189,17 @@ fn parse_iperf(json: &Value, protocol: Protocol) -> Option<Iperf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ping, parse_ping};
+    use super::{Ping, parse_ping, parse_replies};
+
+    #[test]
+    fn reads_the_kernels_count_of_echo_replies() {
+        let text = "Ip: Forwarding DefaultTTL\nIp: 1 64\nIcmp: InMsgs InEchos InEchoReps\nIcmp: 9 4 5\n\
+            IcmpMsg: InType0\nIcmpMsg: 5\n";
+        assert_eq!(parse_replies(text), Some(5));
+        let text = "Icmp6InMsgs                     \t12\nIcmp6InEchoReplies              \t7\n";
+        assert_eq!(parse_replies(text), Some(7));
+        assert_eq!(parse_replies("Ip: Forwarding\nIp: 1\n"), None);
+    }
 
     #[test]
     fn reads_pings_summary() {

@@ -358,12 +358,12 @@ async fn a_gateway_that_is_there_costs_no_look_at_its_network() {
     let controller = tokio::spawn(run);
     write(&store, ground().into_iter().chain([Write::Put(gateway(1).into())])).await;
     eventually(&store, "active", |view| is_active(view, 1)).await;
-    // The network's own runs come to rest.
+    // The network's own runs come to rest: none within ten times the first pause of an item that is looked at again.
     let looks = || engine.network_looks.load(Ordering::Relaxed);
     let mut before = u32::MAX;
     while before != looks() {
         before = looks();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     assert!(before > 0, "an instance that has to be made stands on its network");
     for _ in 0..5 {

@@ -1,6 +1,6 @@
 //! What this machine permits: uxfrm's own needs, and whether the kernel could do IPsec itself.
 
-use crate::sys::seccomp::Filter;
+use crate::sys::seccomp::{self, Filter};
 use crate::sys::{owned, socket, tun};
 use std::fmt;
 use std::io;
@@ -52,36 +52,120 @@ const KERNEL_INTERFACES: &str = "kernel xfrm interfaces";
 
 impl Probe {
     fn add(&mut self, what: &'static str, needed: bool, result: io::Result<()>) {
-        self.findings.push(Finding { what, needed, result: result.map_err(|e| e.to_string()) });
+        let result = result.map_err(|error| match remedy(what, &error) {
+            Some(remedy) => format!("{error}: {remedy}"),
+            None => error.to_string(),
+        });
+        self.findings.push(Finding { what, needed, result });
     }
+
+    /// What is needed and not there, a line each; nothing where uxfrm works.
+    pub fn missing(&self) -> Vec<String> {
+        let missing = self.findings.iter().filter(|finding| finding.needed);
+        missing.filter_map(|f| Some(format!("no {}: {}", f.what, f.result.as_ref().err()?))).collect()
+    }
+}
+
+const SECCOMP: &str = "seccomp user notification";
+const DESCRIPTORS: &str = "access to a child's sockets";
+const NAMESPACE: &str = "an own network namespace";
+const TUN: &str = "TUN";
+const UDP: &str = "port-sharing UDP with GRO";
+const RAW: &str = "raw sockets (protocol 50)";
+
+/// What an error most likely means there, and what helps.
+fn remedy(what: &str, error: &io::Error) -> Option<&'static str> {
+    Some(match (what, error.raw_os_error()?) {
+        (SECCOMP, libc::EACCES) => "it takes CAP_SYS_ADMIN, or no_new_privs (setpriv --no-new-privs)",
+        (SECCOMP, libc::EPERM) => "a seccomp profile (of a container?) forbids seccomp(2) with a listener",
+        (SECCOMP, libc::ENOSYS | libc::EINVAL) => {
+            "the kernel has none (CONFIG_SECCOMP_FILTER, Linux 5.0), or a seccomp profile hides it"
+        }
+        (SECCOMP, libc::EBUSY) => {
+            "this process is under another listener already (of a container, or of uxfrm)"
+        }
+        (DESCRIPTORS, libc::EPERM) => {
+            "a seccomp profile forbids pidfd_getfd(2) or process_vm_readv(2), or Yama does"
+        }
+        (DESCRIPTORS, libc::ENOSYS) => {
+            "the kernel has no pidfd_getfd(2) (Linux 5.6), or a seccomp profile hides it"
+        }
+        (NAMESPACE, libc::EPERM) => "it takes CAP_SYS_ADMIN, and a seccomp profile that permits unshare(2)",
+        (NAMESPACE, libc::ENOSPC) => "there are as many as /proc/sys/user/max_net_namespaces permits",
+        (TUN, libc::ENOENT) => {
+            "there is no /dev/net/tun (mknod /dev/net/tun c 10 200; --device /dev/net/tun)"
+        }
+        (TUN, libc::ENODEV | libc::ENXIO) => "the kernel has none (CONFIG_TUN; modprobe tun)",
+        (TUN, libc::EACCES) => "/dev/net/tun may not be opened (its mode, or the container's devices)",
+        (TUN, libc::EPERM) => "it takes CAP_NET_ADMIN, and /dev/net/tun among the container's devices",
+        (UDP, libc::EPERM | libc::EACCES) => "it takes CAP_NET_ADMIN",
+        (RAW, libc::EPERM | libc::EACCES) => "it takes CAP_NET_RAW; ESP goes in UDP only",
+        _ => return None,
+    })
 }
 
 /// Tries what uxfrm cannot work without, and nothing else: for a program that starts. The symbols of the kernel, in
 /// which [`probe`] looks for ESP, take many times as long as all of this.
 pub fn needs() -> Probe {
     let mut probe = Probe { findings: Vec::new() };
-    probe.add("seccomp user notification", true, in_child(|| Filter::new().install().map(|_| ())));
+    probe.add(SECCOMP, true, in_child(|| Filter::new().install().map(|_| ())));
+    probe.add(DESCRIPTORS, true, reach_a_child());
+    // Where the daemon's sockets are made (`sys::netlink_pair`), and where the rest of this is tried.
+    probe.add(NAMESPACE, true, in_child(own_netns));
     probe.add(
-        "TUN",
+        TUN,
         true,
         in_child(|| {
-            own_netns()?;
-            tun::open_queue("uxfrmprobe", true).map(|_| ())
+            // Without, where we are: it is gone at once.
+            let _ = own_netns();
+            let queue = tun::open_queue("uxfrmprobe", true)?;
+            if queue.is_attached() { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
         }),
     );
     probe.add(
-        "port-sharing UDP with GRO",
+        UDP,
         true,
         in_child(|| {
-            own_netns()?;
-            let socket = socket::udp_socket(false, 4500, 0)?;
+            // Elsewhere the port may be taken by who needs it.
+            let port = if own_netns().is_ok() { 4500 } else { 0 };
+            let socket = socket::udp_socket(false, port, 0)?;
             socket::attach_steering(std::os::fd::AsFd::as_fd(&socket), 1, 1)
         }),
     );
     probe
 }
 
-/// Tries everything, in processes and namespaces of its own: nothing is left behind.
+/// Reads the memory and takes a descriptor of a child, as the broker does of the daemon.
+fn reach_a_child() -> io::Result<()> {
+    let word = [0x5au8; 8];
+    // SAFETY: the child only waits for its end.
+    let pid = crate::sys::check(unsafe { libc::fork() })?;
+    if pid == 0 {
+        // SAFETY: system calls without pointers. It ends with its parent's look at it, or with its parent.
+        unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            libc::pause();
+            libc::_exit(0);
+        }
+    }
+    let mut copy = [0u8; 8];
+    let reached = seccomp::read_memory(pid as u32, word.as_ptr() as u64, &mut copy)
+        .and_then(|_| seccomp::duplicate_descriptor(pid as u32, 2).map(drop));
+    let mut status = 0;
+    // SAFETY: our own child, not yet waited for.
+    unsafe {
+        libc::kill(pid, libc::SIGKILL);
+        libc::waitpid(pid, &mut status, 0);
+    }
+    match reached {
+        // Where this process has no standard error, the child has none.
+        Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(()),
+        Ok(()) if copy != word => Err(io::ErrorKind::InvalidData.into()),
+        other => other,
+    }
+}
+
+/// Tries everything, in processes and, where it may, in namespaces of its own: nothing is left behind.
 pub fn probe() -> Probe {
     let mut probe = needs();
     let mut add = |what, needed, result| probe.add(what, needed, result);
@@ -89,11 +173,11 @@ pub fn probe() -> Probe {
         "UDP over IPv6",
         false,
         in_child(|| {
-            own_netns()?;
-            socket::udp_socket(true, 4500, 0).map(|_| ())
+            let port = if own_netns().is_ok() { 4500 } else { 0 };
+            socket::udp_socket(true, port, 0).map(|_| ())
         }),
     );
-    add("raw sockets (protocol 50)", false, in_child(|| socket::raw_socket(false).map(|_| ())));
+    add(RAW, false, in_child(|| socket::raw_socket(false).map(|_| ())));
     add(KERNEL_ESP, false, kernel_esp());
     add(
         KERNEL_INTERFACES,

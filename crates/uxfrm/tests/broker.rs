@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use support::stand::Stand;
 use support::{run, try_run, until};
 
+/// How long anything may take to become so.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The next engine gets all policies and answers at once, however many there are: neither side waits for the other with a
 /// full link.
 #[test]
@@ -20,12 +23,13 @@ fn two_thousand_policies_survive_the_engine() {
     for _ in 0..3 {
         let engine = stand.child("uxfrm-engine").unwrap();
         run(&format!("kill -9 {engine}"));
-        let start = Instant::now();
-        until("an answer", Duration::from_secs(5), || stand.policies().is_some());
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        until("an answer", PATIENCE, || stand.policies().is_some());
         assert_eq!(stand.policies(), Some(2000));
         assert_ne!(stand.child("uxfrm-engine"), Some(engine));
     }
+    // Two that wait for each other end when the broker has waited long enough.
+    let log = std::fs::read_to_string(stand.path("log")).unwrap();
+    assert!(!log.contains("it is killed"), "{log}");
 }
 
 /// Connects to the abstract name of ten zero bytes, as often as it can for a while; says how often somebody answered.
@@ -141,7 +145,7 @@ fn the_end_of_the_broker() {
         // The exec chain ends in `uxfrm` itself.
         run(&format!("kill -9 {}", stand.broker.id()));
         stand.broker.wait().unwrap();
-        until("the daemon's end", Duration::from_secs(1), || gone(daemon));
+        until("the daemon's end", PATIENCE, || gone(daemon));
         assert!(route().contains("dev ipsec7"), "{}", route());
         // Without deleting the namespace.
         stand.namespace = String::new();
@@ -152,7 +156,7 @@ fn the_end_of_the_broker() {
     let engine = stand.child("uxfrm-engine").unwrap();
     run(&format!("kill {}", stand.broker.id()));
     stand.broker.wait().unwrap();
-    until("the engine's end", Duration::from_secs(1), || gone(engine));
+    until("the engine's end", PATIENCE, || gone(engine));
     assert!(!try_run(&format!("ip -n {namespace} link show ipsec7")).status.success());
 }
 
@@ -196,7 +200,7 @@ fn descriptors_run_out() {
     assert!(String::from_utf8_lossy(&more.stderr).contains("Too many open files"), "{more:?}");
     assert_eq!(stand.child("uxfrm-engine"), Some(engine));
     run(&format!("kill -9 {engine}"));
-    until("the next engine", Duration::from_secs(5), || stand.policies().is_some_and(|n| n >= 20));
+    until("the next engine", PATIENCE, || stand.policies().is_some_and(|n| n >= 20));
 }
 
 /// What the engine does after the daemon was told that it took too long, and what is deleted by number, is not forgotten.
@@ -207,15 +211,23 @@ fn the_journal_is_what_the_engine_has() {
     let next_engine = || {
         let engine = stand.child("uxfrm-engine").unwrap();
         run(&format!("kill -9 {engine}"));
-        until("an answer", Duration::from_secs(5), || stand.policies().is_some());
+        until("an answer", PATIENCE, || stand.policies().is_some());
         assert_ne!(stand.child("uxfrm-engine"), Some(engine));
     };
-    let engine = stand.child("uxfrm-engine").unwrap();
-    run(&format!("kill -STOP {engine}"));
-    let late = stand.ip("xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/24 dir out if_id 1 action block");
-    assert!(String::from_utf8_lossy(&late.stderr).contains("timed out"), "{late:?}");
-    run(&format!("kill -CONT {engine}"));
-    until("the late policy", Duration::from_secs(1), || stand.policies() == Some(1));
+    let late_policy = || {
+        let engine = stand.child("uxfrm-engine").unwrap();
+        run(&format!("kill -STOP {engine}"));
+        let late = stand.ip("xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/24 dir out if_id 1 action block");
+        assert!(String::from_utf8_lossy(&late.stderr).contains("timed out"), "{late:?}");
+        try_run(&format!("kill -CONT {engine}"));
+        until("the late policy, or another engine", PATIENCE, || {
+            stand.policies() == Some(1) || stand.child("uxfrm-engine").is_some_and(|next| next != engine)
+        });
+        stand.child("uxfrm-engine") == Some(engine)
+    };
+    // One that was stopped for too long, because the machine is busy, counts as hung and is replaced.
+    assert!((0..5).any(|_| late_policy()), "the engine is replaced whenever it is stopped");
+    until("the late policy", PATIENCE, || stand.policies() == Some(1));
     next_engine();
     assert_eq!(stand.policies(), Some(1), "the next engine has what this one had");
 
@@ -246,16 +258,18 @@ fn sockets_that_nobody_reads_stay_empty() {
     })
     .join()
     .unwrap();
-    std::thread::sleep(Duration::from_millis(200));
-    let text = run(&format!("ip netns exec {} cat /proc/net/udp", stand.namespace));
     // 4500 is 1194 in hexadecimal; the fifth column is transmit and receive queue.
-    let waiting = text.lines().filter(|line| line.contains(":1194 ")).map(|line| {
-        let queues = line.split_whitespace().nth(4).unwrap();
-        u32::from_str_radix(queues.split(':').nth(1).unwrap(), 16).unwrap()
-    });
-    let waiting: Vec<_> = waiting.collect();
-    assert!(waiting.len() >= 2, "{text}");
-    assert!(waiting.iter().sum::<u32>() < 64 * 1024, "{waiting:?} bytes wait");
+    let waiting = || -> Vec<u32> {
+        let text = run(&format!("ip netns exec {} cat /proc/net/udp", stand.namespace));
+        let queued = |line: &str| {
+            let queues = line.split_whitespace().nth(4).unwrap();
+            u32::from_str_radix(queues.split(':').nth(1).unwrap(), 16).unwrap()
+        };
+        text.lines().filter(|line| line.contains(":1194 ")).map(queued).collect()
+    };
+    assert!(waiting().len() >= 2, "{:?}", waiting());
+    // What the engine's own socket has got is read.
+    until("sockets without datagrams", PATIENCE, || waiting().iter().sum::<u32>() < 64 * 1024);
 }
 
 /// All processes are told to end, as a terminal and systemd do: the engine goes on until the daemon has ended.
@@ -291,7 +305,7 @@ fn an_early_signal_is_heard() {
         run(&format!("sleep {delay}; kill -TERM {}", broker.id()));
         let start = Instant::now();
         while broker.try_wait().unwrap().is_none() {
-            if start.elapsed() > Duration::from_secs(5) {
+            if start.elapsed() > PATIENCE {
                 run(&format!("kill -9 {}", broker.id()));
                 broker.wait().unwrap();
                 panic!("the signal after {delay} s was lost");
@@ -309,14 +323,14 @@ fn an_engine_of_a_newer_file() {
     let directory = tempfile::tempdir().unwrap();
     let (program, next) = (directory.path().join("uxfrm"), directory.path().join("next"));
     std::fs::copy(env!("CARGO_BIN_EXE_uxfrm"), &program).unwrap();
-    let namespace = format!("uxb{}up", std::process::id() % 10_000);
+    let namespace = format!("uxb{}up", std::process::id());
     run(&format!("ip netns add {namespace}; ip -n {namespace} link set lo up"));
     let stand = Stand::start(program.to_str().unwrap(), namespace, "", "");
     stand.add_policies(3);
     let replace_engine = || {
         let engine = stand.child("uxfrm-engine").unwrap();
         run(&format!("kill -9 {engine}"));
-        until("an answer", Duration::from_secs(5), || stand.policies() == Some(3));
+        until("an answer", PATIENCE, || stand.policies() == Some(3));
         stand.child("uxfrm-engine").unwrap()
     };
     let file = |engine: u32| std::fs::metadata(format!("/proc/{engine}/exe")).unwrap().ino();

@@ -15,6 +15,10 @@ use load::{Creation, Ground, KINDS, Kind, Ledger, call, delete, present};
 
 /// How often the service is killed. It is looked at after each.
 const KILLS: usize = 200;
+/// Creations that are answered before the service is killed: fewer than this.
+const ANSWERS_MAX: usize = 25;
+/// How long so many answers may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Clients that write at the same time.
 const CLIENTS: usize = 4;
 /// What is kept of each kind: the rest is deleted again, so that looking at everything costs always the same.
@@ -166,6 +170,18 @@ async fn repeat(client: &mut Client, ground: &Ground, ledger: &mut Ledger, kill:
     }
 }
 
+/// Waits until the clients were told of so many more creations.
+async fn answers(ledger: &Mutex<Ledger>, more: usize) {
+    let told = || ledger.lock().unwrap().answered.values().sum::<usize>();
+    let wanted = told() + more;
+    let waiting = async {
+        while told() < wanted {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("the service answers");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_acknowledged_write_is_lost_and_no_token_makes_two() {
     let dir = tempfile::tempdir().unwrap();
@@ -182,8 +198,10 @@ async fn no_acknowledged_write_is_lost_and_no_token_makes_two() {
         *ledger.lock().unwrap() = known;
         let write = || tokio::spawn(write(address, ground.clone(), Arc::clone(&ledger)));
         let writers: Vec<_> = (0..CLIENTS).map(|_| write()).collect();
-        // A different moment each time, from before the first write to well into the load.
-        tokio::time::sleep(Duration::from_millis((kill as u64 * 7) % 60)).await;
+        // A different moment each time, from before the first write to well into the load: after so many answers, and
+        // somewhere between two of them.
+        answers(&ledger, kill * 7 % ANSWERS_MAX).await;
+        tokio::time::sleep(Duration::from_millis(kill as u64 % 7)).await;
         drop(service);
         for writer in writers {
             writer.await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::gateway::{Peer, Place, until, until_up};
+use crate::common::gateway::{PATIENCE, Peer, Place, until, until_up};
 use crate::common::pair::pair;
 use crate::common::parent;
 use causeway_engine::Engine;
@@ -67,7 +67,7 @@ async fn a_hanging_charon_is_replaced() {
     assert_eq!(unsafe { libc::kill(before.try_into().unwrap(), libc::SIGSTOP) }, 0);
     let stopped = Instant::now();
     while engine.charon_pid(&Place(1).instance()).await.unwrap_or(None).is_none_or(|pid| pid == before) {
-        assert!(stopped.elapsed() < Duration::from_secs(40), "charon still hangs");
+        assert!(stopped.elapsed() < 2 * PATIENCE, "charon still hangs");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     until_up(engine, &pair.near_end).await;
@@ -110,7 +110,7 @@ async fn a_hanging_keeper_is_replaced() {
     let ping = pinging(&pair.near, 4).await.unwrap();
     assert_eq!(ping.received, ping.sent, "{ping:?}");
     while engine.charon_pid(&Place(1).instance()).await.unwrap_or(None).is_none_or(|pid| pid == before) {
-        assert!(stopped.elapsed() < Duration::from_secs(100), "the keeper still hangs");
+        assert!(stopped.elapsed() < 3 * PATIENCE, "the keeper still hangs");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     until_up(engine, &pair.near_end).await;
@@ -168,7 +168,7 @@ async fn a_silent_peer_is_noticed_and_called_until_it_is_back() {
     lab.delete("site").await.unwrap();
     let gone = Instant::now();
     let error = loop {
-        assert!(gone.elapsed() < Duration::from_secs(60), "the tunnel still counts as up");
+        assert!(gone.elapsed() < 2 * PATIENCE, "the tunnel still counts as up");
         let seen = engine.observe(&place.scope()).await.unwrap();
         let status = &seen.tunnels[&key];
         if status.child == ChildState::Down {

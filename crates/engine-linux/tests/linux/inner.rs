@@ -35,12 +35,8 @@ async fn the_ends_of_a_link_reach_each_other() {
         until_up(engine, &pair.far_end).await;
         for (place, other) in [(Place(1), far), (Place(2), near)] {
             let gateway = Namespace::named(engine.names().instance(&place.instance()));
-            let mut ping = gateway.command("ping").unwrap();
-            let other = net(other).addr().to_string();
-            let output =
-                ping.args(["-n", "-q", "-c", "5", "-i", "0.02", "-W", "1", &other]).output().unwrap();
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(text.contains("5 packets transmitted, 5 received"), "{text}{output:?}");
+            let ping = Machine::new(gateway).ping(net(other).addr(), 5, EVERY).await.unwrap();
+            assert_eq!((ping.sent, ping.received), (5, 5), "{other}: {ping:?}");
         }
     }
     // What is forwarded passes as before.

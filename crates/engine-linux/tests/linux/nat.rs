@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use causeway_engine_linux::LinuxEngine;
 use causeway_lab::{Lab, SiteSpec};
 
-use crate::common::gateway::{Peer, Place, until_up};
+use crate::common::gateway::{PATIENCE, Peer, Place, until_up};
 
 const EVERY: Duration = Duration::from_millis(50);
 /// The site's own address, and the router's, which is all that the gateway sees.
@@ -91,7 +91,7 @@ async fn a_site_behind_nat_is_reached_and_follows_its_router() {
         if out.received == 3 {
             break;
         }
-        assert!(flushed.elapsed() < Duration::from_secs(20), "the gateway sends to the old port: {out:?}");
+        assert!(flushed.elapsed() < PATIENCE, "the gateway sends to the old port: {out:?}");
     }
     eprintln!("a site behind NAT was found again after {:?}", flushed.elapsed());
     let back = host.ping("172.16.9.10".parse().unwrap(), 5, EVERY).await.unwrap();

@@ -14,6 +14,7 @@ use crate::common::gateway::{Peer, Place, until, until_up};
 use crate::common::pair::{far_peer, near_peer};
 
 const LIMIT: Duration = Duration::from_secs(20);
+const EVERY: Duration = Duration::from_millis(20);
 /// Each host has these addresses of its subnet.
 const LASTS: [u8; 3] = [10, 11, 12];
 
@@ -116,13 +117,8 @@ impl World {
 }
 
 async fn pings(from: &Machine, near: u8, far: u8, count: u32) -> u32 {
-    let (source, to, count_text) = (address(1, near), address(2, far), count.to_string());
-    let argv = ["ping", "-n", "-q", "-I", &source, "-c", &count_text, "-i", "0.02", "-W", "1", &to];
-    let finished = from.exec(&argv, LIMIT).await.unwrap();
-    let line = finished.stdout.lines().find(|line| line.contains("received")).unwrap_or_default().to_owned();
-    let word =
-        line.split(", ").find(|part| part.contains("received")).and_then(|part| part.split(' ').next());
-    word.and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{argv:?}: {finished:?}"))
+    let [source, to] = [address(1, near), address(2, far)].map(|text| text.parse().unwrap());
+    from.ping_from(Some(source), to, count, EVERY).await.unwrap().received
 }
 
 async fn pairs_pass_and_no_others(name: &str, version: IkeVersion) {

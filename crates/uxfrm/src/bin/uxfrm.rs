@@ -99,12 +99,18 @@ fn main() -> ExitCode {
         Action::Stats { stats, prometheus, every_ms } => print_stats(stats, prometheus, every_ms),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("uxfrm: {error}");
+        eprintln!("uxfrm: {error}{}", causes(&*error));
         ExitCode::FAILURE
     })
 }
 
 type Error = Box<dyn std::error::Error>;
+
+/// What an error says is behind it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let behind = std::iter::successors(error.source(), |error| error.source());
+    behind.map(|cause| format!(": {cause}")).collect()
+}
 
 static DAEMON: AtomicI32 = AtomicI32::new(0);
 /// A signal that came before there was a daemon.
@@ -121,7 +127,14 @@ extern "C" fn forward(signal: libc::c_int) {
     }
 }
 
+/// Ends here, and says why, where this machine does not permit what is needed: the daemon would start, and have no IPsec.
+fn check_needs() -> Result<(), Error> {
+    let missing = uxfrm::probe::needs().missing();
+    if missing.is_empty() { Ok(()) } else { Err(format!("cannot work here: {}", missing.join("; ")).into()) }
+}
+
 fn run_daemon(run: Run) -> Result<ExitCode, Error> {
+    check_needs()?;
     // The daemon's keys pass through this process: no core dumps, no debugger but root's.
     // SAFETY: no pointers.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };

@@ -65,16 +65,16 @@ fn what_passes_during_an_address_update_counts() {
     handle(&mut database, &sa(NEWSA, &info(9)));
     let before = association(&database);
     for _ in 0..3 {
-        before.sequence.next().unwrap();
+        before.sequence.claim(1).unwrap();
     }
     before.replay.lock().unwrap().commit(700).unwrap();
     let asked = database.states.get(&info(9).id).unwrap().replay_state();
     assert_eq!((asked.outbound, asked.inbound), (3, 700));
-    before.sequence.next().unwrap();
+    before.sequence.claim(1).unwrap();
     before.replay.lock().unwrap().commit(701).unwrap();
     handle(&mut database, &id_request(DELSA, 9));
     // A worker that was in the middle of a batch.
-    assert_eq!(before.sequence.next(), Ok(5));
+    assert_eq!(before.sequence.claim(1), Ok(5..=5));
     let again = request(NEWSA, |w| {
         moved(9).write(w);
         algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &[1; 20], 128);
@@ -85,12 +85,13 @@ fn what_passes_during_an_address_update_counts() {
     });
     handle(&mut database, &again);
     let after = association(&database);
-    assert_eq!(after.sequence.next(), Ok(6));
+    assert_eq!(after.sequence.claim(1), Ok(6..=6));
+    assert!(after.sequence.is_turn(6), "nobody sends what another counter gave out");
     assert!(after.replay.lock().unwrap().check(701).is_err());
     assert_eq!(after.replay.lock().unwrap().check(702), Ok(702));
     // Once only, and not for what is no update.
     handle(&mut database, &sa(NEWSA, &info(10)));
-    database.states.get(&info(10).id).unwrap().association.as_ref().unwrap().sequence.next().unwrap();
+    database.states.get(&info(10).id).unwrap().association.as_ref().unwrap().sequence.claim(1).unwrap();
     handle(&mut database, &id_request(DELSA, 10));
     handle(&mut database, &sa(NEWSA, &info(10)));
     assert_eq!(database.states.get(&info(10).id).unwrap().replay_state().outbound, 0);

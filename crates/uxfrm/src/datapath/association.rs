@@ -203,16 +203,17 @@ mod tests {
     #[test]
     fn sequence_numbers_end_and_never_wrap() {
         let sa = association(GCM, false, u64::from(u32::MAX) - 2, &Limits::NONE);
-        assert_eq!(sa.sequence.next(), Ok(u64::from(u32::MAX) - 1));
-        assert_eq!(sa.sequence.next(), Ok(u64::from(u32::MAX)));
+        let last = u64::from(u32::MAX);
+        assert_eq!(sa.sequence.claim(1), Ok(last - 1..=last - 1));
+        assert_eq!(sa.sequence.claim(5), Ok(last..=last), "what is left");
         for _ in 0..3 {
-            assert_eq!(sa.sequence.next(), Err(EspError::Exhausted));
+            assert_eq!(sa.sequence.claim(1), Err(EspError::Exhausted));
         }
         assert_eq!(sa.sequence.last(), u64::from(u32::MAX));
         // With 64 bits the key's own limit comes first.
         let sa = association(GCM, true, (1 << 36) - 1, &Limits::NONE);
-        assert_eq!(sa.sequence.next(), Ok(1 << 36));
-        assert_eq!(sa.sequence.next(), Err(EspError::Exhausted));
+        assert_eq!(sa.sequence.claim(1), Ok(1 << 36..=1 << 36));
+        assert_eq!(sa.sequence.claim(1), Err(EspError::Exhausted));
     }
 
     #[test]

@@ -72,6 +72,8 @@ counters! {
         /// System calls that sent ESP, and the packets they took.
         send_calls,
         sent,
+        /// Batches that did not wait any longer for one with lower sequence numbers.
+        out_of_turn,
         /// Writes to interfaces.
         interface_writes,
         /// Reads from interfaces.

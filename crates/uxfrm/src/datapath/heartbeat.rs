@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A worker's pulse: another number at each step, odd while it works, even while it waits for packets. Only the worker
-/// writes it, and an idle one does not.
+/// writes it, and an idle one does not. Alone in its cache line, so that no worker waits for another's.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub struct Heartbeat(AtomicU64);
 
 impl Heartbeat {

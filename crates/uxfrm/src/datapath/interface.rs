@@ -1,6 +1,7 @@
 //! A tunnel interface: one TUN per `if_id`, one queue per worker.
 
 use super::counters::{PathCounters, add};
+use super::spread::Spread;
 use crate::database::snapshot_map::SnapshotMap;
 use crate::inner::coalesce::Sink;
 use crate::inner::virtio::VirtioHeader;
@@ -57,16 +58,19 @@ impl Queue {
     }
 }
 
-/// Writes to one worker's queues.
+/// Writes what a worker delivers.
 pub struct Writer<'a> {
-    pub worker: usize,
+    /// By whose queue.
+    pub spread: &'a mut Spread,
     pub interfaces: &'a SnapshotMap<u32, Arc<Interface>>,
     pub counters: &'a PathCounters,
 }
 
 impl Sink for Writer<'_> {
     fn write(&mut self, interface: u32, header: VirtioHeader, region: &[u8], pieces: &[Range<usize>]) {
-        let queue = self.interfaces.get(&interface).and_then(|i| i.queues.get(self.worker));
+        let first = pieces.first().and_then(|piece| region.get(piece.clone())).unwrap_or_default();
+        let queue = self.spread.queue(first);
+        let queue = self.interfaces.get(&interface).and_then(|i| i.queues.get(queue));
         let written = queue.is_some_and(|queue| queue.write(header, region, pieces).is_ok());
         add(&self.counters.interface_writes, 1);
         if !written {
@@ -83,7 +87,8 @@ mod tests {
     #[test]
     fn packets_are_counted_that_found_no_room() {
         let (counters, interfaces) = (PathCounters::default(), SnapshotMap::default());
-        let mut writer = Writer { worker: 0, interfaces: &interfaces, counters: &counters };
+        let mut spread = Spread::new(0);
+        let mut writer = Writer { spread: &mut spread, interfaces: &interfaces, counters: &counters };
         writer.write(7, VirtioHeader::default(), &[0; 100], &[0..40, 40..60, 60..80]);
         let values = counters.read();
         assert_eq!((values.interface_writes, values.interface_full), (1, 3), "one write of three packets");

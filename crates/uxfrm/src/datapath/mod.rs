@@ -7,6 +7,7 @@ pub mod association;
 pub mod busy_poll;
 pub mod counters;
 pub mod dont_fragment;
+pub mod gather;
 pub mod heartbeat;
 pub mod interface;
 pub mod isolation;
@@ -18,7 +19,9 @@ pub mod path_mtu;
 pub mod receive;
 pub mod send_batch;
 pub mod shared;
+pub mod spread;
 pub mod transmit;
+pub mod turn;
 pub mod worker;
 
 pub use shared::Shared;

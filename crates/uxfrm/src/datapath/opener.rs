@@ -53,11 +53,13 @@ struct Pieces<'a> {
     /// Where the next packet of the first datagram begins; `None` before its first.
     start: Option<usize>,
     ahead: Option<Piece<'a>>,
+    /// Of the first datagram: counted when it is done, as all workers count there.
+    received: u64,
 }
 
 impl<'a> Pieces<'a> {
     fn new(datagrams: &'a [Received], kind: Kind) -> Self {
-        Self { datagrams, kind, start: None, ahead: None }
+        Self { datagrams, kind, start: None, ahead: None, received: 0 }
     }
 
     fn next(&mut self, region: &[u8], counters: &PathCounters) -> Option<Piece<'a>> {
@@ -88,12 +90,13 @@ impl<'a> Pieces<'a> {
                 Kind::Udp | Kind::RawV6 => datagram.start,
             });
             if start >= end {
+                add(&counters.received, std::mem::take(&mut self.received));
                 (self.datagrams, self.start) = (rest, None);
                 continue;
             }
             let range = start..(start + datagram.segment.max(1)).min(end);
             self.start = Some(range.end);
-            add(&counters.received, 1);
+            self.received += 1;
             let Some(head) = region[range.clone()].first_chunk::<HEADER_LEN>() else {
                 // One byte is a NAT keepalive (RFC 3948 section 2.3).
                 add(&counters.malformed, u64::from(range.len() > 1));

@@ -5,6 +5,7 @@ use super::interface::Writer;
 use super::isolation::isolated;
 pub use super::opener::Opener;
 use super::shared::{Cached, Shared};
+use super::spread::Spread;
 use super::{Moved, TURN_LEN};
 use crate::inner::coalesce::Coalescer;
 use crate::sys;
@@ -21,6 +22,7 @@ pub struct Inbound {
     worker: usize,
     receiver: Receiver,
     opener: Opener,
+    pub spread: Spread,
 }
 
 /// What an outer socket delivers.
@@ -41,6 +43,7 @@ impl Inbound {
             worker,
             receiver: Receiver::new()?,
             opener: Opener { coalescer: Coalescer::new(false), now: 0, local: Arc::default() },
+            spread: Spread::new(worker),
         })
     }
 
@@ -83,7 +86,7 @@ impl Inbound {
             self.opener.now = sys::unix_seconds();
             let counters = &self.shared.counters;
             let interfaces = &cached.picture.interfaces;
-            let mut writer = Writer { worker: self.worker, interfaces, counters };
+            let mut writer = Writer { spread: &mut self.spread, interfaces, counters };
             add(&counters.receive_calls, 1);
             let (region, view) = (&mut self.receiver.region[..], &cached.picture.view);
             let received = &self.receiver.received;

@@ -1,8 +1,10 @@
-//! Sealed packets of one SA on their way out: as many as one system call can take.
+//! Sealed packets of one SA on their way out, in the order of their numbers: as many as one system call can take.
 
 use super::association::SaView;
 use super::counters::add;
 use super::shared::{Shared, WorkerSockets};
+use super::turn::Claim;
+use crate::esp::EspError;
 use crate::sys;
 use crate::sys::region::Region;
 use crate::sys::socket::{self, RawAddress, SendControl};
@@ -25,6 +27,8 @@ pub struct SendBatch {
     last_was_short: bool,
     state: Option<Arc<SaView>>,
     header: OuterHeader,
+    /// The sequence numbers of what waits and of what is still to come.
+    claim: Option<Claim>,
 }
 
 /// What inner packets must agree in to share a batch, beside their SA.
@@ -46,7 +50,27 @@ impl SendBatch {
             last_was_short: false,
             state: None,
             header: OuterHeader::default(),
+            claim: None,
         })
+    }
+
+    /// Sees to it that there are sequence numbers for `count` packets of an SA, as far as it has so many left.
+    ///
+    /// # Errors
+    /// [`EspError::Exhausted`] where it has none.
+    pub fn claim(
+        &mut self,
+        state: &SaView,
+        count: u64,
+        shared: &Shared,
+        worker: usize,
+    ) -> Result<(), EspError> {
+        let sequence = &state.association.sequence;
+        if !self.claim.as_mut().is_some_and(|claim| claim.extend(sequence, count)) {
+            self.finish(shared, worker);
+            self.claim = Some(Claim::new(sequence, count)?);
+        }
+        Ok(())
     }
 
     /// Whether a packet of `len` bytes may join those that wait.
@@ -59,7 +83,11 @@ impl SendBatch {
             && self.len + len <= MAX_LEN
     }
 
-    /// Room for a packet of `len` bytes; sends what waits if it cannot join.
+    /// Room for a packet of `len` bytes and its sequence number, out of those that were claimed; sends what waits if it
+    /// cannot join.
+    ///
+    /// # Errors
+    /// [`EspError::Exhausted`] where all that were claimed are used.
     pub fn room(
         &mut self,
         state: &Arc<SaView>,
@@ -67,14 +95,15 @@ impl SendBatch {
         len: usize,
         shared: &Shared,
         worker: usize,
-    ) -> &mut [u8] {
+    ) -> Result<(u64, &mut [u8]), EspError> {
         if !self.fits(state, header, len) {
             self.flush(shared, worker);
             self.state = Some(state.clone());
             self.header = header;
             self.segment = len;
         }
-        &mut self.region[self.len..self.len + len]
+        let sequence = self.claim.as_mut().ok_or(EspError::Exhausted)?.number()?;
+        Ok((sequence, &mut self.region[self.len..self.len + len]))
     }
 
     /// Takes the packet that was written to [`SendBatch::room`]; `payload` are its inner bytes.
@@ -85,12 +114,23 @@ impl SendBatch {
         self.payload += payload as u64;
     }
 
+    /// Sends what waits, and lets the numbers go that were claimed and not used.
+    pub fn finish(&mut self, shared: &Shared, worker: usize) {
+        self.flush(shared, worker);
+        self.claim = None;
+    }
+
     /// Sends what waits.
-    pub fn flush(&mut self, shared: &Shared, worker: usize) {
+    fn flush(&mut self, shared: &Shared, worker: usize) {
         let Some(state) = self.state.take().filter(|_| self.count > 0) else { return };
         add(&shared.counters.sent, self.count as u64);
         let now = sys::unix_seconds();
+        let in_turn = self.claim.as_ref().is_none_or(Claim::wait);
+        add(&shared.counters.out_of_turn, u64::from(!in_turn));
         let failed = self.send(&state, shared, &shared.sockets[worker]);
+        if let Some(claim) = &mut self.claim {
+            claim.sent();
+        }
         if failed > 0 {
             add(&state.association.counters.send_failed, failed);
         }
@@ -139,8 +179,9 @@ impl SendBatch {
         pieces.filter(|piece| socket::send(socket, to, &mut control, piece).is_err()).count() as u64
     }
 
-    /// Forgets what waits, unsent: after a panic in the middle of it.
+    /// Forgets what waits, unsent, with its numbers: after a panic in the middle of it.
     pub fn discard(&mut self) {
+        self.claim = None;
         (self.state, self.len, self.count, self.payload, self.last_was_short) = (None, 0, 0, 0, false);
     }
 

@@ -6,6 +6,7 @@ use super::heartbeat::Heartbeat;
 use super::interface::Interface;
 use super::local_addresses::LocalAddresses;
 use super::notice::Notifier;
+use super::spread::Effort;
 use crate::database::View;
 use crate::database::snapshot_map::SnapshotMap;
 use crate::esp::iv::IvCounter;
@@ -36,11 +37,11 @@ pub struct Picture {
 pub struct Shared {
     picture: Mutex<Picture>,
     generation: AtomicU64,
-    /// The generation that each worker works by; [`RESTING`] while it works by none.
-    working: Vec<AtomicU64>,
+    working: Vec<Working>,
     /// Wakes each worker when interfaces came or went.
     wakes: Vec<OwnedFd>,
     pub heartbeats: Vec<Heartbeat>,
+    pub efforts: Vec<Effort>,
     pub counters: PathCounters,
     pub ivs: IvCounter,
     pub notifier: Notifier,
@@ -48,6 +49,11 @@ pub struct Shared {
     /// The shared port of ESP in UDP.
     pub port: u16,
 }
+
+/// The generation that a worker works by; [`RESTING`] while it works by none. Workers write theirs all the time, hence a cache
+/// line for each.
+#[repr(align(128))]
+struct Working(AtomicU64);
 
 /// One worker's outer sockets. Where IPv6 or plain ESP is not there, neither is the socket.
 #[derive(Default)]
@@ -80,9 +86,10 @@ impl Shared {
         Ok(Self {
             picture: Mutex::default(),
             generation: AtomicU64::new(1),
-            working: sockets.iter().map(|_| AtomicU64::new(RESTING)).collect(),
+            working: sockets.iter().map(|_| Working(AtomicU64::new(RESTING))).collect(),
             wakes: sockets.iter().map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
             heartbeats: sockets.iter().map(|_| Heartbeat::default()).collect(),
+            efforts: sockets.iter().map(|_| Effort::default()).collect(),
             counters: PathCounters::default(),
             ivs: IvCounter::start()?,
             notifier,
@@ -148,7 +155,7 @@ impl Shared {
     pub fn settle(&self, limit: Duration) -> bool {
         let (start, generation) = (Instant::now(), self.generation.load(Ordering::SeqCst));
         self.working.iter().all(|working| {
-            while working.load(Ordering::SeqCst) < generation {
+            while working.0.load(Ordering::SeqCst) < generation {
                 if start.elapsed() >= limit {
                     return false;
                 }
@@ -160,7 +167,7 @@ impl Shared {
 
     /// A worker has nothing to do: it holds up nobody.
     pub fn rest(&self, worker: usize) {
-        self.working[worker].store(RESTING, Ordering::SeqCst);
+        self.working[worker].0.store(RESTING, Ordering::SeqCst);
     }
 
     /// Brings a worker's copy up to date, by which it works until it rests; whether it changed.
@@ -168,7 +175,7 @@ impl Shared {
         // Said first and then looked at again: whoever publishes in between is either seen here or sees this.
         let generation = loop {
             let generation = self.generation.load(Ordering::SeqCst);
-            self.working[worker].store(generation, Ordering::SeqCst);
+            self.working[worker].0.store(generation, Ordering::SeqCst);
             if self.generation.load(Ordering::SeqCst) == generation {
                 break generation;
             }

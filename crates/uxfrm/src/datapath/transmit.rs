@@ -2,6 +2,7 @@
 
 use super::association::SaView;
 use super::counters::add;
+use super::gather::Gathered;
 use super::interface::Interface;
 use super::isolation::isolated;
 use super::notice::Notice;
@@ -10,7 +11,7 @@ use super::shared::Shared;
 use super::{Moved, TURN_LEN};
 use crate::database::View;
 use crate::database::view::InterfaceView;
-use crate::esp::iv::RandomIvs;
+use crate::esp::iv::{IvBlock, RandomIvs};
 use crate::esp::packet::{MAX_TAIL, tail};
 use crate::esp::transform::Header;
 use crate::esp::{EspError, algorithm::Algorithm};
@@ -20,32 +21,59 @@ use crate::inner::ip::Packet;
 use crate::inner::segment::Segments;
 use crate::inner::virtio::VirtioHeader;
 use crate::sys;
-use crate::sys::region::Region;
 use crate::sys::tun::VNET_HEADER_LEN;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// A packet behind its virtio header, and room for one segment's padding behind the packet.
-const BUFFER_LEN: usize = VNET_HEADER_LEN + 65_536 + MAX_TAIL;
 /// Packets of one interface in a row before another gets its turn.
 const BUDGET: usize = 256;
+/// Packets that are read before the first is sealed, where there are several workers: as many as are sent with one call, so that
+/// those who send by the same SA wait for sealing and sending alone, never for reading.
+const GATHERED: usize = 64;
 
 /// The sending half of a worker.
 pub struct Outbound {
     shared: Arc<Shared>,
     worker: usize,
-    buffer: Region,
+    /// Others may send by the same SAs.
+    several: bool,
+    gathered: Gathered,
+    planned: Vec<Planned>,
+    runs: Vec<Run>,
     batch: SendBatch,
     random: RandomIvs,
     now: u64,
 }
 
+/// Packets in a row for one SA, with the same outer header.
+struct Run {
+    state: Arc<SaView>,
+    header: OuterHeader,
+    /// Which of those that are planned.
+    packets: Range<usize>,
+    /// ESP packets that they become.
+    count: u64,
+}
+
+/// A packet in the buffer.
+struct Planned {
+    segments: Segments,
+    /// Where it begins, behind its virtio header.
+    start: usize,
+    next_header: u8,
+}
+
 impl Outbound {
     pub fn new(shared: Arc<Shared>, worker: usize) -> std::io::Result<Self> {
+        let several = shared.sockets.len() > 1;
         Ok(Self {
             shared,
             worker,
-            buffer: Region::new(BUFFER_LEN)?,
+            several,
+            gathered: Gathered::new(if several { GATHERED } else { 1 })?,
+            planned: Vec::new(),
+            runs: Vec::new(),
             batch: SendBatch::new()?,
             random: RandomIvs::new(),
             now: 0,
@@ -59,23 +87,23 @@ impl Outbound {
     pub fn drain(&mut self, view: &View, interface: &Interface, one: bool) -> std::io::Result<Moved> {
         self.now = sys::unix_seconds();
         let policies = view.interfaces.get(&interface.if_id).cloned().unwrap_or_default();
-        let (mut reads, mut bytes) = (0, 0);
-        let shared = self.shared.clone();
-        while reads < BUDGET && bytes < TURN_LEN {
-            let room = BUFFER_LEN - MAX_TAIL;
-            let Some(len) = interface.queues[self.worker].read(&mut self.buffer[..room])? else { break };
-            reads += 1;
-            bytes += len;
-            if !isolated(&shared.counters, || self.packet(interface, &policies, len)) {
-                self.batch.discard();
-            }
-            if one {
-                break;
-            }
+        let (mut reads, mut bytes, mut more) = (0, 0, true);
+        while more && reads < BUDGET && bytes < TURN_LEN {
+            more = match self.gathered.read(&interface.queues[self.worker], one) {
+                Ok(more) => more,
+                Err(error) => {
+                    self.batch.finish(&self.shared, self.worker);
+                    return Err(error);
+                }
+            };
+            reads += self.gathered.packets.len();
+            bytes += self.gathered.bytes();
+            self.plan(interface, &policies);
+            self.send();
         }
         add(&self.shared.counters.interface_reads, reads as u64);
-        self.batch.flush(&self.shared, self.worker);
-        Ok(Moved { packets: reads, more: reads == BUDGET || bytes >= TURN_LEN })
+        self.batch.finish(&self.shared, self.worker);
+        Ok(Moved { packets: reads, more })
     }
 
     /// Gives packet memory back.
@@ -84,16 +112,43 @@ impl Outbound {
     /// Of madvise.
     pub fn release(&mut self) -> std::io::Result<()> {
         self.batch.release();
-        self.buffer.release()
+        self.gathered.buffer.release()
     }
 
-    /// Finds policy and SA of the packet in the buffer, and seals it.
-    fn packet(&mut self, interface: &Interface, policies: &InterfaceView, len: usize) {
+    /// Finds the SAs of what was read.
+    fn plan(&mut self, interface: &Interface, policies: &InterfaceView) {
+        let shared = self.shared.clone();
+        for index in 0..self.gathered.packets.len() {
+            let range = self.gathered.packets[index].clone();
+            isolated(&shared.counters, || self.packet(interface, policies, range));
+        }
+    }
+
+    /// Seals what is planned, and sends it. Where there are several workers nothing sealed waits: others would wait for it.
+    fn send(&mut self) {
+        let shared = self.shared.clone();
+        let (mut runs, mut planned) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.planned));
+        for run in runs.drain(..) {
+            if !isolated(&shared.counters, || self.seal_run(&run, &mut planned)) {
+                self.batch.discard();
+            }
+            if self.several {
+                self.batch.finish(&shared, self.worker);
+            }
+        }
+        planned.clear();
+        (self.runs, self.planned) = (runs, planned);
+    }
+
+    /// Finds policy and SA of the packet at `range` of the buffer.
+    fn packet(&mut self, interface: &Interface, policies: &InterfaceView, range: Range<usize>) {
         let counters = &self.shared.counters;
-        let Some(virtio) = self.buffer[..len].first_chunk().map(VirtioHeader::read) else {
+        let bytes = &self.gathered.buffer[range.clone()];
+        let Some(virtio) = bytes.first_chunk().map(VirtioHeader::read) else {
             return add(&counters.malformed, 1);
         };
-        let Some(packet) = Packet::read(&self.buffer[VNET_HEADER_LEN..len]) else {
+        let start = range.start + VNET_HEADER_LEN;
+        let Some(packet) = Packet::read(&bytes[VNET_HEADER_LEN..]) else {
             return add(&counters.malformed, 1);
         };
         let Some(policy) = policies.outbound_policy(&packet.flow) else {
@@ -105,7 +160,7 @@ impl Outbound {
             return add(&counters.no_policy, 1);
         }
         let Some(state) = &policy.state else {
-            if policy.usage.may_acquire(sys::monotonic_ms()) {
+            if packet.flow.has_source() && policy.usage.may_acquire(sys::monotonic_ms()) {
                 self.shared.notifier.send(Notice::Acquire { policy_index: policy.index, flow: packet.flow });
             }
             return add(&counters.no_state, 1);
@@ -115,28 +170,19 @@ impl Outbound {
         }
         add(&policy.usage.packets, 1);
         add(&policy.usage.bytes, packet.len as u64);
-        self.seal_packet(interface, state, virtio, packet);
-    }
-
-    fn seal_packet(
-        &mut self,
-        interface: &Interface,
-        state: &Arc<SaView>,
-        virtio: VirtioHeader,
-        packet: Packet,
-    ) {
-        let region = &mut self.buffer[VNET_HEADER_LEN..];
-        let Some(mut segments) = Segments::new(&virtio, packet, region) else {
+        let Some(segments) =
+            Segments::new(&virtio, packet, &mut self.gathered.buffer[start..range.end + MAX_TAIL])
+        else {
             return add(&self.shared.counters.malformed, 1);
         };
-        let association = &state.association;
-        let largest = association.path_mtu.esp_len(&state.outer);
-        let capacity = association.transform.payload_capacity(largest);
-        // IPv6 senders do not go below 1280 (RFC 8201 section 4): the kernel fragments outside then.
-        let mtu = if packet.v6 { capacity.max(1280) } else { capacity };
-        if packet.dont_fragment && segments.full_len() > mtu {
-            return self.too_big(interface, state, packet, mtu);
+        if let Some(mtu) = exceeds(state, &packet, &segments) {
+            return self.too_big(interface, state, packet, start, mtu);
         }
+        self.join(state, packet, segments, start);
+    }
+
+    /// Puts a packet behind those before it.
+    fn join(&mut self, state: &Arc<SaView>, packet: Packet, segments: Segments, start: usize) {
         let header = OuterHeader {
             tos: outer_tos(packet.tos, state.outer.hide_dscp, state.outer.no_ecn),
             // As the kernel's tunnels: DF is copied, and IPv6 counts as having it. It means nothing in an outer IPv6 header.
@@ -144,13 +190,38 @@ impl Outbound {
                 || state.outer.destination.is_ipv6(),
         };
         let next_header = if packet.v6 { libc::IPPROTO_IPV6 } else { libc::IPPROTO_IPIP } as u8;
-        while let Some(range) = segments.next(&mut self.buffer[VNET_HEADER_LEN..]) {
-            let range = range.start + VNET_HEADER_LEN..range.end + VNET_HEADER_LEN;
-            if let Err(error) = self.seal(state, header, next_header, range) {
+        let count = segments.count() as u64;
+        let index = self.planned.len();
+        self.planned.push(Planned { segments, start, next_header });
+        match self.runs.last_mut() {
+            Some(run) if Arc::ptr_eq(&run.state, state) && run.header == header => {
+                run.count += count;
+                run.packets.end = index + 1;
+            }
+            _ => self.runs.push(Run { state: state.clone(), header, packets: index..index + 1, count }),
+        }
+    }
+
+    /// Seals the packets of a run into the batch.
+    fn seal_run(&mut self, run: &Run, planned: &mut [Planned]) {
+        let claimed = self.batch.claim(&run.state, run.count, &self.shared, self.worker);
+        let mut ivs = self.shared.ivs.take(run.count);
+        for packet in &mut planned[run.packets.clone()] {
+            if let Err(error) = claimed.and_then(|()| self.seal_packet(run, packet, &mut ivs)) {
+                let association = &run.state.association;
                 association.counters.count_error(error);
-                return state.tell_limit(&self.shared.notifier, association.limit_reached());
+                run.state.tell_limit(&self.shared.notifier, association.limit_reached());
             }
         }
+    }
+
+    fn seal_packet(&mut self, run: &Run, packet: &mut Planned, ivs: &mut IvBlock) -> Result<(), EspError> {
+        let start = packet.start;
+        while let Some(range) = packet.segments.next(&mut self.gathered.buffer[start..]) {
+            let range = range.start + start..range.end + start;
+            self.seal(&run.state, run.header, packet.next_header, range, ivs)?;
+        }
+        Ok(())
     }
 
     /// Seals the payload at `range` of the buffer into the batch.
@@ -159,18 +230,18 @@ impl Outbound {
         state: &Arc<SaView>,
         outer: OuterHeader,
         next_header: u8,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
+        ivs: &mut IvBlock,
     ) -> Result<(), EspError> {
         let association = &state.association;
         if association.is_used_up() {
             return Err(EspError::Exhausted);
         }
         let transform = &association.transform;
-        let sequence = association.sequence.next()?;
         let counted;
         let iv = match transform.algorithm() {
             Algorithm::Aead { .. } => {
-                counted = self.shared.ivs.next();
+                counted = ivs.draw()?;
                 &counted[..]
             }
             other => self.random.next(other.iv_len())?,
@@ -179,23 +250,24 @@ impl Outbound {
         let (tail, tail_len) = tail(transform, payload_len, next_header);
         // Padding and trailer go behind the payload while it is sealed, over the next segment's first bytes.
         let text = range.start..range.end + tail_len;
+        let buffer = &mut self.gathered.buffer;
         let mut kept = [0; MAX_TAIL];
-        kept[..tail_len].copy_from_slice(&self.buffer[range.end..text.end]);
-        self.buffer[range.end..text.end].copy_from_slice(&tail[..tail_len]);
+        kept[..tail_len].copy_from_slice(&buffer[range.end..text.end]);
+        buffer[range.end..text.end].copy_from_slice(&tail[..tail_len]);
         let len = transform.packet_len(payload_len);
-        let out = self.batch.room(state, outer, len, &self.shared, self.worker);
+        let (sequence, out) = self.batch.room(state, outer, len, &self.shared, self.worker)?;
         let header = Header { spi: state.id.spi, sequence };
-        let result = transform.seal(header, iv, &self.buffer[text.clone()], out);
-        self.buffer[range.end..text.end].copy_from_slice(&kept[..tail_len]);
+        let result = transform.seal(header, iv, &buffer[text.clone()], out);
+        buffer[range.end..text.end].copy_from_slice(&kept[..tail_len]);
         result?;
         self.batch.commit(len, payload_len);
         Ok(())
     }
 
     /// Tells the sender inside that its packet does not fit.
-    fn too_big(&mut self, interface: &Interface, state: &SaView, packet: Packet, mtu: usize) {
+    fn too_big(&mut self, interface: &Interface, state: &SaView, packet: Packet, start: usize, mtu: usize) {
         add(&state.association.counters.too_big, 1);
-        let bytes = &self.buffer[VNET_HEADER_LEN..VNET_HEADER_LEN + packet.len];
+        let bytes = &self.gathered.buffer[start..start + packet.len];
         let Some(message) = icmp::too_big(&packet, bytes, u16::try_from(mtu).unwrap_or(u16::MAX)) else {
             return;
         };
@@ -207,4 +279,14 @@ impl Outbound {
             std::slice::from_ref(&whole),
         );
     }
+}
+
+/// The MTU inside, where a packet that may not be fragmented exceeds it.
+fn exceeds(state: &SaView, packet: &Packet, segments: &Segments) -> Option<usize> {
+    let association = &state.association;
+    let largest = association.path_mtu.esp_len(&state.outer);
+    let capacity = association.transform.payload_capacity(largest);
+    // IPv6 senders do not go below 1280 (RFC 8201 section 4): the kernel fragments outside then.
+    let mtu = if packet.v6 { capacity.max(1280) } else { capacity };
+    (packet.dont_fragment && segments.full_len() > mtu).then_some(mtu)
 }

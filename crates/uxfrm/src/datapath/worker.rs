@@ -33,6 +33,8 @@ pub struct Worker {
     waiter: Waiter,
     busy_poll: BusyPoll,
     moderation: Moderation,
+    /// Since when it has worked.
+    woke: Instant,
     /// Keeps the queues open for as long as they are watched.
     watched: HashMap<u32, Arc<Interface>>,
     outbound: Outbound,
@@ -64,6 +66,7 @@ impl Worker {
             waiter: Waiter::new(),
             busy_poll: BusyPoll::new(config.busy_poll),
             moderation: Moderation::new(config.moderation),
+            woke: Instant::now(),
             watched: HashMap::new(),
         })
     }
@@ -89,6 +92,10 @@ impl Worker {
             let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
             let after_lull = self.wait(&mut ready, timeout)? >= LULL;
             heartbeat.works();
+            if shared.efforts.len() > 1 {
+                self.woke = Instant::now();
+                self.inbound.spread.look(self.woke, &shared.efforts);
+            }
             if ready.is_empty() && dirty {
                 self.outbound.release()?;
                 self.inbound.release()?;
@@ -129,6 +136,9 @@ impl Worker {
     fn wait(&mut self, ready: &mut Vec<u64>, timeout: Option<Duration>) -> io::Result<Duration> {
         ready.clear();
         let start = Instant::now();
+        if self.shared.efforts.len() > 1 {
+            self.shared.efforts[self.index].worked(start.saturating_duration_since(self.woke));
+        }
         if let Some(pause) = self.moderation.pause(start) {
             std::thread::sleep(pause);
             self.waiter.wait(Some(Duration::ZERO), ready)?;

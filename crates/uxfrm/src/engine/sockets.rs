@@ -77,6 +77,11 @@ impl Kept<'_> {
             _ if !config.plain_esp => Ok(None),
             Ok(socket) => Ok(Some(socket)),
             Err(e) if v6 && e.raw_os_error() == Some(libc::EAFNOSUPPORT) => Ok(None),
+            // Without CAP_NET_RAW: most tunnels go in UDP anyway.
+            Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
+                eprintln!("{}: no raw sockets ({e}): ESP goes in UDP only", super::ENGINE_NAME);
+                Ok(None)
+            }
             Err(e) => Err(e),
         };
         let (mut raw_v4, mut raw_v6) = (raw(false)?, raw(true)?);

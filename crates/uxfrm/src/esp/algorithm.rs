@@ -1,33 +1,52 @@
 //! The algorithms, with the names that the kernel's XFRM interface and strongSwan use for them.
 
-/// An AEAD cipher for ESP (RFC 4106, RFC 7634). The key carries a 4-byte salt at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AeadCipher {
-    Aes128Gcm,
-    Aes192Gcm,
-    Aes256Gcm,
-    ChaCha20Poly1305,
+/// An enumeration whose members are listed in `ALL`, so that what must hold for each of them can be tested for each of them.
+macro_rules! listed {
+    ($(#[$about:meta])* $name:ident { $($member:ident),+ $(,)? }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($member),+
+        }
+
+        impl $name {
+            /// Every member.
+            pub const ALL: &[Self] = &[$(Self::$member),+];
+        }
+    };
 }
 
-/// A cipher that needs a separate integrity algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cipher {
-    Null,
-    Aes128Cbc,
-    Aes192Cbc,
-    Aes256Cbc,
-    TripleDesCbc,
-    DesCbc,
+listed! {
+    /// An AEAD cipher for ESP (RFC 4106, RFC 7634). The key carries a 4-byte salt at its end.
+    AeadCipher {
+        Aes128Gcm,
+        Aes192Gcm,
+        Aes256Gcm,
+        ChaCha20Poly1305,
+    }
 }
 
-/// An integrity algorithm, by its hash; the length of its check value is separate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hash {
-    Md5,
-    Sha1,
-    Sha256,
-    Sha384,
-    Sha512,
+listed! {
+    /// A cipher that needs a separate integrity algorithm.
+    Cipher {
+        Null,
+        Aes128Cbc,
+        Aes192Cbc,
+        Aes256Cbc,
+        TripleDesCbc,
+        DesCbc,
+    }
+}
+
+listed! {
+    /// An integrity algorithm, by its hash; the length of its check value is separate.
+    Hash {
+        Md5,
+        Sha1,
+        Sha256,
+        Sha384,
+        Sha512,
+    }
 }
 
 /// What one SA uses.
@@ -135,6 +154,14 @@ impl Hash {
         }
     }
 
+    /// Truncated length in bytes that IKE's number for the algorithm means (RFC 2403, 2404, 4868).
+    pub fn ike_icv(self) -> usize {
+        match self {
+            Self::Sha256 => 16,
+            other => other.default_icv(),
+        }
+    }
+
     /// By the kernel's name (strongSwan and iproute2 say `hmac(…)`; short forms are old synonyms).
     pub fn from_xfrm(name: &str) -> Option<Self> {
         match name {
@@ -165,6 +192,18 @@ pub fn canonical_name(name: &str) -> &str {
 }
 
 impl Algorithm {
+    /// Every algorithm for ESP in every form that IKE has a number for (RFC 4106, 7634, 2403, 2404, 4868).
+    pub fn all() -> Vec<Self> {
+        let aead = AeadCipher::ALL.iter().flat_map(|&cipher| {
+            let icvs = [8, 12, 16].into_iter().filter(move |&icv| cipher.permits_icv(icv));
+            icvs.map(move |icv| Self::Aead { cipher, icv })
+        });
+        let separate = Cipher::ALL.iter().flat_map(|&cipher| {
+            Hash::ALL.iter().map(move |&hash| Self::CipherAndMac { cipher, hash, icv: hash.ike_icv() })
+        });
+        aead.chain(separate).collect()
+    }
+
     /// Bytes of key material for the cipher (salt included) and for the MAC.
     pub fn key_lens(self) -> (usize, usize) {
         match self {

@@ -21,6 +21,7 @@
 //! - a time namespace moves `CLOCK_BOOTTIME` while the boot id stays: an engine in one, started later with a lower
 //!   clock, may repeat what an engine outside sent before.
 
+use super::EspError;
 use aws_lc_rs::digest;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -48,9 +49,29 @@ impl IvCounter {
         Self { next: AtomicU64::new(u64::from_be_bytes(offset).wrapping_add(since_boot)) }
     }
 
-    /// One IV, used by nobody else.
-    pub fn next(&self) -> [u8; 8] {
-        self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes()
+    /// So many IVs, used by nobody else.
+    pub fn take(&self, count: u64) -> IvBlock {
+        IvBlock { next: self.next.fetch_add(count, Ordering::Relaxed), left: count }
+    }
+}
+
+/// IVs in a row. Those that are left when it is dropped are used by nobody.
+#[derive(Debug)]
+pub struct IvBlock {
+    next: u64,
+    left: u64,
+}
+
+impl IvBlock {
+    /// One IV.
+    ///
+    /// # Errors
+    /// [`EspError::Exhausted`] when all were used.
+    pub fn draw(&mut self) -> Result<[u8; 8], EspError> {
+        self.left = self.left.checked_sub(1).ok_or(EspError::Exhausted)?;
+        let iv = self.next;
+        self.next = iv.wrapping_add(1);
+        Ok(iv.to_be_bytes())
     }
 }
 
@@ -82,9 +103,9 @@ impl RandomIvs {
     ///
     /// # Errors
     /// Where the system's random generator fails.
-    pub fn next(&mut self, len: usize) -> Result<&[u8], super::EspError> {
+    pub fn next(&mut self, len: usize) -> Result<&[u8], EspError> {
         if self.used + len > Self::POOL {
-            crate::sys::random::fill(&mut self.pool[..]).map_err(|_| super::EspError::Exhausted)?;
+            crate::sys::random::fill(&mut self.pool[..]).map_err(|_| EspError::Exhausted)?;
             self.used = 0;
         }
         self.used += len;
@@ -105,11 +126,25 @@ mod tests {
     #[test]
     fn a_later_start_in_one_boot_is_above_an_earlier_one() {
         let first = IvCounter::from_boot(b"boot", 1_000);
-        let last_of_first = (0..500).map(|_| u64::from_be_bytes(first.next())).last().unwrap();
+        let one = |counter: &IvCounter| u64::from_be_bytes(counter.take(1).draw().unwrap());
+        let last_of_first = (0..500).map(|_| one(&first)).last().unwrap();
         let second = IvCounter::from_boot(b"boot", 2_000);
-        let start_of_second = u64::from_be_bytes(second.next());
+        let start_of_second = one(&second);
         assert!(start_of_second.wrapping_sub(last_of_first) < 1 << 32);
         assert_ne!(start_of_second, last_of_first);
+    }
+
+    #[test]
+    fn blocks_do_not_overlap_and_end() {
+        // So that it wraps within the first block.
+        let counter = IvCounter { next: AtomicU64::new(u64::MAX - 2) };
+        let (mut first, mut second) = (counter.take(5), counter.take(3));
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..3 {
+            assert!(seen.insert(first.draw().unwrap()) && seen.insert(second.draw().unwrap()));
+        }
+        assert!(seen.insert(first.draw().unwrap()) && seen.insert(first.draw().unwrap()));
+        assert_eq!((first.draw(), second.draw()), (Err(EspError::Exhausted), Err(EspError::Exhausted)));
     }
 
     #[test]

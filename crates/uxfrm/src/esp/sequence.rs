@@ -1,19 +1,23 @@
-//! The sender's sequence numbers (RFC 4303 section 3.3.3): never reused, never wrapped.
+//! The sender's sequence numbers (RFC 4303 section 3.3.3): never reused, never wrapped, and sent in their order by however
+//! many threads.
 
 use super::EspError;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Hands out numbers to any number of threads.
+/// Hands out numbers to any number of threads, and says whose turn it is to send.
 #[derive(Debug)]
 pub struct SequenceCounter {
     last: AtomicU64,
+    /// This number and all before it were sent, or never will be.
+    passed: AtomicU64,
     maximum: u64,
 }
 
 impl SequenceCounter {
     /// `last` is the number used last (0: none); `maximum` the largest that may be used.
     pub fn new(last: u64, maximum: u64) -> Self {
-        Self { last: AtomicU64::new(last), maximum }
+        Self { last: AtomicU64::new(last), passed: AtomicU64::new(last), maximum }
     }
 
     /// The number used last.
@@ -24,6 +28,7 @@ impl SequenceCounter {
     /// Counts `last` and all before it as used.
     pub fn skip_to(&self, last: u64) {
         self.last.fetch_max(last, Ordering::Relaxed);
+        self.pass(last);
     }
 
     /// Whether the largest number has been used.
@@ -31,14 +36,33 @@ impl SequenceCounter {
         self.last() >= self.maximum
     }
 
-    /// The next number.
+    /// The next `count` numbers, or as many as there are left. Whoever has them owes a [`SequenceCounter::pass`].
     ///
     /// # Errors
     /// [`EspError::Exhausted`] at the maximum, for ever.
-    pub fn next(&self) -> Result<u64, EspError> {
+    pub fn claim(&self, count: u64) -> Result<RangeInclusive<u64>, EspError> {
+        let end = |last: u64| last.saturating_add(count).min(self.maximum);
         let previous = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-            (last < self.maximum).then(|| last + 1)
+            (last < self.maximum).then(|| end(last))
         });
-        previous.map(|last| last + 1).map_err(|_| EspError::Exhausted)
+        previous.map(|last| last + 1..=end(last)).map_err(|_| EspError::Exhausted)
+    }
+
+    /// The `count` numbers that follow `last`, if that was used last and there are so many.
+    pub fn claim_after(&self, last: u64, count: u64) -> bool {
+        let end = last.saturating_add(count);
+        end <= self.maximum
+            && self.last.compare_exchange(last, end, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Whether all numbers before `first` have passed: it is the next to be sent.
+    pub fn is_turn(&self, first: u64) -> bool {
+        // Acquire: what others did before they passed theirs, the sending, comes before what is sent now.
+        self.passed.load(Ordering::Acquire) + 1 >= first
+    }
+
+    /// `last` and all numbers before it were sent, or never will be.
+    pub fn pass(&self, last: u64) {
+        self.passed.fetch_max(last, Ordering::AcqRel);
     }
 }

@@ -72,6 +72,14 @@ impl Segments {
         if self.single { self.packet.len } else { (self.header_len + self.segment_len).min(self.packet.len) }
     }
 
+    /// How many segments there are.
+    pub fn count(&self) -> usize {
+        match self.packet.len.checked_sub(self.header_len) {
+            Some(payload) if !self.single => payload.div_ceil(self.segment_len),
+            _ => 1,
+        }
+    }
+
     /// Completes the next segment in `bytes` and returns where it lies. What lies before it is destroyed.
     pub fn next(&mut self, bytes: &mut [u8]) -> Option<Range<usize>> {
         if self.single {

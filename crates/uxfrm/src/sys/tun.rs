@@ -120,8 +120,9 @@ pub fn set_persistent(queue: BorrowedFd<'_>, stays: bool) -> io::Result<()> {
 /// packets a second. The kernel's default is 500.
 const QUEUE_LEN: libc::c_int = 1000;
 
-/// Sets the MTU and the queue's length and takes the interface up, in this thread's namespace. No IPv6 link-local address is made: nothing but
-/// tunnelled traffic may come out of it.
+/// Sets the MTU and the queue's length and takes the interface up, in this thread's namespace. No IPv6 link-local address
+/// is made, and as the kernel's xfrm interfaces it is not for multicast: nothing but tunnelled traffic may come out of it,
+/// and services announce themselves on every interface that says it is.
 ///
 /// # Errors
 /// Of the ioctls.
@@ -139,8 +140,8 @@ pub fn configure(name: &str, mtu: u16) -> io::Result<()> {
         request.ifr_ifru.ifru_ifindex = QUEUE_LEN;
         check(libc::ioctl(fd, libc::SIOCSIFTXQLEN, &mut request))?;
         check(libc::ioctl(fd, libc::SIOCGIFFLAGS, &mut request))?;
-        let flags = request.ifr_ifru.ifru_flags | (libc::IFF_UP | libc::IFF_RUNNING) as i16;
-        request.ifr_ifru.ifru_flags = flags;
+        let flags = request.ifr_ifru.ifru_flags & !(libc::IFF_MULTICAST as i16);
+        request.ifr_ifru.ifru_flags = flags | (libc::IFF_UP | libc::IFF_RUNNING) as i16;
         check(libc::ioctl(fd, libc::SIOCSIFFLAGS, &mut request))?;
     }
     Ok(())

@@ -15,6 +15,14 @@ pub struct Flow {
     pub destination_port: u16,
 }
 
+impl Flow {
+    /// Whether somebody sends it: not the kernel itself, which announces IPv6 memberships (MLD, RFC 9777) from the
+    /// unspecified address through each of its interfaces, and wants no SA for that.
+    pub fn has_source(&self) -> bool {
+        self.source != [0; 16]
+    }
+}
+
 /// A selector. Equal selectors of equal direction and interface are the same policy. The default, all zero, is for every
 /// packet of any family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use uxfrm::esp::algorithm::{self as esp, AeadCipher, Cipher, Hash};
 use uxfrm::xfrm::constants::*;
 use uxfrm::xfrm::lifetime::{Limits, Usage};
 use uxfrm::xfrm::policy::{PolicyInfo, Template};
@@ -51,24 +52,39 @@ impl fmt::Display for Case {
     }
 }
 
-/// All algorithms.
+/// All that we have: one that is added needs its names here.
 pub fn algorithms() -> Vec<Algorithm> {
-    const GCM: &str = "rfc4106(gcm(aes))";
-    const HASHES: [(&str, usize, u32); 5] = [
-        ("hmac(md5)", 16, 96),
-        ("hmac(sha1)", 20, 96),
-        ("hmac(sha256)", 32, 128),
-        ("hmac(sha384)", 48, 192),
-        ("hmac(sha512)", 64, 256),
-    ];
-    const CIPHERS: [(&str, usize); 6] =
-        [("aes", 16), ("aes", 24), ("aes", 32), ("des3_ede", 24), ("des", 8), ("cipher_null", 0)];
-    let gcm =
-        [20, 28, 36].into_iter().flat_map(|key| [64, 96, 128].map(|icv| Algorithm::Aead(GCM, key, icv)));
-    let chacha = Algorithm::Aead("rfc7539esp(chacha20,poly1305)", 36, 128);
-    let separate =
-        CIPHERS.into_iter().flat_map(|cipher| HASHES.map(|hash| Algorithm::Separate(cipher, hash)));
-    gcm.chain([chacha]).chain(separate).collect()
+    esp::Algorithm::all().into_iter().map(named).collect()
+}
+
+fn named(algorithm: esp::Algorithm) -> Algorithm {
+    let (key, _) = algorithm.key_lens();
+    let icv = algorithm.icv_len() as u32 * 8;
+    match algorithm {
+        esp::Algorithm::Aead { cipher, .. } => {
+            let name = match cipher {
+                AeadCipher::Aes128Gcm | AeadCipher::Aes192Gcm | AeadCipher::Aes256Gcm => "rfc4106(gcm(aes))",
+                AeadCipher::ChaCha20Poly1305 => "rfc7539esp(chacha20,poly1305)",
+            };
+            Algorithm::Aead(name, key, icv)
+        }
+        esp::Algorithm::CipherAndMac { cipher, hash, .. } => {
+            let name = match cipher {
+                Cipher::Null => "cipher_null",
+                Cipher::Aes128Cbc | Cipher::Aes192Cbc | Cipher::Aes256Cbc => "aes",
+                Cipher::TripleDesCbc => "des3_ede",
+                Cipher::DesCbc => "des",
+            };
+            let hash_name = match hash {
+                Hash::Md5 => "hmac(md5)",
+                Hash::Sha1 => "hmac(sha1)",
+                Hash::Sha256 => "hmac(sha256)",
+                Hash::Sha384 => "hmac(sha384)",
+                Hash::Sha512 => "hmac(sha512)",
+            };
+            Algorithm::Separate((name, key), (hash_name, hash.output_len(), icv))
+        }
+    }
 }
 
 /// Every algorithm in every form.

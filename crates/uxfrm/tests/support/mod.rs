@@ -3,12 +3,17 @@
 
 #![allow(dead_code)]
 
+pub mod load;
+pub mod sas;
+pub mod sniffer;
 pub mod stand;
+pub mod traffic;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -81,7 +86,15 @@ pub fn skipped(reason: &str) {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("SKIPPED: {reason}\n").as_bytes());
 }
 
-/// Skips the test, saying why, where labs cannot run. As root everything must work.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A test's turn on the machine's cores. Where each test is a process of its own, whoever starts them sees to it.
+pub fn turn() -> MutexGuard<'static, ()> {
+    // What a failed test has left is gone with its lab.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Skips the test, saying why, where labs cannot run. As root everything must work. Labs of one process take turns.
 #[macro_export]
 macro_rules! lab_or_skip {
     () => {
@@ -89,6 +102,7 @@ macro_rules! lab_or_skip {
             support::skipped(reason);
             return;
         }
+        let _turn = support::turn();
     };
 }
 
@@ -119,7 +133,7 @@ pub fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
 impl Lab {
     /// Builds the lab; the daemons run and are configured, nothing is initiated. `name` is short and unique.
     pub fn new(name: &str, options: Options) -> Self {
-        let name = format!("ux{}{name}", std::process::id() % 10_000);
+        let name = format!("ux{}{name}", std::process::id());
         let directory = tempfile::Builder::new().prefix("uxfrm-lab-").tempdir().unwrap();
         let mut lab = Self { name, directory, options, daemons: Vec::new() };
         lab.build_network();
@@ -130,7 +144,7 @@ impl Lab {
         }
         for side in ["a", "b"] {
             let vici = lab.path(side, "vici");
-            until("charon's VICI socket", Duration::from_secs(10), || vici.exists());
+            until("charon's VICI socket", Duration::from_secs(30), || vici.exists());
             lab.swanctl(side, &format!("--load-all --file {}", lab.path(side, "swanctl.conf").display()));
         }
         lab.route();
@@ -159,41 +173,6 @@ impl Lab {
         run(&format!("swanctl {arguments} --uri unix://{} 2>&1", self.path(side, "vici").display()))
     }
 
-    /// Received pings out of `count`, sent every 20 ms.
-    ///
-    /// Once there was an answer, ping waits for the last one no longer than twice the longest round trip so far or the
-    /// interval. On a busy machine answers come later than that, and would be taken for lost; so the kernel's count of
-    /// echo replies decides, which goes on when ping has ended.
-    pub fn ping(&self, from: &str, to: &str, count: u32) -> u32 {
-        let v6 = to.contains(':');
-        let before = self.echo_replies(from, v6);
-        let command = self.in_namespace(from, &format!("ping -n -q -i 0.02 -W 1 -c {count} {to}"));
-        let text = String::from_utf8_lossy(&try_run(&command).stdout).into_owned();
-        let line = text.lines().find(|line| line.contains("received")).unwrap_or_else(|| panic!("{text}"));
-        let received: u32 = line.split(", ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
-        let start = Instant::now();
-        let mut arrived = received;
-        while received > 0 && arrived < count && start.elapsed() < Duration::from_secs(1) {
-            sleep(Duration::from_millis(50));
-            arrived = (self.echo_replies(from, v6) - before) as u32;
-        }
-        arrived
-    }
-
-    /// Echo replies that a namespace's kernel has received so far.
-    fn echo_replies(&self, node: &str, v6: bool) -> u64 {
-        let text = self.exec(node, "cat /proc/net/snmp /proc/net/snmp6");
-        if v6 {
-            let line = text.lines().find(|line| line.starts_with("Icmp6InEchoReplies")).unwrap();
-            return line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        }
-        // Names in one line, values in the next.
-        let mut lines = text.lines().filter(|line| line.starts_with("Icmp:")).map(str::split_whitespace);
-        let (names, mut values) = (lines.next().unwrap(), lines.next().unwrap());
-        let position = { names }.position(|name| name == "InEchoReps").unwrap();
-        values.nth(position).unwrap().parse().unwrap()
-    }
-
     /// Counters of a gateway's engine.
     pub fn stats(&self, side: &str) -> serde_json::Value {
         let uxfrm = env!("CARGO_BIN_EXE_uxfrm");
@@ -209,10 +188,15 @@ impl Lab {
 
     /// Process id of a gateway's engine (`uxfrm-engine`) or daemon (`charon-systemd`).
     pub fn child_pid(&self, side: &str, name: &str) -> u32 {
+        self.find_child(side, name).unwrap_or_else(|| panic!("no {name} at {side}"))
+    }
+
+    /// As [`Self::child_pid`]: nothing where there is none for the moment.
+    pub fn find_child(&self, side: &str, name: &str) -> Option<u32> {
         let parent = self.daemons[usize::from(side == "b")].id();
-        let list = run(&format!("ps -o pid=,args= --ppid {parent}"));
-        let line = list.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}: {list}"));
-        line.split_whitespace().next().unwrap().parse().unwrap()
+        let list = String::from_utf8(try_run(&format!("ps -o pid=,args= --ppid {parent}")).stdout).unwrap();
+        let line = list.lines().find(|line| line.contains(name))?;
+        line.split_whitespace().next()?.parse().ok()
     }
 
     pub fn log(&self, side: &str) -> String {
@@ -221,7 +205,7 @@ impl Lab {
     }
 
     pub fn initiate(&self, child: &str) {
-        self.swanctl("a", &format!("--initiate --child {child} --timeout 10"));
+        self.swanctl("a", &format!("--initiate --child {child} --timeout 30"));
     }
 
     fn build_network(&self) {
@@ -229,8 +213,10 @@ impl Lab {
         let mut script = String::from("set -e\n");
         for node in ["ha", "ga", "gb", "hb"] {
             // No duplicate address detection: it would keep IPv6 neighbours silent for seconds.
+            // One of that name is what a process left that was killed, and had this one's number.
             script += &format!(
-                "ip netns add {name}{node}; ip -n {name}{node} link set lo up
+                "[ ! -e /run/netns/{name}{node} ] || ip netns del {name}{node}
+                 ip netns add {name}{node}; ip -n {name}{node} link set lo up
                  ip netns exec {name}{node} sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n"
             );
         }

@@ -17,7 +17,9 @@ pub struct Stand {
 impl Stand {
     /// `prelude` is what the shell does before it starts `uxfrm run` with more `arguments`.
     pub fn new(name: &str, prelude: &str, arguments: &str) -> Self {
-        let namespace = format!("uxb{}{name}", std::process::id() % 10_000);
+        let namespace = format!("uxb{}{name}", std::process::id());
+        // One of that name is what a process left that was killed, and had this one's number.
+        run(&format!("[ ! -e /run/netns/{namespace} ] || ip netns del {namespace}"));
         run(&format!("ip netns add {namespace}; ip -n {namespace} link set lo up"));
         Self::start(env!("CARGO_BIN_EXE_uxfrm"), namespace, prelude, arguments)
     }
@@ -36,7 +38,7 @@ impl Stand {
         shell.args(["-c", &command]).process_group(0).stdin(Stdio::null());
         let broker = shell.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let this = Self { namespace, directory, broker };
-        until("the broker", Duration::from_secs(10), || this.children().contains("sleep"));
+        until("the broker", Duration::from_secs(30), || this.children().contains("sleep"));
         this
     }
 

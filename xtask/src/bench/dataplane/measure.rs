@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
 use super::daemon::{Daemon, cpu_seconds, machine_seconds, memory_mib, sockets_mib};
 use super::lab::{Lab, Side};
 use super::load::{rtt, tcp, udp};
+use super::losses::{Counters, Growth};
 use super::share::Shares;
 
 /// Payload of `udp1400`: with IP and UDP headers 1400 bytes, the largest packet that every tunnel carries whole.
@@ -37,6 +41,13 @@ pub enum Test {
     Rtt,
 }
 
+impl Test {
+    /// Its name as it is asked for.
+    fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
 /// A peer that is ready to carry packets.
 pub struct Ready {
     /// Its name in tables.
@@ -53,6 +64,8 @@ pub struct Ready {
     guess_kpps: f64,
     /// All values of each measure.
     pub values: BTreeMap<&'static str, Vec<f64>>,
+    /// By test, what the counters of drops grew by in each round.
+    pub losses: BTreeMap<String, Vec<Growth>>,
 }
 
 impl Ready {
@@ -70,6 +83,7 @@ impl Ready {
             lab,
             guess_kpps: FIRST_GUESS_KPPS,
             values,
+            losses: BTreeMap::new(),
         })
     }
 
@@ -107,11 +121,24 @@ impl Ready {
         self.add(MEMORY[0], memory);
     }
 
-    /// Runs a test once.
+    /// Everything that was found, for a file.
+    pub fn record(&self) -> Value {
+        json!({"name": self.name, "version": self.version, "values": self.values, "losses": self.losses})
+    }
+
+    /// Runs a test once. What the counters of drops grew by.
     ///
     /// # Errors
     /// When the load does not come through at all.
-    pub fn run(&mut self, test: Test, seconds: u32) -> anyhow::Result<()> {
+    pub fn run(&mut self, test: Test, seconds: u32) -> anyhow::Result<Growth> {
+        let before = Counters::read(&self.lab)?;
+        self.measure(test, seconds)?;
+        let grown = Counters::read(&self.lab)?.since(&before);
+        self.losses.entry(test.name()).or_default().push(grown.clone());
+        Ok(grown)
+    }
+
+    fn measure(&mut self, test: Test, seconds: u32) -> anyhow::Result<()> {
         match test {
             Test::Tcp1 => self.tcp(1, seconds, &TCP_1),
             Test::Tcp4 => self.tcp(4, seconds, &TCP_4),
@@ -170,13 +197,15 @@ impl Ready {
     }
 }
 
-const TCP_1: [&str; 4] = [
+/// TCP of one stream: throughput, segments sent again, throughput per CPU time of the gateways and of the machine.
+pub const TCP_1: [&str; 4] = [
     "TCP 1 stream, Gbit/s",
     "TCP 1 stream, sent again",
     "TCP 1 stream, Gbit per CPU-second of both gateways",
     "TCP 1 stream, Gbit per CPU-second of the machine",
 ];
-const TCP_4: [&str; 4] = [
+/// Of four streams.
+pub const TCP_4: [&str; 4] = [
     "TCP 4 streams, Gbit/s",
     "TCP 4 streams, sent again",
     "TCP 4 streams, Gbit per CPU-second of both gateways",
@@ -188,11 +217,15 @@ const TCP_8: [&str; 4] = [
     "TCP 8 streams, Gbit per CPU-second of both gateways",
     "TCP 8 streams, Gbit per CPU-second of the machine",
 ];
-const HIGHEST_RATE: &str = "UDP 200, kpkt/s at <= 1 % loss";
-const FLOODS: [&str; 3] =
+/// The highest rate with little loss.
+pub const HIGHEST_RATE: &str = "UDP 200, kpkt/s at <= 1 % loss";
+/// What is delivered of floods, by the packets' size.
+pub const FLOODS: [&str; 3] =
     ["UDP 64 flood, kpkt/s delivered", "UDP 200 flood, kpkt/s delivered", "UDP 1400 flood, kpkt/s delivered"];
-const RTT: &str = "idle RTT, ms";
-const MEMORY: [&str; 3] =
+/// The round trip time.
+pub const RTT: &str = "idle RTT, ms";
+/// Memory at rest and in a flood, and what waits in sockets in a flood.
+pub const MEMORY: [&str; 3] =
     ["memory at rest, MiB", "memory in a flood, MiB", "waiting in sockets in a flood, MiB"];
 
 /// All measures, in the order of tables.

@@ -1,9 +1,12 @@
 //! The benchmark of the data plane: two gateways and two hosts in network namespaces for each peer, and all peers in
 //! turn in one run, round by round, so that other load on the machine hits all alike.
 
+mod aims;
 mod daemon;
+mod document;
 mod lab;
 mod load;
+mod losses;
 mod measure;
 mod peers;
 pub mod relay;
@@ -19,7 +22,7 @@ use serde_json::json;
 
 use lab::{Lab, Wire, shell};
 use measure::{Ready, Test};
-use peers::{Peer, Settings};
+use peers::{Peer, Settings, strongswan};
 
 const EXPLANATION: &str = "\
 Each peer has four network namespaces of its own: host, gateway, gateway, host. The hosts' links have an MTU of
@@ -39,7 +42,10 @@ Examples:
   target/release/xtask bench dataplane --tests rtt --peers plain,relay,uxfrm,boringtun
   target/release/xtask bench dataplane --tests tcp8 --peers uxfrm --workers 1,2,4,8 --worker-share 5 --streams 8
   target/release/xtask bench dataplane --tests tcp1 --peers plain,uxfrm,libipsec --esp aes256-sha256
+  target/release/xtask bench dataplane --tests tcp4 --peers plain,uxfrm --uxfrm target/release/uxfrm,target/before/uxfrm
+  target/release/xtask bench dataplane --tests tcp1,tcp4 --peers plain,uxfrm --losses
   target/release/xtask bench dataplane --from target/dataplane.json
+  target/release/xtask bench dataplane --from target/dataplane.json --into crates/uxfrm/README.md,docs/numbers.md
 
 `relay` is no tunnel: it carries single packets between its interface and a UDP socket and does nothing to them. What
 an idle round trip through it takes is the floor for any tunnel in user space (its other results mean nothing).
@@ -85,22 +91,32 @@ pub struct Dataplane {
     /// SAs of uxfrm for single streams of TCP, beside the one for everything.
     #[arg(long, default_value_t = 0)]
     streams: u16,
+    /// Seconds between rekeys of uxfrm's SAs.
+    #[arg(long)]
+    rekey_seconds: Option<u32>,
     /// Percent of a CPU for each of uxfrm's workers, so that several have room on a machine with few CPUs; 100 for no
     /// bound.
     #[arg(long, default_value_t = 100)]
     worker_share: u32,
-    /// The `uxfrm` program, built with `cargo build --release --package uxfrm`.
-    #[arg(long, default_value = "target/release/uxfrm")]
-    uxfrm: PathBuf,
+    /// The `uxfrm` program, built with `cargo build --release --package uxfrm`; several builds are compared.
+    #[arg(long, value_delimiter = ',', default_value = "target/release/uxfrm")]
+    uxfrm: Vec<PathBuf>,
     /// Where boringtun-cli, gotatun and wireguard-go are.
     #[arg(long, default_value = "target/peers/bin")]
     programs: PathBuf,
+    /// Tell what TCP sent again and why, and every drop on the way: each round, and sums in tables.
+    #[arg(long)]
+    losses: bool,
     /// Append every value to this file, a line of JSON for each run.
     #[arg(long)]
     json: Option<PathBuf>,
     /// Measure nothing: print the tables of such a file.
     #[arg(long)]
     from: Option<PathBuf>,
+    /// With --from: put the tables into these documents instead, between their marks `<!-- bench WIRE-ESP -->` and
+    /// `<!-- end -->`.
+    #[arg(long, value_delimiter = ',', requires = "from")]
+    into: Vec<PathBuf>,
 }
 
 /// Measures and prints.
@@ -109,7 +125,15 @@ pub struct Dataplane {
 /// When a lab can't be built or a peer that is there does not work.
 pub fn run(options: &Dataplane) -> anyhow::Result<()> {
     if let Some(file) = &options.from {
-        return report::print_file(file);
+        if options.into.is_empty() {
+            return report::print_file(file, options.losses);
+        }
+        let runs = report::read(file)?;
+        for document in &options.into {
+            let (made, stayed) = document::replace_tables(document, &runs)?;
+            println!("{}: made {made:?}, no runs for {stayed:?}", document.display());
+        }
+        return Ok(());
     }
     check_machine()?;
     if options.worker_share < 100 {
@@ -121,6 +145,7 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
         esp: options.esp.clone(),
         workers: options.workers.clone(),
         streams: options.streams,
+        child: options.rekey_seconds.map(strongswan::rekeyed_every).unwrap_or_default(),
     };
     let (mut ready, skipped) = prepare(options, &settings)?;
     for round in 0..options.rounds {
@@ -128,13 +153,13 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
             for peer in &mut ready {
                 let begun = Instant::now();
                 match peer.run(*test, options.seconds) {
-                    Ok(()) => eprintln!(
-                        "round {} of {}: {test:?}, {}: {:.1} s",
-                        round + 1,
-                        options.rounds,
-                        peer.name,
-                        begun.elapsed().as_secs_f64()
-                    ),
+                    Ok(grown) => {
+                        let (of, took) = (options.rounds, begun.elapsed().as_secs_f64());
+                        eprintln!("round {} of {of}: {test:?}, {}: {took:.1} s", round + 1, peer.name);
+                        if options.losses {
+                            grown.iter().for_each(|(name, by)| eprintln!("  {by:>8} {name}"));
+                        }
+                    }
                     Err(error) => {
                         eprintln!("round {}: {test:?}, {}: FAILED: {error:#}", round + 1, peer.name)
                     }
@@ -144,16 +169,15 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
     }
     let setting = json!({
         "wire": format!("{:?}", options.wire).to_lowercase(), "esp": options.esp, "workers": options.workers,
-        "streams": options.streams, "worker_share": options.worker_share,
+        "streams": options.streams, "worker_share": options.worker_share, "rekey_seconds": options.rekey_seconds,
         "rounds": options.rounds, "seconds": options.seconds, "machine": machine(),
     });
-    let peers: Vec<_> =
-        ready.iter().map(|peer| (peer.name.clone(), peer.version.clone(), json!(peer.values))).collect();
+    let peers: Vec<_> = ready.iter().map(Ready::record).collect();
     let record = report::record(&setting, &peers, &skipped);
     if let Some(file) = &options.json {
         report::append(file, &record)?;
     }
-    print!("{}", report::table(&[record]));
+    report::print(&[record], options.losses);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The table of a run: medians, and ratios to plain routing.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -10,11 +11,7 @@ use serde_json::{Value, json};
 use super::measure::MEASURES;
 
 /// A run as it is kept in a file, one line of JSON each: what was asked for, and every value of every round.
-pub fn record(setting: &Value, peers: &[(String, String, Value)], skipped: &[String]) -> Value {
-    let peers: Vec<Value> = peers
-        .iter()
-        .map(|(name, version, values)| json!({"name": name, "version": version, "values": values}))
-        .collect();
+pub fn record(setting: &Value, peers: &[Value], skipped: &[String]) -> Value {
     json!({"setting": setting, "peers": peers, "skipped": skipped})
 }
 
@@ -24,23 +21,55 @@ pub fn append(file: &Path, record: &Value) -> anyhow::Result<()> {
     writeln!(file, "{record}").context("writing the results")
 }
 
-/// Prints the runs of a file, one table for each setting: what was measured in several runs stands in one.
-pub fn print_file(file: &Path) -> anyhow::Result<()> {
+/// Runs with the same setting, by its name: wire and proposal, and what else is not as usual.
+pub type Runs = BTreeMap<String, Vec<Value>>;
+
+/// The runs of a file.
+///
+/// # Errors
+/// Where it can't be read, or a line is no JSON.
+pub fn read(file: &Path) -> anyhow::Result<Runs> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
+    let mut runs = Runs::new();
     for line in text.lines() {
         let run: Value = serde_json::from_str(line)?;
-        let settings = ["wire", "esp", "workers", "streams", "worker_share"];
-        let key = settings.map(|name| run["setting"][name].to_string()).join(" ");
-        match groups.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, runs)) => runs.push(run),
-            None => groups.push((key, vec![run])),
+        runs.entry(name_of(&run["setting"])).or_default().push(run);
+    }
+    Ok(runs)
+}
+
+fn name_of(setting: &Value) -> String {
+    let mut name = format!("{}-{}", text(&setting["wire"]), text(&setting["esp"]));
+    let workers: Vec<String> = setting["workers"].as_array().into_iter().flatten().map(text).collect();
+    if workers != ["0"] {
+        name += &format!("-workers{}", workers.join("+"));
+    }
+    for (key, usual) in [("worker_share", 100), ("streams", 0), ("rekey_seconds", 0)] {
+        if let Some(other) = setting[key].as_u64().filter(|value| *value != usual) {
+            name += &format!("-{}{other}", key.trim_start_matches("worker_").trim_end_matches("_seconds"));
         }
     }
-    for (_, runs) in groups {
-        print!("{}", table(&runs));
+    name
+}
+
+/// Prints the tables of a file, one for each setting: what was measured in several runs stands in one.
+///
+/// # Errors
+/// As [`read`].
+pub fn print_file(file: &Path, losses: bool) -> anyhow::Result<()> {
+    for (name, runs) in read(file)? {
+        println!("\n## {name}");
+        print(&runs, losses);
     }
     Ok(())
+}
+
+/// Prints the table of runs with the same setting, and with `losses` those of drops.
+pub fn print(runs: &[Value], losses: bool) {
+    print!("{}", table(runs));
+    if losses {
+        print!("{}", losses_tables(runs));
+    }
 }
 
 /// The middle value; of two the mean.
@@ -70,20 +99,34 @@ pub fn table(runs: &[Value]) -> String {
             "Each of uxfrm's workers has {share} % of a CPU; SAs for single streams: {streams}.\n\n"
         );
     }
-    let mut names: Vec<String> = Vec::new();
-    for peer in runs.iter().flat_map(peers) {
-        let name = text(&peer["name"]);
-        if !names.contains(&name) {
-            out += &format!("- {name}: {}\n", text(&peer["version"]));
-            names.push(name);
-        }
+    for name in peer_names(runs) {
+        let version = runs.iter().flat_map(peers).find(|peer| peer["name"] == *name);
+        out += &format!("- {name}: {}\n", version.map(|peer| text(&peer["version"])).unwrap_or_default());
     }
     let mut skipped: Vec<String> =
         runs.iter().flat_map(|run| run["skipped"].as_array().into_iter().flatten()).map(text).collect();
     skipped.dedup();
     skipped.iter().for_each(|missing| out += &format!("- not measured: {missing}\n"));
-    out += &format!("\n| | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
-    for measure in MEASURES {
+    out + "\n" + &short_table(runs, &[])
+}
+
+/// The peers of runs, in their order.
+pub fn peer_names(runs: &[Value]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in runs.iter().flat_map(peers).map(|peer| text(&peer["name"])) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The table alone; of measures those whose names begin with one of `rows`, or all.
+pub fn short_table(runs: &[Value], rows: &[&str]) -> String {
+    let names = peer_names(runs);
+    let mut out = format!("| | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    let wanted = |measure: &&str| rows.is_empty() || rows.iter().any(|row| measure.starts_with(row));
+    for measure in MEASURES.into_iter().filter(wanted) {
         let medians: Vec<_> = names.iter().map(|name| value(runs, name, measure)).collect();
         if medians.iter().all(Option::is_none) {
             continue;
@@ -95,6 +138,39 @@ pub fn table(runs: &[Value]) -> String {
             .map(|(name, own)| cell(own, plain.filter(|_| name != "plain" && is_compared(measure))))
             .collect();
         out += &format!("| {measure} | {} |\n", cells.join(" | "));
+    }
+    out
+}
+
+/// For each test a table of what TCP sent again and of the drops on the way: sums of all rounds, peers side by side.
+fn losses_tables(runs: &[Value]) -> String {
+    // By test and counter: peers with their sums.
+    let mut sums: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, u64>>> = BTreeMap::new();
+    let mut names: Vec<&str> = Vec::new();
+    for peer in runs.iter().flat_map(peers) {
+        let name = peer["name"].as_str().unwrap_or_default();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+        for (test, rounds) in peer["losses"].as_object().into_iter().flatten() {
+            let counters = rounds.as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
+            for (counter, by) in counters {
+                let of_test = sums.entry(test).or_default();
+                *of_test.entry(counter).or_default().entry(name).or_default() += by.as_u64().unwrap_or(0);
+            }
+        }
+    }
+    let mut out = String::new();
+    for (test, counters) in sums {
+        out += &format!(
+            "\n| {test}, all rounds | {} |\n|---|{}\n",
+            names.join(" | "),
+            "---|".repeat(names.len())
+        );
+        for (counter, of_peers) in counters {
+            let cells = names.iter().map(|name| of_peers.get(name).copied().unwrap_or(0).to_string());
+            out += &format!("| {counter} | {} |\n", cells.collect::<Vec<_>>().join(" | "));
+        }
     }
     out
 }
@@ -117,7 +193,7 @@ fn range(runs: &[Value], name: &str) -> String {
 }
 
 /// The median of all runs' values.
-fn value(runs: &[Value], name: &str, measure: &str) -> Option<f64> {
+pub fn value(runs: &[Value], name: &str, measure: &str) -> Option<f64> {
     let peers = runs.iter().flat_map(peers).filter(|peer| peer["name"] == name);
     let values: Vec<f64> = peers
         .flat_map(|peer| peer["values"][measure].as_array().into_iter().flatten())
@@ -142,5 +218,55 @@ fn cell(own: Option<f64>, plain: Option<f64>) -> String {
     match plain.filter(|plain| *plain > 0.0) {
         Some(plain) => format!("{own:.digits$} ({:.2})", own / plain),
         None => format!("{own:.digits$}"),
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A run of one round.
+    pub fn run_of(wire: &str, esp: &str, values: &[(&str, &str, f64)]) -> Value {
+        let names: std::collections::BTreeSet<&str> = values.iter().map(|(name, ..)| *name).collect();
+        let peers: Vec<Value> = names
+            .iter()
+            .map(|name| {
+                let own = values.iter().filter(|(of, ..)| of == name);
+                let values: BTreeMap<&str, [f64; 1]> = own.map(|(_, key, value)| (*key, [*value])).collect();
+                json!({"name": name, "version": "1", "values": values,
+                    "losses": {"tcp1": [{"near host, Tcp RetransSegs": 2}, {"near host, Tcp RetransSegs": 3}]}})
+            })
+            .collect();
+        let setting = json!({"wire": wire, "esp": esp, "workers": [0], "streams": 0, "worker_share": 100,
+            "rounds": 1, "seconds": 1, "machine": "one"});
+        record(&setting, &peers, &[])
+    }
+
+    /// Runs of one setting, `gro-x`.
+    pub fn runs() -> Runs {
+        let values =
+            [("plain", MEASURES[0], 8.0), ("uxfrm", MEASURES[0], 4.0), ("plain", "idle RTT, ms", 0.1)];
+        Runs::from([("gro-x".to_owned(), vec![run_of("gro", "x", &values)])])
+    }
+
+    #[test]
+    fn settings_have_names() {
+        let of = |workers: Value, share, streams| {
+            name_of(
+                &json!({"wire": "gro", "esp": "x", "workers": workers, "worker_share": share, "streams": streams}),
+            )
+        };
+        assert_eq!(of(json!([0]), 100, 0), "gro-x");
+        let rekeyed = json!({"wire": "gro", "esp": "x", "workers": [0], "rekey_seconds": 1});
+        assert_eq!(name_of(&rekeyed), "gro-x-rekey1");
+        assert_eq!(of(json!([1, 2]), 100, 0), "gro-x-workers1+2");
+        assert_eq!(of(json!([1, 8]), 5, 8), "gro-x-workers1+8-share5-streams8");
+    }
+
+    #[test]
+    fn losses_are_summed_over_rounds() {
+        let text = losses_tables(&runs()["gro-x"]);
+        assert!(text.contains("| tcp1, all rounds | plain | uxfrm |"), "{text}");
+        assert!(text.contains("| near host, Tcp RetransSegs | 5 | 5 |"), "{text}");
     }
 }

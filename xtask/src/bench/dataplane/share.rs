@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -30,6 +31,8 @@ impl Shares {
         let mut this = Self(Vec::new());
         for thread in pids.iter().flat_map(|pid| workers(*pid)) {
             let group = Path::new(CONTROLLER).join(format!("causeway-bench-{thread}"));
+            // One of that name is what a process left that was killed, and had this number.
+            let _ = fs::remove_dir(&group);
             fs::create_dir(&group).with_context(|| group.display().to_string())?;
             this.0.push(group.clone());
             let write = |file: &str, value: u32| {
@@ -65,7 +68,10 @@ pub fn check() -> anyhow::Result<()> {
         Path::new(CONTROLLER).join("tasks").exists(),
         "--worker-share needs the cpu controller of cgroups v1 at {CONTROLLER}"
     );
-    let probe = Path::new(CONTROLLER).join(format!("causeway-bench-probe-{}", std::process::id()));
+    // Of this look's own: another thread may look at the same time.
+    static LOOKS: AtomicU32 = AtomicU32::new(0);
+    let look = LOOKS.fetch_add(1, Ordering::Relaxed);
+    let probe = Path::new(CONTROLLER).join(format!("causeway-bench-probe-{}-{look}", std::process::id()));
     fs::create_dir(&probe).with_context(|| format!("--worker-share: {}", probe.display()))?;
     let can = probe.join("cpu.cfs_quota_us").exists();
     let _ = fs::remove_dir(&probe);

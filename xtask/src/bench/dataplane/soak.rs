@@ -51,14 +51,14 @@ struct Sample {
 pub fn run(options: &Soak) -> anyhow::Result<()> {
     check_machine()?;
     let settings = Settings {
-        uxfrm: options.uxfrm.clone(),
+        uxfrm: vec![options.uxfrm.clone()],
         programs: PathBuf::new(),
         esp: options.esp.clone(),
         workers: vec![0],
         streams: 0,
+        child: strongswan::rekeyed_every(options.rekey_seconds),
     };
-    let mut peer = Uxfrm::new(&settings, 0, false);
-    peer.child = format!("rekey_time = {}s\n rand_time = 0s\n life_time = 60s", options.rekey_seconds);
+    let peer = Uxfrm::new(&settings, &options.uxfrm, 0);
     if let Some(missing) = peer.missing() {
         anyhow::bail!(missing);
     }

@@ -12,7 +12,7 @@ use causeway_model::{
 use causeway_plan::*;
 
 /// How long anything may take to become so.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A network 10.`number`.0.0/16 with subnet 10.`number`.1.0/24 and a gateway with the public address
 /// 192.0.2.`number`.

@@ -35,8 +35,8 @@ pub const NAMES: [&str; 9] =
 /// Where programs are found and how ESP is configured.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The `uxfrm` program.
-    pub uxfrm: PathBuf,
+    /// Builds of the `uxfrm` program; one peer for each.
+    pub uxfrm: Vec<PathBuf>,
     /// A directory with programs that no Debian package holds; looked at before `PATH`.
     pub programs: PathBuf,
     /// ESP proposal in swanctl's words.
@@ -45,6 +45,8 @@ pub struct Settings {
     pub workers: Vec<usize>,
     /// SAs of uxfrm for single streams of TCP, beside the one for everything.
     pub streams: u16,
+    /// More lines for the configuration of uxfrm's children.
+    pub child: String,
 }
 
 /// The peer or peers of a name.
@@ -53,10 +55,12 @@ pub fn find(name: &str, settings: &Settings) -> Vec<Box<dyn Peer>> {
         "plain" => vec![Box::new(plain::Plain)],
         "relay" => vec![Box::new(relay::Relay)],
         "uxfrm" => {
-            let named = settings.workers.len() > 1;
-            let of =
-                |workers: &usize| -> Box<dyn Peer> { Box::new(uxfrm::Uxfrm::new(settings, *workers, named)) };
-            settings.workers.iter().map(of).collect()
+            let builds =
+                settings.uxfrm.iter().flat_map(|build| settings.workers.iter().map(move |w| (build, *w)));
+            let peer = |(build, workers): (&PathBuf, usize)| -> Box<dyn Peer> {
+                Box::new(uxfrm::Uxfrm::new(settings, build, workers))
+            };
+            builds.map(peer).collect()
         }
         "libipsec" => vec![Box::new(libipsec::LibIpsec { esp: settings.esp.clone() })],
         "openvpn" => vec![Box::new(openvpn::OpenVpn { key_bits: 256 })],

@@ -98,6 +98,11 @@ fn swanctl_conf(side: Side, swan: &Swan<'_>) -> String {
     )
 }
 
+/// Lines of a child's configuration: its SA is replaced so often.
+pub fn rekeyed_every(seconds: u32) -> String {
+    format!("rekey_time = {seconds}s\n rand_time = 0s\n life_time = 60s")
+}
+
 /// Gives a command that starts charon its configuration.
 pub fn environment(lab: &Lab, side: Side, command: &mut Command) {
     command.env("STRONGSWAN_CONF", lab.path(side, "strongswan.conf"));

@@ -1,5 +1,6 @@
 //! uxfrm under an unmodified charon.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::super::daemon::Daemon;
@@ -9,30 +10,32 @@ use super::{Peer, Settings, strongswan};
 /// uxfrm on both gateways.
 pub struct Uxfrm {
     settings: Settings,
+    program: PathBuf,
     workers: usize,
-    named: bool,
-    /// More lines for the child's configuration.
-    pub child: String,
 }
 
 impl Uxfrm {
-    /// With a number of workers (0: its own choice), which is part of the name where there are others beside it.
-    pub fn new(settings: &Settings, workers: usize, named: bool) -> Self {
-        Self { settings: settings.clone(), workers, named, child: String::new() }
+    /// A build with a number of workers (0: its own choice); both are part of the name where there are others beside it.
+    pub fn new(settings: &Settings, program: &Path, workers: usize) -> Self {
+        Self { settings: settings.clone(), program: program.to_owned(), workers }
     }
 }
 
 impl Peer for Uxfrm {
     fn name(&self) -> String {
-        if self.named { format!("uxfrm, workers {}", self.workers) } else { "uxfrm".into() }
+        let mut name = "uxfrm".to_owned();
+        if self.settings.uxfrm.len() > 1 {
+            name += &format!(", {}", self.program.display());
+        }
+        if self.settings.workers.len() > 1 {
+            name += &format!(", workers {}", self.workers);
+        }
+        name
     }
 
     fn missing(&self) -> Option<String> {
-        if !self.settings.uxfrm.exists() {
-            return Some(format!(
-                "no {} (cargo build --release --package uxfrm)",
-                self.settings.uxfrm.display()
-            ));
+        if !self.program.exists() {
+            return Some(format!("no {} (cargo build --release --package uxfrm)", self.program.display()));
         }
         strongswan::missing()
     }
@@ -44,10 +47,10 @@ impl Peer for Uxfrm {
     fn start(&self, lab: &Lab) -> anyhow::Result<Vec<Daemon>> {
         let mut daemons = Vec::new();
         for side in Side::BOTH {
-            let Settings { esp, streams, .. } = &self.settings;
-            let swan = strongswan::Swan { libipsec: false, esp, child: &self.child, streams: *streams };
+            let Settings { esp, streams, child, .. } = &self.settings;
+            let swan = strongswan::Swan { libipsec: false, esp, child, streams: *streams };
             strongswan::configure(lab, side, &swan)?;
-            let mut command = Command::new(std::path::absolute(&self.settings.uxfrm)?);
+            let mut command = Command::new(std::path::absolute(&self.program)?);
             command.args(["run", "--interface", &strongswan::IF_ID.to_string()]);
             command.args(["--workers", &self.workers.to_string()]);
             for file in ["vici", "control", "stats"] {

@@ -1,0 +1,104 @@
+//! Order on the wire: where several workers send by one SA, each seals its own packets at the same time as the others, but
+//! they go out in the order of their sequence numbers. A peer's replay window may be no larger than 32 packets, and
+//! drops what comes later than that.
+
+use crate::esp::EspError;
+use crate::esp::sequence::SequenceCounter;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a worker waits for those before it. One that does not send for so long has lost its CPU: its packets then come late,
+/// and the peer judges them. Shorter than what the daemon's requests wait for packets under way.
+/// Tests that are about the order wait longer: a machine that builds beside them may keep anybody from running.
+pub const TURN_LIMIT: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 50 });
+/// Others send within some tens of microseconds: so long the CPU is given away at most for a moment.
+const SPIN: Duration = Duration::from_micros(100);
+const NAP: Duration = Duration::from_micros(50);
+
+/// Sequence numbers in a row that one worker alone uses. Dropping it, also by a panic, lets the others' turn come.
+pub struct Claim {
+    sequence: Arc<SequenceCounter>,
+    /// The first that was not sent.
+    unsent: u64,
+    /// The first that was not used.
+    next: u64,
+    end: u64,
+}
+
+impl Claim {
+    /// The next `count` numbers, or as many as there are left.
+    ///
+    /// # Errors
+    /// [`EspError::Exhausted`].
+    pub fn new(sequence: &Arc<SequenceCounter>, count: u64) -> Result<Self, EspError> {
+        let (first, last) = sequence.claim(count)?.into_inner();
+        Ok(Self { sequence: sequence.clone(), unsent: first, next: first, end: last + 1 })
+    }
+
+    /// Sees to it that `count` unused numbers are there, as far as there are so many. `false`, and nothing done, where it is of another
+    /// SA, or another worker has claimed numbers meanwhile: they would not be in a row.
+    pub fn extend(&mut self, sequence: &Arc<SequenceCounter>, count: u64) -> bool {
+        let more = count.saturating_sub(self.end - self.next);
+        if !Arc::ptr_eq(&self.sequence, sequence) || !sequence.claim_after(self.end - 1, more) {
+            return false;
+        }
+        self.end += more;
+        true
+    }
+
+    /// One number, for a packet that is sealed now.
+    ///
+    /// # Errors
+    /// [`EspError::Exhausted`] when all were used.
+    pub fn number(&mut self) -> Result<u64, EspError> {
+        if self.next == self.end {
+            return Err(EspError::Exhausted);
+        }
+        self.next += 1;
+        Ok(self.next - 1)
+    }
+
+    /// Waits until all lower numbers were sent. `false` where one did not come for [`TURN_LIMIT`].
+    pub fn wait(&self) -> bool {
+        self.sequence.is_turn(self.unsent) || self.wait_for_others()
+    }
+
+    #[cold]
+    fn wait_for_others(&self) -> bool {
+        let start = Instant::now();
+        loop {
+            for _ in 0..20 {
+                if self.sequence.is_turn(self.unsent) {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            match start.elapsed() {
+                // Whoever's turn it is may need this CPU.
+                elapsed if elapsed < SPIN => std::thread::yield_now(),
+                elapsed if elapsed < TURN_LIMIT => std::thread::sleep(NAP),
+                _ => return false,
+            }
+        }
+    }
+
+    /// The packets of all numbers used so far were sent, or given up.
+    pub fn sent(&mut self) {
+        self.unsent = self.next;
+        self.sequence.pass(self.next - 1);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.unsent < self.end {
+            // Not before their turn: those of others with lower numbers would no longer be waited for.
+            self.wait();
+            self.sequence.pass(self.end - 1);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "turn_tests.rs"]
+mod tests;
