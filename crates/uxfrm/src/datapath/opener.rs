@@ -93,6 +93,7 @@ impl<'a> Pieces<'a> {
                 Kind::Udp | Kind::RawV6 => datagram.start,
             });
             if start >= end {
+                add(&counters.received, std::mem::take(&mut self.received));
                 (self.datagrams, self.start) = (rest, None);
                 continue;
             }
