@@ -53,7 +53,7 @@ struct Pieces<'a> {
     /// Where the next packet of the first datagram begins; `None` before its first.
     start: Option<usize>,
     ahead: Option<Piece<'a>>,
-    /// Packets seen so far; counted at the end, so that workers share a counter seldom.
+    /// Packets of the first datagram so far; counted when it is done, as all workers count there.
     seen: u64,
 }
 
@@ -80,10 +80,7 @@ impl<'a> Pieces<'a> {
 
     fn read(&mut self, region: &[u8], counters: &PathCounters) -> Option<Piece<'a>> {
         loop {
-            let Some((datagram, rest)) = self.datagrams.split_first() else {
-                add(&counters.received, std::mem::take(&mut self.seen));
-                return None;
-            };
+            let (datagram, rest) = self.datagrams.split_first()?;
             let end = datagram.start + datagram.len;
             let start = self.start.unwrap_or_else(|| match self.kind {
                 // The kernel has checked the header of what it gives to a raw socket.
@@ -93,7 +90,7 @@ impl<'a> Pieces<'a> {
                 Kind::Udp | Kind::RawV6 => datagram.start,
             });
             if start >= end {
-                add(&counters.received, std::mem::take(&mut self.received));
+                add(&counters.received, std::mem::take(&mut self.seen));
                 (self.datagrams, self.start) = (rest, None);
                 continue;
             }
