@@ -116,16 +116,20 @@ fn a_full_worker_lets_others_send() {
     lab.initiate("c0");
     lab.exec("hb", "iperf3 -s -1 -D");
     std::thread::sleep(Duration::from_millis(300));
+    let before = ["a", "b"].map(|side| efforts(&lab, side));
     lab.exec("ha", "iperf3 -c 10.2.0.2 -t 5 -P 8");
-    let found = ["a", "b"].map(|side| (lab.stats(side)["path"].clone(), efforts(&lab, side)));
-    println!("{found:?}");
-    let dealt = |path: &serde_json::Value| path["spreads"].as_u64().unwrap() > 0;
-    assert!(found.iter().any(|(path, _)| dealt(path)), "{found:?}");
-    // A third of a percent is what a worker has used that only starts.
-    for (_, used) in found.iter().filter(|(path, _)| dealt(path)) {
-        let most = *used.values().max().unwrap();
-        assert!(used.values().filter(|effort| **effort > most / 100).count() > 1, "{used:?}");
+    let paths = ["a", "b"].map(|side| lab.stats(side)["path"].clone());
+    for ((side, path), before) in ["a", "b"].into_iter().zip(&paths).zip(before) {
+        let used: Vec<u64> =
+            efforts(&lab, side).into_iter().map(|(name, effort)| effort - before[&name]).collect();
+        println!("{side}: CPU of each worker, ns: {used:?}; {path}");
+        let most = *used.iter().max().unwrap();
+        // Acknowledgements, where these were dealt out, are less than a percent of the work.
+        if path["spreads"].as_u64() > Some(0) {
+            assert!(used.iter().filter(|effort| **effort > most / 1000).count() > 1, "{used:?}");
+        }
     }
+    assert!(paths.iter().any(|path| path["spreads"].as_u64() > Some(0)), "{paths:?}");
     // A lone ping is answered by whoever opened it again, when all is calm.
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(lab.ping("ha", "10.2.0.2", 20), 20);

@@ -1,12 +1,14 @@
 //! The broker's thread: one loop over the daemon's calls and messages, the engine's answers, and timers.
 
+mod kept;
 mod lifecycle;
 mod requests;
+mod routing;
+mod token;
 
 use super::connection::Connection;
 use super::intercept::{self, Outcome};
 use super::journal::Journal;
-use super::policy_routing::PolicyRouting;
 use super::process::Engine;
 use super::program::Program;
 use super::{Ask, Asker, BrokerConfig, recovery};
@@ -14,15 +16,16 @@ use crate::engine::link::{self, Buffer, Kind};
 use crate::engine::sockets::{TUN_PREFIX, kept_prefix};
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::netlink_pair::PairMaker;
-use crate::sys::rtnetlink::RouteSocket;
-use crate::sys::{self, message, seccomp, tun};
+use crate::sys::{self, message, seccomp};
 use requests::Pending;
+use routing::Routing;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
+use token::Token;
 use zeroize::Zeroizing;
 
 /// Descriptors that are left for the daemon's sockets, other programs', and the next engine's link.
@@ -31,69 +34,6 @@ const RESERVED_DESCRIPTORS: u64 = 24;
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 const STABLE: Duration = Duration::from_secs(10);
-
-/// What a descriptor in epoll is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Token {
-    Wake,
-    Engine,
-    Control,
-    /// Interfaces and addresses.
-    Network,
-    /// Where listeners come from.
-    Source(u32),
-    Listener(u32),
-    Connection(u32),
-}
-
-impl Token {
-    fn encode(self) -> u64 {
-        let (kind, id) = match self {
-            Self::Wake => (0u64, 0),
-            Self::Engine => (1, 0),
-            Self::Source(id) => (2, id),
-            Self::Listener(id) => (3, id),
-            Self::Connection(id) => (4, id),
-            Self::Control => (5, 0),
-            Self::Network => (6, 0),
-        };
-        kind << 32 | u64::from(id)
-    }
-
-    fn decode(value: u64) -> Self {
-        let id = value as u32;
-        match value >> 32 {
-            0 => Self::Wake,
-            1 => Self::Engine,
-            2 => Self::Source(id),
-            3 => Self::Listener(id),
-            4 => Self::Connection(id),
-            6 => Self::Network,
-            _ => Self::Control,
-        }
-    }
-}
-
-/// Rules for policies without an `if_id`, and where changes are heard of that concern them.
-struct Routing {
-    policies: PolicyRouting,
-    changes: RouteSocket,
-}
-
-impl Routing {
-    /// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV6_IFADDR`.
-    const GROUPS: u32 = 1 | 0x10 | 0x100;
-
-    fn new(config: &BrokerConfig) -> io::Result<Self> {
-        let name = config.engine.name_of(0);
-        let open =
-            || Ok(Self { policies: PolicyRouting::new(name)?, changes: RouteSocket::open(Self::GROUPS)? });
-        match &config.netns {
-            Some(netns) => sys::netns::run_in(netns.as_fd(), open),
-            None => open(),
-        }
-    }
-}
 
 pub(super) struct Relay {
     config: BrokerConfig,
@@ -218,38 +158,6 @@ impl Relay {
         }
         self.let_go(TUN_PREFIX);
         Ok(())
-    }
-
-    /// Keeps a descriptor of the engine's for the next one, where there is room. `None` is one that this process had no
-    /// room for.
-    fn keep(&mut self, name: String, descriptor: Option<OwnedFd>) {
-        let limit = sys::descriptor_limit().map_or(0, |limit| limit.rlim_cur);
-        let fits = |fd: &OwnedFd| fd.as_raw_fd() as u64 + RESERVED_DESCRIPTORS < limit;
-        let Some(descriptor) = descriptor.filter(fits) else {
-            tracing::error!(
-                name,
-                limit,
-                "too many open descriptors: this one is not kept for the next engine"
-            );
-            return;
-        };
-        if self.config.persistent_interfaces
-            && name.starts_with(TUN_PREFIX)
-            && let Err(error) = tun::set_persistent(descriptor.as_fd(), true)
-        {
-            tracing::warn!(%error, "the interface will not outlive the broker");
-        }
-        self.kept.insert(name, Arc::new(descriptor));
-    }
-
-    /// Lets interfaces go, by what the names of their kept queues begin with.
-    fn let_go(&mut self, prefix: &str) {
-        for (_, queue) in self.kept.extract_if(.., |name, _| name.starts_with(prefix)) {
-            if self.config.persistent_interfaces {
-                // One that was deleted by somebody else is gone already.
-                let _ = tun::set_persistent(queue.as_fd(), false);
-            }
-        }
     }
 
     /// Has epoll say when there is room for what waits.

@@ -77,6 +77,13 @@ fn thresholds(local4: u8, remote4: u8, local6: u8, remote6: u8) -> Vec<u8> {
     })
 }
 
+/// How many there are: the flags of the request ask for nothing more.
+fn numbers(kind: u16, flags: u16) -> Vec<u8> {
+    request(kind, flags, |w| {
+        w.u32(0);
+    })
+}
+
 pub fn script() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         (
@@ -85,47 +92,22 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
                 w.zeros(4);
             }),
         ),
-        (
-            "number of SAs",
-            request(GETSADINFO, 0, |w| {
-                w.u32(0);
-            }),
-        ),
+        ("number of SAs", numbers(GETSADINFO, 0)),
         ("delete nothing", named(DELPOLICY, NLM_F_ACK, 1, 1, 0)),
         ("get nothing", named(GETPOLICY, 0, 1, 1, 0)),
-        (
-            "numbers of policies",
-            request(GETSPDINFO, 0, |w| {
-                w.u32(0);
-            }),
-        ),
+        ("numbers of policies", numbers(GETSPDINFO, 0)),
         ("new out", install(NEWPOLICY, 1, 1, 5, 0)),
         ("new again", install(NEWPOLICY, 1, 1, 5, 0)),
         ("same selector, other interface", install(NEWPOLICY, 1, 1, 6, 42)),
         ("update what is there", install(UPDPOLICY, 1, 1, 7, 42)),
         ("update what is not there", install(UPDPOLICY, 0, 2, 8, 42)),
         ("new forward", install(NEWPOLICY, 2, 2, 8, 42)),
-        (
-            "numbers of policies again",
-            request(GETSPDINFO, 0, |w| {
-                w.u32(0);
-            }),
-        ),
+        ("numbers of policies again", numbers(GETSPDINFO, 0)),
         ("thresholds", thresholds(16, 24, 64, 56)),
-        (
-            "other thresholds",
-            request(GETSPDINFO, 0, |w| {
-                w.u32(0);
-            }),
-        ),
+        ("other thresholds", numbers(GETSPDINFO, 0)),
         ("thresholds beyond IPv4", thresholds(33, 0, 64, 56)),
         ("thresholds beyond IPv6", thresholds(0, 0, 64, 129)),
-        (
-            "the same thresholds",
-            request(GETSPDINFO, NLM_F_ACK, |w| {
-                w.u32(0);
-            }),
-        ),
+        ("the same thresholds", numbers(GETSPDINFO, NLM_F_ACK)),
         ("bad direction", install(NEWPOLICY, 3, 2, 8, 42)),
         ("get", named(GETPOLICY, 0, 1, 1, 0)),
         ("get with interface", named(GETPOLICY, 0, 1, 1, 42)),
