@@ -13,6 +13,9 @@ use super::{check_machine, report::median};
 
 /// Payload of a packet, bytes.
 const PAYLOAD: usize = 1000;
+/// By how much memory may be larger at the end than in the beginning: a share of it, and MiB.
+const GROWTH: f64 = 1.1;
+const SLACK_MIB: f64 = 0.25;
 /// How often memory is looked at.
 const SAMPLE: Duration = Duration::from_secs(5);
 
@@ -47,7 +50,7 @@ struct Sample {
 /// Soaks and prints.
 ///
 /// # Errors
-/// When the lab can't be built or packets do not pass at all.
+/// When the lab can't be built, a packet was lost, or the memory of engine or broker has grown.
 pub fn run(options: &Soak) -> anyhow::Result<()> {
     check_machine()?;
     let settings = Settings {
@@ -78,12 +81,13 @@ pub fn run(options: &Soak) -> anyhow::Result<()> {
         let samples = watch(&daemons, time);
         (sending.map(|thread| thread.join().expect("a sender does not panic")), samples)
     });
+    let mut lost = 0;
     for (trial, direction) in trials.into_iter().zip(["a to b", "b to a"]) {
-        tell(direction, &trial?);
+        lost += tell(direction, &trial?);
     }
     let mut samples = samples?;
     samples.insert(0, first);
-    tell_memory(&samples);
+    let grown = tell_memory(&samples);
     std::thread::sleep(Duration::from_secs(5));
     let last = sample(&daemons)?;
     println!(
@@ -91,7 +95,10 @@ pub fn run(options: &Soak) -> anyhow::Result<()> {
         last.engine, last.broker, last.charon
     );
     println!("CHILD_SAs made: {}", children_made(&lab)?);
-    Side::BOTH.into_iter().try_for_each(|side| tell_drops(&lab, side))
+    Side::BOTH.into_iter().try_for_each(|side| tell_drops(&lab, side))?;
+    ensure!(lost == 0, "{lost} packets were lost");
+    ensure!(grown.is_empty(), "memory has grown: {}", grown.join(", "));
+    Ok(())
 }
 
 /// Where packets can be lost at one end: the interface's queue before the engine, the sockets' behind it, the engine.
@@ -117,15 +124,17 @@ fn tell_drops(lab: &Lab, side: Side) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(direction: &str, trial: &Trial) {
+/// Returns how many packets were lost.
+fn tell(direction: &str, trial: &Trial) -> u64 {
+    let lost = trial.sent.saturating_sub(trial.received);
     println!(
-        "{direction}: {} sent in {:.0} s ({:.1} kpkt/s), {} received, {} lost",
+        "{direction}: {} sent in {:.0} s ({:.1} kpkt/s), {} received, {lost} lost",
         trial.sent,
         trial.elapsed.as_secs_f64(),
         trial.sent_kpps(),
         trial.received,
-        trial.sent.saturating_sub(trial.received)
     );
+    lost
 }
 
 /// Memory until the time is over; a line each minute.
@@ -170,9 +179,10 @@ fn sample(daemons: &[Daemon]) -> anyhow::Result<Sample> {
     Ok(largest)
 }
 
-/// Medians of the first and the last quarter, and the highest value.
-fn tell_memory(samples: &[Sample]) {
-    let quarter = (samples.len() / 4).max(1);
+/// Medians of the first and the last quarter, and the highest value. Returns whose last quarter is larger than the first by more
+/// than a tenth and what a few packets more in memory make.
+fn tell_memory(samples: &[Sample]) -> Vec<&'static str> {
+    let (quarter, mut grown) = ((samples.len() / 4).max(1), Vec::new());
     for (name, of) in [
         ("engine", (|sample: &Sample| sample.engine) as fn(&Sample) -> f64),
         ("broker", |sample| sample.broker),
@@ -180,14 +190,20 @@ fn tell_memory(samples: &[Sample]) {
     ] {
         let values: Vec<f64> = samples.iter().map(of).collect();
         let middle = |part: &[f64]| median(part).unwrap_or(f64::NAN);
+        // What there is before the load is no part of the first quarter.
+        let loaded = &values[1.min(values.len() - 1)..];
+        let quarter = quarter.min(loaded.len());
+        let (early, late) = (middle(&loaded[..quarter]), middle(&loaded[loaded.len() - quarter..]));
         println!(
-            "{name}: {:.2} MiB before, first quarter {:.2}, last quarter {:.2}, highest {:.2}",
+            "{name}: {:.2} MiB before, first quarter {early:.2}, last quarter {late:.2}, highest {:.2}",
             values[0],
-            middle(&values[..quarter]),
-            middle(&values[values.len() - quarter..]),
             values.iter().copied().fold(0.0, f64::max)
         );
+        if name != "charon" && late > early * GROWTH + SLACK_MIB {
+            grown.push(name);
+        }
     }
+    grown
 }
 
 /// How many CHILD_SAs the initiator's charon has made: they are numbered.
