@@ -6,7 +6,7 @@
 build_packages=(build-essential pkg-config ca-certificates curl git)
 engine_packages=(charon-systemd strongswan-swanctl strongswan-charon libcharon-extra-plugins
   libstrongswan-extra-plugins libstrongswan-standard-plugins iproute2 nftables)
-lab_packages=(iperf3 tcpdump iputils-ping procps libfaketime)
+lab_packages=(iperf3 tcpdump iputils-ping procps libfaketime ethtool python3)
 kernel_packages=(qemu-system-x86 busybox-static cpio kmod)
 next_packages=(debootstrap debian-archive-keyring)
 suite_packages=(python3-venv nodejs npm shellcheck)
@@ -46,7 +46,7 @@ missing_packages() {
       npm) command -v npm >/dev/null && continue ;;
       python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null && continue ;;
       build-essential) command -v cc >/dev/null && command -v make >/dev/null && continue ;;
-      shellcheck | git | curl | tcpdump | iperf3) command -v "$package" >/dev/null && continue ;;
+      shellcheck | git | curl | tcpdump | iperf3 | ethtool | python3) command -v "$package" >/dev/null && continue ;;
     esac
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
   done

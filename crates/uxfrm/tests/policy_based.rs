@@ -215,12 +215,12 @@ fn rules_follow_the_policies() {
     xfrm(&stand, "flush");
     assert_eq!(rules(), empty, "nothing is left");
 
-    xfrm(&stand, &format!("add src 0.0.0.0/0 dst 0.0.0.0/0 proto tcp dport 80 dir out {TUNNEL}"));
+    xfrm(&stand, &format!("add src 0.0.0.0/0 dst 0.0.0.0/0 proto 6 dport 80 dir out {TUNNEL}"));
     let tcp =
-        |port: u16| way(&stand, &format!("192.0.2.1 from 198.51.100.1 ipproto tcp sport 1000 dport {port}"));
+        |port: u16| way(&stand, &format!("192.0.2.1 from 198.51.100.1 ipproto 6 sport 1000 dport {port}"));
     assert_eq!((tcp(80), tcp(81)), ("ipsec0".into(), "wan".into()));
     // The tunnel's own packets.
-    assert_eq!(way(&stand, "192.0.2.1 from 198.51.100.1 mark 0x75786672 ipproto tcp dport 80"), "wan");
+    assert_eq!(way(&stand, "192.0.2.1 from 198.51.100.1 mark 0x75786672 ipproto 6 dport 80"), "wan");
     xfrm(&stand, "flush");
 
     xfrm(&stand, &format!("add src fd01::/64 dst fd00::/8 dir out priority 100 {TUNNEL}"));

@@ -61,7 +61,8 @@ impl Gateway {
         let uxfrm = Path::new(env!("CARGO_BIN_EXE_uxfrm")).parent().unwrap().display();
         let script = format!("set -e; export PATH={uxfrm}:$PATH; {script}");
         let output = Command::new("nsenter")
-            .args(["-t", inside.trim(), "-m", "-n", "-p", "timeout", "30", "sh", "-c", &script])
+            // With the gateway's own root as well: that of its mounts is another one where this test runs in a chroot.
+            .args(["-t", inside.trim(), "-m", "-n", "-p", "-r", "timeout", "30", "sh", "-c", &script])
             .output()
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
