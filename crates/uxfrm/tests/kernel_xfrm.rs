@@ -34,7 +34,7 @@ fn comparable(datagram: &[u8]) -> Vec<(u16, u16, String)> {
                     payload[56 + 64 + 16..56 + 64 + 32].fill(0);
                     payload[156..160].fill(0);
                 }
-                NEWSA => states::blank(&mut payload),
+                NEWSA | UPDSA => states::blank(&mut payload),
                 // Behind the SA's identity and an attribute's header; the times in the policy behind its own.
                 DELSA if payload.len() > 28 => states::blank(&mut payload[28..]),
                 DELPOLICY if payload.len() > 68 + 168 => {
