@@ -1,6 +1,7 @@
 """What both APIs say of a connection at each step of a far end's life: nobody there, a wrong key, the right one, dead,
 back; and a connection with two tunnels that loses one, then the other."""
 
+import contextlib
 import pathlib
 import re
 import subprocess
@@ -182,26 +183,35 @@ def answered(server: Server, machine: str, to: str) -> tuple[int, int]:
     return lab.ping(machine, to)
 
 
-def test_tenants_with_the_same_ranges_do_not_meet(server):
-    """Two VPCs with the same addresses, each with a site with the same addresses, on one machine."""
+@pytest.fixture
+def twins(server):
+    """Two labs with the same addresses. All of them is gone afterwards, so that a second try finds nothing of the first."""
     labs = [Lab(server, name="twin0"), Lab(server, name="twin1")]
+    yield labs
     for number, lab in enumerate(labs):
+        for machine in (f"tw{number}", f"twin{number}"):
+            with contextlib.suppress(ServerFailed):
+                server.lab("delete", machine)
+        lab.world.clean()
+
+
+def test_tenants_with_the_same_ranges_do_not_meet(server, twins):
+    """Two VPCs with the same addresses, each with a site with the same addresses, on one machine."""
+    for number, lab in enumerate(twins):
         lab.site(f"tw{number}", 60 + number, cidr="192.168.60.0/24")
-    for number, lab in enumerate(labs):
+    for number, lab in enumerate(twins):
         server.lab("exec", f"tw{number}-host", "--", "sh", "-c", "ip addr add 192.0.2.1/32 dev lo")
         assert lab.ping(f"tw{number}-host", HOST) == (5, 5)
         assert lab.ping(f"twin{number}", "192.168.60.2") == (5, 5)
     # With one tunnel gone, its tenant reaches nobody: not the other one's host, which has the same address.
-    labs[0].world.delete_connection(labs[0].gateway, labs[0].connections.pop("tw0"))
-    assert labs[0].ping("tw0-host", HOST) == (5, 0)
-    running = labs[1].start_ping("tw1-host", HOST, 100)
-    labs[0].server.lab("delete", "tw0")
-    labs[0].server.lab("delete", "twin0")
-    labs[0].world.clean()
+    gone, stays = twins
+    gone.world.delete_connection(gone.gateway, gone.connections.pop("tw0"))
+    assert gone.ping("tw0-host", HOST) == (5, 0)
+    running = stays.start_ping("tw1-host", HOST, 100)
+    server.lab("delete", "tw0")
+    server.lab("delete", "twin0")
+    gone.world.clean()
     assert counted(running) == (100, 100)
-    labs[1].server.lab("delete", "tw1")
-    labs[1].server.lab("delete", "twin1")
-    labs[1].world.clean()
 
 
 def test_a_gateway_is_deleted_while_it_carries(server):
