@@ -24,3 +24,14 @@ def lab(server):
     made = Lab(server)
     made.site("east", 21)
     return made
+
+
+@pytest.fixture
+def own_lab():
+    """A lab of a test's own, without a site, on a service of its own."""
+    made = Server(engine="linux")
+    with made:
+        yield Lab(made)
+        made.lab("delete")
+        made.stop()
+    assert_nothing_left(made)

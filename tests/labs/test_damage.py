@@ -6,26 +6,18 @@ import os
 import pathlib
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 
 from harness import ptrace
-from harness.lab import namespaces_of, why_not
+from harness.lab import namespaces_of, run, why_not
 from harness.sites import HOST, Lab
 from harness.waiting import until
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 PATIENCE_S = 90
-
-
-def run(*words: str) -> str:
-    """Runs a command that has to succeed, and gives what it prints."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, f"{words}: {done.stderr}"
-    return done.stdout
 
 
 class Parts:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness.lab import ESP, IKE, assert_nothing_left, namespaces_of, why_not
+from harness.lab import ESP, IKE, namespaces_of, why_not
 from harness.server import Server
 from harness.sites import HOST, Lab, counted
 from harness.waiting import until
@@ -19,15 +19,9 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 
 @pytest.fixture
-def lab():
+def lab(own_lab):
     """A lab of a test's own."""
-    server = Server(engine="linux")
-    with server:
-        made = Lab(server)
-        yield made
-        server.lab("delete")
-        server.stop()
-    assert_nothing_left(server)
+    return own_lab
 
 
 def restart(server: Server) -> None:

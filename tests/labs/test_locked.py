@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.lab import assert_nothing_left, namespaces_of, why_not
+from harness.lab import namespaces_of, why_not
 from harness.server import NO_RATE_LIMITS, Server
 from harness.sites import HOST, Lab
 from harness.waiting import until
@@ -13,15 +13,9 @@ BROKE = NO_RATE_LIMITS + '[[accounts]]\nid = "1000000000000001"\nsolvent = false
 
 
 @pytest.fixture
-def lab():
+def lab(own_lab):
     """A lab of a test's own."""
-    server = Server(engine="linux")
-    with server:
-        made = Lab(server)
-        yield made
-        server.lab("delete")
-        server.stop()
-    assert_nothing_left(server)
+    return own_lab
 
 
 def restart(server: Server, config: str) -> None:

@@ -3,14 +3,13 @@ both versions of IKE, and with a device that only answers."""
 
 import pathlib
 import re
-import subprocess
 import time
 
 import pytest
 
 from harness.alibaba_sdk import NewSdk
 from harness.alibaba_world import World as AlibabaWorld
-from harness.lab import ESP, IKE, namespaces_of, why_not
+from harness.lab import ESP, IKE, namespaces_of, run, why_not
 from harness.server import Server
 from harness.sites import counted, Lab
 from harness.tencent_sdk import Sdk
@@ -24,13 +23,6 @@ PSK = "secret-1"
 A_WHILE_S = 3
 # How many of 100 pings come back at least, the first of which start a negotiation.
 ENOUGH = 50
-
-
-def run(*words: str) -> str:
-    """Runs a command that has to succeed, and gives what it prints."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, f"{words}: {done.stderr}"
-    return done.stdout
 
 
 class Gateway:

@@ -24,23 +24,11 @@ fn lost_under_load(lab: &Lab, change: impl FnOnce()) -> (u32, u32) {
 
 fn a_nat_remapping_loses_what_is_on_its_way(name: &str, outer_v6: bool) {
     let lab = Lab::new(name, Options { outer_v6, ..Options::default() });
-    let nat = |port: u16| {
-        let rules = format!(
-            "flush ruleset
-             table inet nat {{
-               chain pre {{ type filter hook prerouting priority -300; udp dport {port} notrack udp dport set 4500; }}
-               chain out {{ type filter hook output priority -300; udp sport 4500 notrack udp sport set {port}; }}
-             }}"
-        );
-        let file = lab.path("a", "nft");
-        std::fs::write(&file, rules).unwrap();
-        lab.exec("ga", &format!("nft -f {}", file.display()));
-    };
-    nat(5555);
+    lab.nat("ga", 5555);
     lab.initiate("c0");
     assert_eq!(lab.ping("ha", "10.2.0.2", 5), 5);
     assert!(lab.swanctl("b", "--list-sas").contains("[5555]"));
-    let (lost, sent) = lost_under_load(&lab, || nat(6666));
+    let (lost, sent) = lost_under_load(&lab, || lab.nat("ga", 6666));
     println!("NAT remapping, outer IPv{}: {lost} of {sent} lost", if outer_v6 { 6 } else { 4 });
     assert!(lost <= IN_FLIGHT, "{lost} of {sent} were lost");
     assert!(lab.swanctl("b", "--list-sas").contains("[6666]"));
@@ -90,19 +78,19 @@ const RESPONSES: &str = "udp sport 4500 @th,64,32 0 @th,248,8 & 0x20 == 0x20";
 
 /// Lets no such message leave a gateway; ESP passes.
 fn hold_back(lab: &Lab, messages: &str) {
-    for side in ["a", "b"] {
-        let rules = format!(
-            "table inet hold
-            delete table inet hold
-            table inet hold {{ chain out {{
-                type filter hook output priority 0
-                {messages} drop
-            }}
-            }}\n"
+    for node in ["ga", "gb"] {
+        lab.nft(
+            node,
+            &format!(
+                "table inet hold
+                 delete table inet hold
+                 table inet hold {{ chain out {{
+                   type filter hook output priority 0
+                   {messages} drop
+                 }}
+                 }}"
+            ),
         );
-        let file = lab.path(side, "nft");
-        std::fs::write(&file, rules).unwrap();
-        lab.exec(&format!("g{side}"), &format!("nft -f {}", file.display()));
     }
 }
 

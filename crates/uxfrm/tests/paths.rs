@@ -63,23 +63,11 @@ fn path_mtu_reaches_the_senders_inside() {
 fn nat_remapping_is_followed() {
     lab_or_skip!();
     let lab = Lab::new("nt", Options::default());
-    let nat = |port: u16| {
-        let rules = format!(
-            "flush ruleset
-             table inet nat {{
-               chain pre {{ type filter hook prerouting priority -300; udp dport {port} notrack udp dport set 4500; }}
-               chain out {{ type filter hook output priority -300; udp sport 4500 notrack udp sport set {port}; }}
-             }}"
-        );
-        let file = lab.path("a", "nft");
-        std::fs::write(&file, rules).unwrap();
-        lab.exec("ga", &format!("nft -f {}", file.display()));
-    };
-    nat(5555);
+    lab.nat("ga", 5555);
     lab.initiate("c0");
     assert_eq!(lab.ping("ha", "10.2.0.2", 5), 5);
     assert!(lab.swanctl("b", "--list-sas").contains("[5555]"));
-    nat(6666);
+    lab.nat("ga", 6666);
     until("traffic after the remapping", PATIENCE, || lab.ping("ha", "10.2.0.2", 1) == 1);
     assert!(lab.swanctl("b", "--list-sas").contains("[6666]"));
     assert!(lab.log("b").contains("NAT mappings of CHILD_SA"));

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import subprocess
 
 from harness.server import Server
 
@@ -35,3 +36,10 @@ def assert_nothing_left(server: Server) -> None:
     """`--cleanup` leaves neither a namespace of the node nor its run directory behind."""
     assert namespaces_of(server) == []
     assert not (pathlib.Path("/run/causeway") / server.node_tag).exists()
+
+
+def run(*words: str) -> str:
+    """Runs a command that has to succeed, and gives what it prints."""
+    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, f"{words}: {done.stderr}"
+    return done.stdout

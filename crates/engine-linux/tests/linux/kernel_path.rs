@@ -63,7 +63,7 @@ const MODULES: [&str; 39] = [
 const FILES: [&str; 3] =
     ["/usr/sbin/charon-systemd", "/usr/bin/ping", "/usr/lib/x86_64-linux-gnu/ossl-modules/legacy.so"];
 /// The cases that run inside, by name.
-const CASES: [&str; 7] = [
+const CASES: [&str; 9] = [
     "contract::",
     "failover::",
     "algorithms::",
@@ -71,6 +71,8 @@ const CASES: [&str; 7] = [
     "selectors::children",
     "selectors::one_child",
     "inner::",
+    "on_traffic::traffic",
+    "on_traffic::several",
 ];
 /// What the guest prints when all cases passed.
 const PASSED: &str = "CASES PASSED";

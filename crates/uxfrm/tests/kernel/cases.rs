@@ -238,23 +238,27 @@ impl Case {
         };
         let info =
             PolicyInfo { selector, priority: 1000, direction: XFRM_POLICY_OUT, ..PolicyInfo::default() };
-        let id = self.sa_id(end);
-        let template = Template {
-            destination: id.destination,
-            source: self.outer(end),
-            spi: 0,
-            protocol: 50,
-            reqid: REQID + 1,
-            mode: XFRM_MODE_TUNNEL,
-            share: 0,
-            optional: 0,
-            algorithms: [u32::MAX; 3],
-        };
+        let template = Template { reqid: REQID + 1, ..self.template(end) };
         request(UPDPOLICY, |w| {
             info.write(w);
             w.attribute(XFRMA_TMPL, |w| template.write(w));
             self.interface(w, end);
         })
+    }
+
+    /// ESP in tunnel mode, sent by this end.
+    fn template(&self, sender: End) -> Template {
+        Template {
+            destination: self.sa_id(sender).destination,
+            source: self.outer(sender),
+            spi: 0,
+            protocol: 50,
+            reqid: REQID,
+            mode: XFRM_MODE_TUNNEL,
+            share: 0,
+            optional: 0,
+            algorithms: [u32::MAX; 3],
+        }
     }
 
     fn policy(&self, end: End, direction: u8, is_inner_v6: bool) -> Vec<u8> {
@@ -267,18 +271,8 @@ impl Case {
             direction,
             ..PolicyInfo::default()
         };
-        let template = Template {
-            destination: id.destination,
-            source: self.outer(sender),
-            // Like strongSwan: the outbound policy names its SA.
-            spi: if sends { id.spi } else { 0 },
-            protocol: 50,
-            reqid: REQID,
-            mode: XFRM_MODE_TUNNEL,
-            share: 0,
-            optional: 0,
-            algorithms: [u32::MAX; 3],
-        };
+        // Like strongSwan: the outbound policy names its SA.
+        let template = Template { spi: if sends { id.spi } else { 0 }, ..self.template(sender) };
         request(UPDPOLICY, |w| {
             info.write(w);
             w.attribute(XFRMA_TMPL, |w| template.write(w));

@@ -1,8 +1,30 @@
 //! The lab's namespaces, links, addresses and routes.
 
 use super::{Lab, run};
+use std::fs;
 
 impl Lab {
+    /// Gives a node's kernel rules of nftables.
+    pub fn nft(&self, node: &str, rules: &str) {
+        let file = self.path(node, "nft");
+        fs::write(&file, format!("{rules}\n")).unwrap();
+        self.exec(node, &format!("nft -f {}", file.display()));
+    }
+
+    /// A NAT before a gateway: what it sends from port 4500 comes from this one.
+    pub fn nat(&self, gateway: &str, port: u16) {
+        self.nft(
+            gateway,
+            &format!(
+                "flush ruleset
+                 table inet nat {{
+                   chain pre {{ type filter hook prerouting priority -300; udp dport {port} notrack udp dport set 4500; }}
+                   chain out {{ type filter hook output priority -300; udp sport 4500 notrack udp sport set {port}; }}
+                 }}"
+            ),
+        );
+    }
+
     pub(super) fn build_network(&self) {
         let name = &self.name;
         let mut script = String::from("set -e\n");
