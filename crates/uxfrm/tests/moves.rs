@@ -72,9 +72,11 @@ fn mobike_under_load_over_ipv6() {
     assert_eq!(lab.sa_counter("b", "replayed") + lab.sa_counter("a", "replayed"), 0);
 }
 
-/// IKE messages after their marker: all, and responses (flag R of the IKE header, RFC 7296 section 3.1).
+/// IKE messages after their marker: all, responses (flag R of the IKE header, RFC 7296 section 3.1), and those of the exchange
+/// INFORMATIONAL, by which what a rekey replaced is deleted.
 const IKE: &str = "udp sport 4500 @th,64,32 0";
 const RESPONSES: &str = "udp sport 4500 @th,64,32 0 @th,248,8 & 0x20 == 0x20";
+const DELETES: &str = "udp sport 4500 @th,64,32 0 @th,240,8 37";
 
 /// Lets no such message leave a gateway; ESP passes.
 fn hold_back(lab: &Lab, messages: &str) {
@@ -94,8 +96,9 @@ fn hold_back(lab: &Lab, messages: &str) {
     }
 }
 
-/// Makes the rekeys of both ends cross: both ask before either hears of the other's request, and both have answered before
-/// either hears the answer. Requests come again after 4 seconds, and after 7 more.
+/// Makes the rekeys of both ends cross: both ask before either hears of the other's request, both have answered before either
+/// hears the answer, and both have heard it before either hears what the other deletes for it. Requests come again after
+/// 4 seconds, and after 7 more.
 fn collide(lab: &Lab) {
     hold_back(lab, IKE);
     std::thread::scope(|scope| {
@@ -114,10 +117,11 @@ fn collide(lab: &Lab) {
     until("both requests", Duration::from_secs(30), || {
         both("detected CHILD_REKEY collision with CHILD_REKEY")
     });
+    hold_back(lab, DELETES);
+    until("both answers", Duration::from_secs(30), || both("CHILD_SA rekey collision"));
     for side in ["a", "b"] {
         lab.exec(&format!("g{side}"), "nft delete table inet hold");
     }
-    until("both answers", Duration::from_secs(30), || both("CHILD_SA rekey collision"));
 }
 
 /// Both ends ask for a rekey before either has heard of the other's: RFC 7296 section 2.8.1. One CHILD_SA is left in the end.
