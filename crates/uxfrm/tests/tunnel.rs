@@ -198,10 +198,13 @@ fn acquire_and_expire_reach_charon() {
     // Ends with the timeout.
     let _ = std::io::Read::read_to_end(&mut &stream, &mut events);
     let events = String::from_utf8(events).unwrap();
-    assert!(
-        events.contains(r#""event":"acquire""#) && events.contains(r#""event":"expire-soft""#),
-        "{events}"
-    );
+    let told: Vec<serde_json::Value> =
+        events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of =
+        |kind: &str| told.iter().find(|event| event["event"] == kind).unwrap_or_else(|| panic!("{events}"));
+    let acquire = of("acquire");
+    assert_eq!((&acquire["packet_destination"], &acquire["if_id"]), (&"10.2.0.2".into(), &IF_ID.into()));
+    assert_eq!(of("expire-soft")["if_id"], IF_ID);
 }
 
 /// The peer moves to another address (MOBIKE): sequence numbers go on, nothing is replayed.
