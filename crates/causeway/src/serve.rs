@@ -140,6 +140,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr()?;
     let tls = listen_tls(&arguments, &store).await?;
+    let has_authority = tls.is_some() && arguments.tls_cert.is_none();
+    // For clients that are started elsewhere.
+    let authority = has_authority.then(|| std::path::absolute(tls::authority_file(&arguments.data_dir)));
+    let authority = authority.transpose()?;
     let tls_address = tls.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
 
     let store: Arc<dyn Store> = Arc::new(store);
@@ -168,6 +172,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         key: key.clone(),
         address,
         tls_address,
+        authority,
         data_dir: arguments.data_dir.clone(),
     };
     fronts.spawn(control::serve(control, stopped));
