@@ -4,6 +4,7 @@
 //! what was damaged or cut on the way does not.
 #![no_main]
 
+use causeway_fuzz::natural::{marked, structured};
 use causeway_fuzz::packet::{Stream, Train, by_flow};
 use libfuzzer_sys::fuzz_target;
 use std::ops::Range;
@@ -93,7 +94,15 @@ fn seal(payload: &[u8], sequence: u64) -> Vec<u8> {
 /// A packet, a bit of it, and bytes that the datagram is cut by.
 type Damage = (u8, u16, u8);
 
-fuzz_target!(|input: (u16, Vec<u8>, Vec<Vec<u8>>, Vec<Train>, Option<Option<Damage>>)| {
+/// Length of the datagram's segments, a forged datagram, what is sealed, and what happens to it on the way.
+type Input = (u16, Vec<u8>, Vec<Vec<u8>>, Vec<Train>, Option<Option<Damage>>);
+
+fuzz_target!(|data: &[u8]| {
+    // A datagram as published, of one packet or two, is forged here: it has another key.
+    let published = marked(data, "esp").map(|packet| {
+        (packet.len() as u16, packet.repeat(2), Vec::new(), Vec::new(), None)
+    });
+    let Some(input) = published.or_else(|| structured::<Input>(data)) else { return };
     let (segment, raw, inner, trains, damage) = input;
     let damage = damage.flatten();
     let view = database().view();
