@@ -131,7 +131,7 @@ fn hold_back(lab: &Lab, messages: &str) {
 
 /// Makes the rekeys of both ends cross: both ask before either hears of the other's request, both have answered before either
 /// hears the answer, and both have heard it before either hears what the other deletes for it. Requests come again after
-/// 4 seconds, and after 7 more.
+/// a second, and after 1.8 more.
 fn collide(lab: &Lab) {
     hold_back(lab, IKE);
     std::thread::scope(|scope| {
