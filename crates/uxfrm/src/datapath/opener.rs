@@ -6,6 +6,7 @@
 
 use super::association::SaView;
 use super::counters::{PathCounters, add};
+use super::early::Early;
 use super::isolation::isolated;
 use super::local_addresses::LocalAddresses;
 use super::notice::Notice;
@@ -36,6 +37,8 @@ pub struct Opener {
     pub now: u64,
     /// Tells packets for this host from those to be forwarded.
     pub local: Arc<LocalAddresses>,
+    /// Packets that wait for the keys of their SA.
+    pub early: Early,
 }
 
 /// One ESP packet of a batch.
@@ -130,6 +133,17 @@ impl Opener {
         }
     }
 
+    /// Opens what waited for keys that the picture has now.
+    pub fn waiting(&mut self, shared: &Shared, view: &View, sink: &mut impl Sink) {
+        while let Some(mut packet) = self.early.take_ready(shared, view) {
+            let (region, datagrams) = (&mut packet.region[..], std::slice::from_ref(&packet.datagram));
+            self.isolated_batch(shared, view, region, datagrams, packet.kind, sink);
+            if !isolated(&shared.counters, || self.coalescer.flush(region, sink)) {
+                self.coalescer.discard();
+            }
+        }
+    }
+
     /// As [`Opener::isolated_batch`] for one datagram; a panic goes on.
     pub fn datagram(
         &mut self,
@@ -153,7 +167,10 @@ impl Opener {
     ) {
         while let Some(first) = pieces.next(region, &shared.counters) {
             let Some(state) = find(view, &first, pieces.kind) else {
-                add(&shared.counters.unknown_spi, 1);
+                let packet = (first.spi, &region[first.range.clone()]);
+                if !self.early.keep(shared, view, first.datagram, pieces.kind, packet) {
+                    add(&shared.counters.unknown_spi, 1);
+                }
                 continue;
             };
             let run = Run { shared, state, policies: view.interfaces.get(&state.if_id).map(Arc::as_ref) };
