@@ -48,7 +48,7 @@ impl Early {
         kind: Kind,
         (spi, packet): (u32, &[u8]),
     ) -> bool {
-        if !datagram.local.is_some_and(|local| view.larval.get(&(local, spi)).is_some()) {
+        if datagram.local.is_none_or(|local| view.larval.get(&(local, spi)).is_none()) {
             return false;
         }
         self.forget_late(shared);
