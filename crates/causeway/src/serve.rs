@@ -140,10 +140,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr()?;
     let tls = listen_tls(&arguments, &store).await?;
-    let has_authority = tls.is_some() && arguments.tls_cert.is_none();
-    // For clients that are started elsewhere.
-    let authority = has_authority.then(|| std::path::absolute(tls::authority_file(&arguments.data_dir)));
-    let authority = authority.transpose()?;
+    let authority = tls.as_ref().map(|_| authority(&arguments)).transpose()?.flatten();
     let tls_address = tls.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
 
     let store: Arc<dyn Store> = Arc::new(store);
@@ -242,6 +239,15 @@ async fn listen_tls(
     let given = given.map(|(certificate, key)| tls::Given { certificate, key });
     let acceptor = tls::acceptor(store, &arguments.data_dir, given.as_ref(), at.ip(), &arguments.tls_names)?;
     Ok(Some((listen(at).await?, acceptor)))
+}
+
+/// The certificate of the service's own authority, unless it was given another; absolute, for clients that are started
+/// elsewhere.
+fn authority(arguments: &Arguments) -> anyhow::Result<Option<PathBuf>> {
+    if arguments.tls_cert.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(std::path::absolute(tls::authority_file(&arguments.data_dir))?))
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
