@@ -24,7 +24,7 @@ const FLOWS: u16 = 128;
 const NEAR_PORT: u16 = 7100;
 const FAR_PORT: u16 = 7101;
 /// Super-packets that may wait for the gateway, all flows together: what it sends in some milliseconds.
-const WINDOW: u64 = 64;
+const WINDOW: u64 = 24;
 /// While the window is nearly full.
 const PAUSE: Duration = Duration::from_micros(100);
 /// Each flow is answered so often: a gateway's TUN forgets flows after three seconds.
