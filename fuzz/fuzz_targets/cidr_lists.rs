@@ -4,12 +4,13 @@
 use causeway_dialect_alibaba::Alibaba;
 use causeway_dialect_tencent::Tencent;
 use causeway_fuzz::World;
+use causeway_fuzz::natural::lines;
 use causeway_fuzz::request::{alibaba_query, tencent_json};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 
-fuzz_target!(|input: (&str, &str)| {
-    let (local, remote) = input;
+fuzz_target!(|text: &str| {
+    let [local, remote] = lines(text);
     let mut world = World::new(&[&Alibaba, &Tencent]);
     let connection = [
         ("VpnGatewayId", "vpn-1"),

@@ -4,6 +4,7 @@
 //! what was damaged or cut on the way does not.
 #![no_main]
 
+use causeway_fuzz::natural::{marked, structured};
 use causeway_fuzz::packet::{Stream, Train, by_flow};
 use libfuzzer_sys::fuzz_target;
 use std::ops::Range;
@@ -93,13 +94,22 @@ fn seal(payload: &[u8], sequence: u64) -> Vec<u8> {
 /// A packet, a bit of it, and bytes that the datagram is cut by.
 type Damage = (u8, u16, u8);
 
-fuzz_target!(|input: (u16, Vec<u8>, Vec<Vec<u8>>, Vec<Train>, Option<Option<Damage>>)| {
+/// Length of the datagram's segments, a forged datagram, what is sealed, and what happens to it on the way.
+type Input = (u16, Vec<u8>, Vec<Vec<u8>>, Vec<Train>, Option<Option<Damage>>);
+
+fuzz_target!(|data: &[u8]| {
+    // A datagram as published, of one packet or two, is forged here: it has another key.
+    let published = marked(data, "esp").map(|packet| {
+        (packet.len() as u16, packet.repeat(2), Vec::new(), Vec::new(), None)
+    });
+    let Some(input) = published.or_else(|| structured::<Input>(data)) else { return };
     let (segment, raw, inner, trains, damage) = input;
     let damage = damage.flatten();
     let view = database().view();
     let (notifier, _notices) = notice::channel().unwrap();
     let shared = Shared::new(Vec::new(), notifier, 4500).unwrap();
-    let mut opener = Opener { coalescer: Coalescer::new(true), now: 1, local: Default::default() };
+    let (local, early) = Default::default();
+    let mut opener = Opener { coalescer: Coalescer::new(true), now: 1, local, early };
     let mut run = |bytes: &[u8], segment: usize, kind| {
         let mut region = bytes.to_vec();
         let source = "192.0.2.2:4500".parse().ok();

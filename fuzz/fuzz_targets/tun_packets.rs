@@ -4,6 +4,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
+use causeway_fuzz::natural::{marked, structured};
 use causeway_fuzz::packet::{Segment, Stream, TCP_LEN, by_flow};
 use libfuzzer_sys::fuzz_target;
 use std::ops::Range;
@@ -103,10 +104,18 @@ fn super_packet(input: &Super) {
     assert_eq!(by_flow(&again.0), by_flow(&segments), "joined and cut again it is not the same");
 }
 
-fuzz_target!(|input: (Vec<u8>, Super)| {
-    let (data, built) = input;
+/// Whatever a header says of a packet.
+fn any(data: &[u8]) {
     if let Some((header, packet)) = data.split_first_chunk() {
         cut(&VirtioHeader::read(header), &mut packet.to_vec());
     }
+}
+
+fuzz_target!(|data: &[u8]| {
+    if let Some(data) = marked(data, "tun") {
+        return any(data);
+    }
+    let Some((data, built)) = structured::<(Vec<u8>, Super)>(data) else { return };
+    any(&data);
     super_packet(&built);
 });

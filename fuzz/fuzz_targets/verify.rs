@@ -5,6 +5,7 @@ use arbitrary::Arbitrary;
 use causeway_dialect::{Dialect, Envelope, Params, Request, Signing};
 use causeway_dialect_alibaba::Alibaba;
 use causeway_dialect_tencent::Tencent;
+use causeway_fuzz::natural::{http, structured};
 use libfuzzer_sys::fuzz_target;
 
 const SCHEMES: [&str; 7] =
@@ -28,7 +29,21 @@ struct Input {
     language: String,
 }
 
-fuzz_target!(|input: Input| {
+/// Requests as real clients signed them, with another secret.
+fn recorded(request: &Request) {
+    let dialects: [&dyn Dialect; 2] = [&Alibaba, &Tencent];
+    for dialect in dialects {
+        if let Ok(envelope) = dialect.open(request) {
+            assert!(dialect.verify(request, &envelope, SECRET).is_err());
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    if let Some(request) = http(data) {
+        return recorded(&request);
+    }
+    let Some(input) = structured::<Input>(data) else { return };
     let envelope = Envelope {
         service: "vpc".to_owned(),
         action: "DescribeVpcs".to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! A target fails by a panic: in a parser of outside input, or in a decision, where it would stop the store's writer.
 
+pub mod natural;
 pub mod packet;
 pub mod request;
 pub mod words;

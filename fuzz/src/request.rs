@@ -86,12 +86,7 @@ impl Signed {
 
     /// As a request to the second dialect, signed by its first scheme.
     pub fn tencent(&self, actions: &[&str], ids: &[String]) -> Request {
-        let mut query = format!(
-            "Action={}&Version=2017-03-12&Region=ap-guangzhou&Timestamp=1800000000&Nonce=1&SecretId=id&Signature=00",
-            pick(actions, self.action)
-        );
-        append(&mut query, &self.pairs(TENCENT, ids));
-        get(query, "vpc.tencentcloudapi.com")
+        tencent_query(pick(actions, self.action), &self.pairs(TENCENT, ids))
     }
 }
 
@@ -103,6 +98,15 @@ pub fn alibaba_query(action: &str, pairs: &[(String, String)]) -> Request {
     );
     append(&mut query, pairs);
     get(query, "vpc.aliyuncs.com")
+}
+
+/// A request to the second dialect with these parameters, signed by its first scheme.
+pub fn tencent_query(action: &str, pairs: &[(String, String)]) -> Request {
+    let mut query = format!(
+        "Action={action}&Version=2017-03-12&Region=ap-guangzhou&Timestamp=1800000000&Nonce=1&SecretId=id&Signature=00"
+    );
+    append(&mut query, pairs);
+    get(query, "vpc.tencentcloudapi.com")
 }
 
 /// A request to the second dialect with a JSON body, signed by TC3.

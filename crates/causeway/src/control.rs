@@ -62,6 +62,8 @@ pub struct State {
     pub key: KeyPair,
     pub address: SocketAddr,
     pub tls_address: Option<SocketAddr>,
+    /// The certificate of the service's own authority, where TLS uses it.
+    pub authority: Option<PathBuf>,
     pub data_dir: PathBuf,
 }
 
@@ -155,7 +157,7 @@ async fn answer(state: &State, ask: Ask) -> anyhow::Result<Value> {
                 "data_plane": info.data_plane,
                 "key_id": state.key.id,
                 "key_secret": state.key.secret.expose(),
-                "ca": crate::tls::authority_file(&state.data_dir),
+                "ca": state.authority,
             }))
         }
         Ask::Orders => Ok(orders(state)),

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use causeway_dialect_alibaba::download;
 use causeway_engine_linux::kernel_has_esp;
 use causeway_lab::{HostSpec, Lab, Protocol, SiteSpec};
+use causeway_peerconfig::swanctl;
 use causeway_plan::{NetworkKey, SubnetKey};
 use clap::Subcommand;
 use ipnet::IpNet;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::control::Ask;
 use crate::{ctl, node};
@@ -52,11 +55,12 @@ enum Command {
         #[arg(long)]
         cidr: IpNet,
     },
-    /// Load a swanctl.conf into a site's strongSwan, in place of the one before.
+    /// Load a swanctl.conf, or a downloaded configuration, into a site's strongSwan, in place of the one before.
     Load {
         /// The site.
         site: String,
-        /// The file.
+        /// A swanctl.conf, or the JSON that a download was answered with: Alibaba's DownloadVpnConnectionConfig, or
+        /// Tencent's DownloadCustomerGatewayConfiguration for strongSwan.
         file: PathBuf,
     },
     /// List hosts and sites.
@@ -139,6 +143,21 @@ pub async fn site(name: &str, public_ip: IpAddr, cidr: IpNet) -> anyhow::Result<
     Ok(SiteSpec { name: name.to_owned(), public_ip, router, host_ip, libipsec })
 }
 
+/// The swanctl.conf in a file: the file itself, what the second dialect's answer holds, or what is made of the first
+/// one's.
+fn swanctl_conf(site: &str, text: &str) -> anyhow::Result<String> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(text.to_owned());
+    }
+    let answer: Value = serde_json::from_str(text)?;
+    // SDKs print the answer, its body, or what they call the response.
+    let answer = ["body", "Response"].into_iter().fold(&answer, |it, name| it.get(name).unwrap_or(it));
+    match answer.get("CustomerGatewayConfiguration").and_then(Value::as_str) {
+        Some(config) => Ok(config.to_owned()),
+        None => Ok(swanctl::render(&download::read(site, answer)?, swanctl::Options::default())?),
+    }
+}
+
 /// Runs a lab command.
 ///
 /// # Errors
@@ -169,7 +188,8 @@ async fn command(arguments: Arguments) -> anyhow::Result<()> {
         Command::Load { site, file } => {
             let text =
                 std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-            lab.site(&site)?.load(&text).await?;
+            let config = swanctl_conf(&site, &text).with_context(|| format!("reading {}", file.display()))?;
+            lab.site(&site)?.load(&config).await?;
         }
         Command::List => lab.list()?.iter().for_each(|name| println!("{name}")),
         Command::Exec { name, command } => {
@@ -194,4 +214,43 @@ async fn command(arguments: Arguments) -> anyhow::Result<()> {
         Command::Delete { name: None } => lab.clear().await?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::swanctl_conf;
+
+    #[test]
+    fn a_download_is_loaded_as_it_was_answered() {
+        let own = "connections {\n}\n";
+        assert_eq!(swanctl_conf("branch", own).unwrap(), own);
+        let second = json!({"CustomerGatewayConfiguration": own, "RequestId": "1"});
+        for answer in [second.clone(), json!({"Response": second})] {
+            assert_eq!(swanctl_conf("branch", &answer.to_string()).unwrap(), own);
+        }
+        let phase = |name: &str, more: serde_json::Value| {
+            let mut members = json!({
+                format!("{name}EncAlg"): "aes", format!("{name}AuthAlg"): "sha1", format!("{name}Pfs"): "group2",
+                format!("{name}Lifetime"): 86400,
+            });
+            members.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            members
+        };
+        let ike = json!({"IkeVersion": "ikev2", "IkeMode": "main", "Psk": "secret word", "LocalId": "203.0.113.10",
+            "RemoteId": "198.51.100.6"});
+        let first = json!({"VpnConnectionConfig": {
+            "IkeConfig": phase("Ike", ike), "IpsecConfig": phase("Ipsec", json!({})), "Local": "203.0.113.10",
+            "Remote": "198.51.100.6", "LocalSubnet": "192.168.10.0/24", "RemoteSubnet": "10.0.0.0/16",
+        }});
+        for answer in [first.clone(), json!({"statusCode": 200, "body": first})] {
+            let config = swanctl_conf("branch", &answer.to_string()).unwrap();
+            for text in ["198.51.100.6", "192.168.10.0/24", "10.0.0.0/16", "secrets"] {
+                assert!(config.contains(text), "{config}");
+            }
+        }
+        assert!(swanctl_conf("branch", r#"{"Code": "Forbidden"}"#).is_err());
+        assert!(swanctl_conf("branch", "{nonsense").is_err());
+    }
 }

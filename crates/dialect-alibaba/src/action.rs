@@ -13,6 +13,8 @@ pub struct Input<'a> {
     pub fields: Fields<'a>,
     /// The region addressed.
     pub region: &'a RegionSettings,
+    /// All regions.
+    pub regions: &'a [RegionSettings],
     /// The account that asks.
     pub account: Option<&'a AccountSettings>,
     /// Now.

@@ -109,8 +109,9 @@ impl Dialect for Alibaba {
             dry_run = entry.takes("DryRun") && fields.boolean("DryRun")? == Some(true);
         }
         let region = regions::addressed(envelope, context.settings)?;
+        let regions = context.settings.regions(&DialectId::from(ID));
         let account = context.settings.accounts.get(context.account);
-        let operation = (action.decode)(&Input { fields, region, account, now: context.now })?;
+        let operation = (action.decode)(&Input { fields, region, regions, account, now: context.now })?;
         // A check makes nothing, so that it neither uses a token up nor repeats what one has made.
         let token = tokens::read(envelope, &operation)?.filter(|_| !dry_run);
         Ok(Call { operation, region: region.id.clone(), token, dry_run })

@@ -9,7 +9,7 @@ use crate::error::LabError;
 use crate::exec::Machine;
 
 /// How often and after what pause a client tries again to reach a server that is starting.
-const CONNECT_ATTEMPTS: u32 = 20;
+const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// How long the kernel is looked at for answers that came when ping had ended, and how often.
 const LATE_MAX: Duration = Duration::from_secs(1);

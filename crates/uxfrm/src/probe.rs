@@ -68,7 +68,7 @@ impl Probe {
 
 const SECCOMP: &str = "seccomp user notification";
 const DESCRIPTORS: &str = "access to a child's sockets";
-const NAMESPACE: &str = "an own network namespace";
+const NAMESPACE: &str = "network namespace of its own";
 const TUN: &str = "TUN";
 const UDP: &str = "port-sharing UDP with GRO";
 const RAW: &str = "raw sockets (protocol 50)";

@@ -90,3 +90,29 @@ fn a_taken_port_is_named() {
         assert!(said.contains("the engine did not start: UDP port 4500: Address already in use"), "{said}");
     }
 }
+
+/// What is not possible is refused at the start, with what is in the way.
+#[test]
+fn what_is_in_the_way_is_named() {
+    lab_or_skip!();
+    let directory = tempfile::tempdir().unwrap();
+    let (paths, nowhere) = (paths(&directory), directory.path().join("none/socket").display().to_string());
+    let own = |option: &str| format!("{option} {}", directory.path().join(option).display());
+    let missing = format!("{nowhere}: No such file or directory");
+    let refused = [
+        (format!("run {} --control {nowhere} -- true", own("--stats")), &*missing),
+        (format!("run {} --stats {nowhere} -- true", own("--control")), &*missing),
+        (format!("stats --stats {nowhere}"), "is it running"),
+        (format!("events --stats {nowhere}"), "is it running"),
+        (format!("join --control {nowhere} -- true"), "is it running"),
+        (format!("run {paths} -- no-such-daemon"), "there is no such program"),
+        (format!("run {paths} --mtu 67 -- true"), "invalid value"),
+        (format!("run {paths} --port 0 -- true"), "invalid value"),
+        (format!("run {paths} --workers 65 -- true"), "invalid value"),
+    ];
+    for (arguments, why) in refused {
+        let output = try_run(&format!("exec unshare -n {UXFRM} {arguments}"));
+        assert!(!output.status.success(), "{arguments}: {}", said(&output));
+        assert!(said(&output).contains(why), "{arguments}: {}", said(&output));
+    }
+}

@@ -9,7 +9,7 @@ use support::try_run;
 const UXFRM: &str = env!("CARGO_BIN_EXE_uxfrm");
 const SECCOMP: &str = "seccomp user notification";
 const CHILD: &str = "access to a child's sockets";
-const NAMESPACE: &str = "an own network namespace";
+const NAMESPACE: &str = "network namespace of its own";
 const TUN: &str = "TUN";
 
 /// What the kernel is to answer to a system call, where the arguments say so.

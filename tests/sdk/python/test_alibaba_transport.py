@@ -228,6 +228,12 @@ def test_the_names_of_other_products(server):
         Version="2015-06-12",
     ).json()
     assert endpoints["Endpoints"]["Endpoint"][0]["Endpoint"] == server.address
+    for product, region, code in [
+        ("no-such-product", "cn-hangzhou", "Illegal Parameter"), ("vpc", "cn-atlantis", "InvalidRegionId"),
+    ]:
+        parameters = {"ServiceCode": product, "Id": region, "Type": "openAPI"}
+        refused = v1_send(server, "DescribeEndpoints", parameters, Version="2015-06-12")
+        assert refused.status >= 400 and refused.json()["Code"] == code, refused.body
     groups = v1_send(server, "ListResourceGroups", {}, Version="2020-03-31").json()
     assert groups["ResourceGroups"]["ResourceGroup"][0]["Id"].startswith("rg-")
 

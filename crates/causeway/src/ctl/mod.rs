@@ -87,7 +87,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Ca => {
             let file = crate::tls::authority_file(dir);
             let text = std::fs::read_to_string(&file)
-                .with_context(|| format!("{}: start the service with --tls-listen first", file.display()))?;
+                .with_context(|| {
+                format!(
+                    "{}: the service has no authority of its own before its first start with --tls-listen, and none \
+                     where it is given a certificate",
+                    file.display()
+                )
+            })?;
             print!("{text}");
         }
         Command::Log { id } => {

@@ -5,12 +5,12 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 use uxfrm::broker::{self, Broker, BrokerConfig};
-use uxfrm::engine::EngineConfig;
+use uxfrm::engine::{EngineConfig, watchers};
 use uxfrm::sys::{self, wait::Waiter};
 
 #[derive(Parser)]
@@ -47,22 +47,33 @@ enum Action {
         #[arg(long)]
         every_ms: Option<u64>,
     },
+    /// Print what happens to SAs, as it happens: a line of JSON for each event.
+    Events {
+        /// The socket of `uxfrm run --stats`.
+        #[arg(long, default_value = "/run/uxfrm.stats")]
+        stats: PathBuf,
+    },
 }
+
+/// Least MTU of IPv4 (RFC 791), which interfaces of the kernel have too.
+const LEAST_MTU: i64 = 68;
+/// As many as [`EngineConfig::worker_count`] makes.
+const MOST_WORKERS: i64 = 64;
 
 #[derive(Args)]
 struct Run {
     /// Name of the interface of each if_id: {if_id} decimal, {if_id:x} hexadecimal.
     #[arg(long, default_value = "ipsec{if_id}")]
     interface_name: String,
-    /// MTU of the interfaces, in bytes.
-    #[arg(long, default_value_t = 1400)]
+    /// MTU of the interfaces, in bytes; IPv6 inside takes 1280.
+    #[arg(long, default_value_t = 1400, value_parser = clap::value_parser!(u16).range(LEAST_MTU..))]
     mtu: u16,
     /// Port of ESP in UDP.
-    #[arg(long, default_value_t = 4500)]
+    #[arg(long, default_value_t = 4500, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// Worker threads; 0 for half of the CPUs.
-    #[arg(long, default_value_t = 0)]
-    workers: usize,
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=MOST_WORKERS))]
+    workers: u8,
     /// Microseconds that a worker looks for more packets before it sleeps, while that pays; 0 for never.
     #[arg(long, default_value_t = 50)]
     busy_poll_us: u64,
@@ -103,7 +114,8 @@ fn main() -> ExitCode {
             print!("{probe}");
             Ok(if probe.uxfrm_works() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Action::Stats { stats, prometheus, every_ms } => print_stats(stats, prometheus, every_ms),
+        Action::Stats { stats, prometheus, every_ms } => print_stats(&stats, prometheus, every_ms),
+        Action::Events { stats } => print_events(&stats),
     };
     result.unwrap_or_else(|error| {
         eprintln!("uxfrm: {error}{}", causes(&*error));
@@ -154,7 +166,7 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
             interface_name: run.interface_name,
             mtu: run.mtu,
             port: run.port,
-            workers: run.workers,
+            workers: run.workers.into(),
             busy_poll: Duration::from_micros(run.busy_poll_us),
             moderation: Duration::from_micros(run.moderation_us),
             plain_esp: true,
@@ -253,24 +265,46 @@ fn exit_code(status: ExitStatus) -> ExitCode {
 }
 
 fn join(control: PathBuf, command: Vec<String>) -> Result<ExitCode, Error> {
-    broker::join(&control).map_err(|e| format!("cannot join {}: {e}", control.display()))?;
+    broker::join(&control).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            format!("no `uxfrm run` answers at {} (is it running, with this --control?)", control.display())
+        }
+        _ => format!("cannot join {}: {error}", control.display()),
+    })?;
     let (program, arguments) = command.split_first().ok_or("no command")?;
-    Err(Command::new(program).args(arguments).exec().into())
+    Err(format!("cannot start {program}: {}", Command::new(program).args(arguments).exec()).into())
 }
 
-fn print_stats(path: PathBuf, prometheus: bool, every_ms: Option<u64>) -> Result<ExitCode, Error> {
-    let mut stream = UnixStream::connect(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+/// A socket of a running engine.
+fn connect(path: &Path) -> Result<UnixStream, Error> {
+    UnixStream::connect(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            format!("no `uxfrm run` answers at {} (is it running, with this --stats?)", path.display()).into()
+        }
+        _ => format!("{}: {error}", path.display()).into(),
+    })
+}
+
+fn print_stats(path: &Path, prometheus: bool, every_ms: Option<u64>) -> Result<ExitCode, Error> {
+    let mut stream = connect(path)?;
     let interval = Duration::from_millis(every_ms.unwrap_or(0));
     stream.set_read_timeout(Some(Duration::from_secs(5) + interval))?;
     let format = if prometheus { "prometheus" } else { "json" };
     let every = every_ms.map(|every| format!(" {every}")).unwrap_or_default();
     stream.write_all(format!("{format}{every}\n").as_bytes())?;
+    print_all(stream)
+}
+
+/// Until the engine ends, or who reads has seen enough.
+fn print_events(stats: &Path) -> Result<ExitCode, Error> {
+    print_all(connect(&watchers::path(stats))?)
+}
+
+fn print_all(mut stream: UnixStream) -> Result<ExitCode, Error> {
     match std::io::copy(&mut stream, &mut std::io::stdout()) {
         // Who reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        other => {
-            other?;
-        }
+        other => drop(other?),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -86,7 +86,11 @@ impl Relay {
     ) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         epoll.add(wake.as_fd(), Token::Wake.encode())?;
-        let control = config.control.as_ref().map(|path| message::listen(path)).transpose()?;
+        let control = config
+            .control
+            .as_ref()
+            .map(|path| message::listen(path).map_err(|error| sys::with_path(error, path)));
+        let control = control.transpose()?;
         if let Some(control) = &control {
             epoll.add(control.as_fd(), Token::Control.encode())?;
         }

@@ -8,6 +8,7 @@ use super::readers::Readers;
 use super::report::{self, Report};
 use super::retired::Retired;
 use super::sockets::Kept;
+use super::watchers::Watchers;
 use crate::database::{Clock, Database};
 use crate::datapath::heartbeat::Watch;
 use crate::datapath::notice::{self, Notice, Notices};
@@ -18,9 +19,9 @@ use crate::sys::tun::Queue;
 use crate::sys::{self, addresses, socket};
 use crate::xfrm::event::Event;
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -34,8 +35,6 @@ const ADDRESSES: u64 = 4;
 /// not get a CPU.
 const SETTLE_LIMIT: Duration = Duration::from_millis(100);
 const READERS: u64 = 5;
-/// Programs that may follow events at a time.
-const MAX_WATCHERS: usize = 16;
 
 /// The control thread's state.
 pub struct Control {
@@ -52,8 +51,7 @@ pub struct Control {
     kept: HashMap<String, OwnedFd>,
     stats: Option<UnixListener>,
     readers: Readers,
-    events: Option<UnixListener>,
-    watchers: Vec<UnixStream>,
+    watchers: Option<Watchers>,
     retired: Retired,
     watch: Watch,
 }
@@ -93,8 +91,7 @@ impl Control {
         let interfaces = kept.kept_interfaces();
         let kept = kept.descriptors;
         let stats = config.stats.as_ref().map(|path| report::listen(path)).transpose()?;
-        let events =
-            config.stats.as_ref().map(|path| report::listen(&report::events_path(path))).transpose()?;
+        let watchers = config.stats.as_ref().map(|path| Watchers::new(path)).transpose()?;
         let addresses = addresses::changes()?;
         shared.set_local_addresses(addresses::all()?);
         // Where there are no raw sockets, or no IPv6, there is nothing to learn for.
@@ -111,8 +108,7 @@ impl Control {
             kept,
             stats,
             readers: Readers::new()?,
-            events,
-            watchers: Vec::new(),
+            watchers,
             retired: Retired::default(),
             watch: Watch::default(),
         };
@@ -149,8 +145,8 @@ impl Control {
         if let Some(stats) = &self.stats {
             epoll.add(stats.as_fd(), STATS)?;
         }
-        if let Some(events) = &self.events {
-            epoll.add(events.as_fd(), EVENTS)?;
+        if let Some(watchers) = &self.watchers {
+            epoll.add(watchers.as_fd(), EVENTS)?;
         }
         link::send(self.link.as_fd(), Kind::Ready, 0, &[], None, true)?;
         let mut buffer = Buffer::new();
@@ -165,7 +161,7 @@ impl Control {
                         result => result?,
                     },
                     NOTICES => self.serve_notices()?,
-                    EVENTS => self.serve_watchers(),
+                    EVENTS => self.watchers.iter_mut().for_each(Watchers::accept),
                     READERS => self.readers.answer(|| Report::take(&self.database, &self.shared)),
                     ADDRESSES => self.serve_addresses(),
                     _ => self.serve_stats(),
@@ -290,27 +286,10 @@ impl Control {
         }
     }
 
-    /// Takes in those who want to be told of events.
-    fn serve_watchers(&mut self) {
-        while let Some((stream, _)) = self.events.as_ref().and_then(|events| events.accept().ok()) {
-            if self.watchers.len() < MAX_WATCHERS && stream.set_nonblocking(true).is_ok() {
-                self.watchers.push(stream);
-            }
-        }
-    }
-
     fn send_events(&mut self, events: Vec<Event>) -> io::Result<()> {
-        if !events.is_empty() {
-            // Who connected before an event hears of it, whatever woke this thread first.
-            self.serve_watchers();
-        }
         for event in events {
-            // What daemons have changed themselves is not told: it holds keys.
-            if let Some(line) =
-                report::event_line(&event, sys::unix_seconds()).filter(|_| !self.watchers.is_empty())
-            {
-                // One that went away or does not read is forgotten.
-                self.watchers.retain(|watcher| (&*watcher).write_all(line.as_bytes()).is_ok());
+            if let Some(watchers) = &mut self.watchers {
+                watchers.tell(&event);
             }
             link::send(self.link.as_fd(), Kind::Event, event.group, &event.message, None, true)?;
         }

@@ -9,6 +9,7 @@ mod readers;
 pub mod report;
 mod retired;
 pub(crate) mod sockets;
+pub mod watchers;
 
 pub use config::EngineConfig;
 

@@ -1,24 +1,25 @@
-//! Statistics: counters and events as text. Who reads them is served by [`super::readers`].
+//! Statistics: counters as text. Who reads them is served by [`super::readers`].
 
 use crate::database::Database;
 use crate::datapath::Shared;
-use crate::xfrm::constants::*;
-use crate::xfrm::event::Event;
-use crate::xfrm::policy::PolicyInfo;
-use crate::xfrm::state::{SaId, SaInfo};
-use crate::xfrm::wire::{self, Reader};
+use crate::sys;
+use crate::xfrm::state::SaId;
 use std::fmt::Write as _;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 /// Opens the socket, for root only.
 ///
 /// # Errors
-/// Of bind: the directory is missing, or the path too long.
+/// Of bind, with the path: the directory is missing, or the path too long.
 pub fn listen(path: &Path) -> io::Result<UnixListener> {
+    bind(path).map_err(|error| sys::with_path(error, path))
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
     // Left over from an engine that was killed.
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -28,58 +29,6 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
-}
-
-/// Where events are followed: beside the statistics, one JSON object a line.
-pub fn events_path(stats: &Path) -> PathBuf {
-    let mut path = stats.as_os_str().to_owned();
-    path.push(".events");
-    path.into()
-}
-
-/// An event as a line of JSON, if it is of a kind that is told there.
-pub fn event_line(event: &Event, now: u64) -> Option<String> {
-    if !matches!(event.group, XFRMNLGRP_ACQUIRE | XFRMNLGRP_EXPIRE | XFRMNLGRP_MAPPING) {
-        return None;
-    }
-    let mut object = serde_json::Map::new();
-    object.insert("time".into(), now.into());
-    let mut text = |key: &str, value: String| object.insert(key.into(), value.into());
-    for message in wire::messages(&event.message) {
-        let mut reader = Reader::new(message.payload);
-        match message.header.kind {
-            EXPIRE => {
-                let Ok(info) = SaInfo::read(&mut reader) else { continue };
-                let hard = reader.u64().is_ok_and(|hard| hard.to_ne_bytes()[0] != 0);
-                text("event", if hard { "expire-hard" } else { "expire-soft" }.into());
-                text("spi", format!("{:08x}", info.id.spi));
-                text("destination", info.id.destination.to_string());
-            }
-            MAPPING => {
-                let Ok(id) = SaId::read(&mut reader) else { continue };
-                text("event", "mapping".into());
-                text("spi", format!("{:08x}", id.spi));
-                text("destination", id.destination.to_string());
-            }
-            POLEXPIRE => {
-                let Ok(info) = PolicyInfo::read(&mut reader) else { continue };
-                let hard = reader.u64().is_ok_and(|hard| hard.to_ne_bytes()[0] != 0);
-                text("event", if hard { "policy-expire-hard" } else { "policy-expire-soft" }.into());
-                text("index", info.index.to_string());
-            }
-            _ => {
-                text("event", "acquire".into());
-                // `xfrm_user_acquire`, then its attributes.
-                if reader.skip(280).is_err() {
-                    continue;
-                }
-            }
-        }
-        for (_, value) in wire::attributes(reader.rest()).filter(|(kind, _)| *kind == XFRMA_IF_ID) {
-            text("if_id", Reader::new(value).u32().unwrap_or(0).to_string());
-        }
-    }
-    Some(serde_json::Value::Object(object).to_string() + "\n")
 }
 
 struct SaReport {

@@ -36,6 +36,11 @@ pub(crate) fn owned(result: libc::c_int) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// An error that names the file it is about.
+pub(crate) fn with_path(error: io::Error, path: &std::path::Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 /// An event counter to wake another thread's epoll.
 pub fn event_fd() -> io::Result<OwnedFd> {
     // SAFETY: no pointers.

@@ -29,7 +29,9 @@ pub struct Template {
 }
 
 impl Template {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Errno> {
+    /// # Errors
+    /// `EINVAL` for a short structure or an unknown family.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Errno> {
         let destination = reader.array()?;
         let (spi, protocol) = (reader.be32()?, reader.u8()?);
         reader.skip(3)?;

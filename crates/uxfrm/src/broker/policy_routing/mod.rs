@@ -63,6 +63,8 @@ pub(super) struct PolicyRouting {
     next_place: u64,
     /// Rules of policies that the engine has not accepted yet, by request.
     held: HashMap<u32, Vec<Rule>>,
+    /// Rules of policies that are gone, where their successors could not be made.
+    stale: Vec<Rule>,
 }
 
 impl PolicyRouting {
@@ -77,6 +79,7 @@ impl PolicyRouting {
             passes: BTreeSet::new(),
             next_place: 0,
             held: HashMap::new(),
+            stale: Vec::new(),
         })
     }
 
@@ -151,7 +154,8 @@ impl PolicyRouting {
     pub fn clear(&mut self) {
         self.passes.clear();
         let entries = std::mem::take(&mut self.entries);
-        self.tables.remove_rules(entries.into_values().flat_map(|entry| entry.rules).collect());
+        let of_entries = entries.into_values().flat_map(|entry| entry.rules);
+        self.tables.remove_rules(of_entries.chain(std::mem::take(&mut self.stale)).collect());
         self.leave_families();
     }
 
@@ -240,20 +244,32 @@ impl PolicyRouting {
 
     /// Makes the rules of some policies anew, and removes `old`. First comes what protects and last goes what protects, so that
     /// in between no more is let through than before or after.
-    fn make(&mut self, concerned: &[PolicyKey], mut old: Vec<Rule>) -> io::Result<()> {
-        let mut new = Vec::new();
+    fn make(&mut self, concerned: &[PolicyKey], old: Vec<Rule>) -> io::Result<()> {
+        // What cannot be replaced stays known, to be removed with the next change.
+        self.stale.extend(old);
+        let mut changes = Vec::new();
         for key in concerned {
             let Some(entry) = self.entries.get(key).cloned() else { continue };
             let rules = self.rules(&entry)?;
-            new.extend(rules.iter().filter(|rule| !entry.rules.contains(rule)).cloned());
-            old.extend(entry.rules.into_iter().filter(|rule| !rules.contains(rule)));
-            if let Some(entry) = self.entries.get_mut(key) {
-                entry.rules = rules;
+            changes.push((*key, entry.rules, rules));
+        }
+        let is_new = |(_, before, after): &(_, Vec<Rule>, Vec<Rule>)| -> Vec<Rule> {
+            after.iter().filter(|rule| !before.contains(rule)).cloned().collect()
+        };
+        let mut new: Vec<_> = changes.iter().flat_map(is_new).collect();
+        new.sort_by_key(|rule| !rule.protects());
+        for (made, rule) in new.iter().enumerate() {
+            if let Err(error) = self.tables.kernel.add_rule(rule) {
+                self.tables.remove_rules(new[..made].to_vec());
+                return Err(error);
             }
         }
-        new.sort_by_key(|rule| !rule.protects());
-        for rule in &new {
-            self.tables.kernel.add_rule(rule)?;
+        let mut old = std::mem::take(&mut self.stale);
+        for (key, before, after) in changes {
+            old.extend(before.into_iter().filter(|rule| !after.contains(rule)));
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.rules = after;
+            }
         }
         self.tables.remove_rules(old);
         Ok(())

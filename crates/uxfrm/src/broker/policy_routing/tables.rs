@@ -75,8 +75,11 @@ impl Tables {
         let addresses = self.kernel.addresses(family)?;
         self.interface = self.kernel.interface(&self.interface_name);
         self.set_routes(family, BOUND_TABLE, None)?;
-        for rule in self.gates(family) {
-            self.kernel.add_rule(&rule)?;
+        let gates = self.gates(family);
+        if let Err(error) = gates.iter().try_for_each(|rule| self.kernel.add_rule(rule)) {
+            // Else the next try would make them twice.
+            self.remove_rules(gates);
+            return Err(error);
         }
         self.families.insert(family, addresses);
         Ok(())
@@ -129,9 +132,10 @@ impl Tables {
         if let Some(number) = self.sources.iter().position(|known| *known == (family, source)) {
             return Ok(Some(BOUND_TABLE + 1 + number as u32));
         }
-        self.sources.push((family, source));
-        let table = BOUND_TABLE + self.sources.len() as u32;
+        let table = BOUND_TABLE + 1 + self.sources.len() as u32;
+        // Not known before its routes are there: a rule that leads into an empty table leads nowhere, and packets go on in clear.
         self.set_routes(family, table, Some(source))?;
+        self.sources.push((family, source));
         Ok(Some(table))
     }
 
