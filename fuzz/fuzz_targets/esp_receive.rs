@@ -108,7 +108,8 @@ fuzz_target!(|data: &[u8]| {
     let view = database().view();
     let (notifier, _notices) = notice::channel().unwrap();
     let shared = Shared::new(Vec::new(), notifier, 4500).unwrap();
-    let mut opener = Opener { coalescer: Coalescer::new(true), now: 1, local: Default::default() };
+    let (local, early) = Default::default();
+    let mut opener = Opener { coalescer: Coalescer::new(true), now: 1, local, early };
     let mut run = |bytes: &[u8], segment: usize, kind| {
         let mut region = bytes.to_vec();
         let source = "192.0.2.2:4500".parse().ok();

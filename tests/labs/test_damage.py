@@ -89,7 +89,12 @@ def whole_again(lab: Lab, parts: Parts, before: dict[str, str]) -> None:
         until(lambda: not differs(), patience_s=PATIENCE_S, what="everything as before")
     except AssertionError as error:
         raise AssertionError(f"{differs()}\n{lab.server.lines[-5:]}") from error
-    until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, patience_s=PATIENCE_S, what="traffic again")
+    try:
+        until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, patience_s=PATIENCE_S, what="traffic again")
+    except AssertionError as error:
+        site = pathlib.Path("/run/causeway") / lab.server.node_tag / "lab/east/charon.log"
+        gateway = lab.server.ctl("log", lab.gateway)
+        raise AssertionError(f"{error}\ngateway:\n{gateway[-6000:]}\nsite:\n{site.read_text()[-6000:]}") from error
     lab.up("east")
 
 

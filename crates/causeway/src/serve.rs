@@ -19,7 +19,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tracing_subscriber::EnvFilter;
 
@@ -140,10 +140,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr()?;
     let tls = listen_tls(&arguments, &store).await?;
-    let has_authority = tls.is_some() && arguments.tls_cert.is_none();
-    // For clients that are started elsewhere.
-    let authority = has_authority.then(|| std::path::absolute(tls::authority_file(&arguments.data_dir)));
-    let authority = authority.transpose()?;
+    let authority = tls.as_ref().map(|_| authority(&arguments)).transpose()?.flatten();
     let tls_address = tls.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
 
     let store: Arc<dyn Store> = Arc::new(store);
@@ -160,7 +157,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let (of_store, of_engine) = (Arc::clone(&store), Arc::clone(&engine));
     let reconciling = causeway_reconcile::run_until(of_store, of_engine, locks(&settings), stopped.clone());
     let mut reconciler = tokio::spawn(reconciling);
-    let mut fronts = tokio::task::JoinSet::new();
+    let mut fronts = JoinSet::new();
     fronts.spawn(http::serve(Arc::clone(&service), listener, None, stopped.clone()));
     if let Some((listener, acceptor)) = tls {
         fronts.spawn(http::serve(Arc::clone(&service), listener, Some(acceptor), stopped.clone()));
@@ -181,17 +178,22 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         Err(error) => Err(error),
     };
     let _ = stop.send(true);
-    while fronts.join_next().await.is_some() {}
-    if !reconciler.is_finished() {
-        // What it was doing must not go on beside the cleaning up.
-        if let Err(error) = reconciler.await {
-            tracing::error!(%error, "the reconciler");
-        }
-    }
+    end(fronts, reconciler).await;
     if arguments.cleanup {
         engine.cleanup_all().await.context("cleaning up")?;
     }
     ended
+}
+
+/// Waits until requests under way are answered, and what is being carried out is done: it must not go on beside the cleaning
+/// up.
+async fn end<T: 'static>(mut fronts: JoinSet<T>, reconciler: JoinHandle<()>) {
+    while fronts.join_next().await.is_some() {}
+    if !reconciler.is_finished()
+        && let Err(error) = reconciler.await
+    {
+        tracing::error!(%error, "the reconciler");
+    }
 }
 
 /// Which gateways are locked, for lack of funds or because their term is over.
@@ -242,6 +244,15 @@ async fn listen_tls(
     let given = given.map(|(certificate, key)| tls::Given { certificate, key });
     let acceptor = tls::acceptor(store, &arguments.data_dir, given.as_ref(), at.ip(), &arguments.tls_names)?;
     Ok(Some((listen(at).await?, acceptor)))
+}
+
+/// The certificate of the service's own authority, unless it was given another; absolute, for clients that are started
+/// elsewhere.
+fn authority(arguments: &Arguments) -> anyhow::Result<Option<PathBuf>> {
+    if arguments.tls_cert.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(std::path::absolute(tls::authority_file(&arguments.data_dir))?))
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::error::LabError;
 use crate::exec::Machine;
 
-/// How long and after what pause a client tries again to reach a server that is starting.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// How long and after what pause a client tries again to reach a server that is starting, on a busy machine.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// How long the kernel is looked at for answers that came when ping had ended, and how often.
 const LATE_MAX: Duration = Duration::from_secs(1);

@@ -235,6 +235,7 @@ fn receiving_allocates_nothing() {
                 coalescer: Coalescer::new(joins),
                 now: 1_700_000_000,
                 local: Arc::new(LocalAddresses(Default::default())),
+                early: Default::default(),
             };
             let (transform, mut last) = (suite.transform(), 0);
             let (mut region, mut received, mut sink) = (Vec::new(), Vec::new(), Counted::default());

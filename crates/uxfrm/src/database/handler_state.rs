@@ -134,7 +134,7 @@ impl Database {
         let state = State::new(request, clock, None);
         let message = write_state(&state, reply(header, NEWSA, 0));
         self.put_state(state, clock);
-        Ok((vec![message], false))
+        Ok((vec![message], true))
     }
 
     /// A random SPI, but dealt out to the workers in turn: the remainder says which of them opens the SA's packets.

@@ -68,6 +68,8 @@ impl Database {
             state.serial = self.states.number(state.serial);
             self.interfaces.name(sa.if_id);
             state.published = Some(sa);
+        } else {
+            self.view.larval.insert((id.destination, id.spi), ());
         }
         let link = (state.request.if_id, state.request.info.reqid);
         let has_keys = !state.is_larval();
@@ -83,6 +85,8 @@ impl Database {
             self.view.inbound.remove(&(id.destination, id.spi));
             self.interfaces.forget(sa.if_id);
             self.resolve((sa.if_id, sa.reqid));
+        } else {
+            self.view.larval.remove(&(id.destination, id.spi));
         }
         Some(state)
     }

@@ -49,6 +49,8 @@ pub struct View {
     /// By destination and SPI, for received packets, as the kernel finds them (the protocol is always ESP). An SA of what we send
     /// has the peer's address there, which no packet to us has.
     pub inbound: SnapshotMap<(IpAddr, u32), Arc<SaView>>,
+    /// SPIs that were given out and wait for their keys, by the address of ours that they are for.
+    pub larval: SnapshotMap<(IpAddr, u32), ()>,
 }
 
 impl InterfaceView {

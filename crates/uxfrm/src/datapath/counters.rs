@@ -60,6 +60,8 @@ counters! {
         no_state,
         /// ESP packets with an unknown SPI.
         unknown_spi,
+        /// ESP packets that came before their SA's keys and waited for them.
+        early,
         /// Neither ESP nor IKE, or an inner packet that is no IP.
         malformed,
         /// Inner packets that the interface's queue refused, those of a super-packet one by one.

@@ -7,6 +7,7 @@ pub mod association;
 pub mod busy_poll;
 pub mod counters;
 pub mod dont_fragment;
+pub mod early;
 pub mod gather;
 pub mod heartbeat;
 pub mod interface;

@@ -6,13 +6,14 @@
 
 use super::association::SaView;
 use super::counters::{PathCounters, add};
+use super::early::Early;
 use super::isolation::isolated;
 use super::local_addresses::LocalAddresses;
 use super::notice::Notice;
 use super::receive::Kind;
 use super::shared::Shared;
 use crate::database::View;
-use crate::database::view::InterfaceView;
+use crate::database::view::{InterfaceView, PolicyView};
 use crate::esp::EspError;
 use crate::esp::packet::strip_tail;
 use crate::esp::replay::ReplayWindow;
@@ -21,6 +22,7 @@ use crate::inner::coalesce::{Coalescer, Sink};
 use crate::inner::ecn::{decapsulated_tos, set_tos};
 use crate::inner::ip::Packet;
 use crate::sys::receive::Received;
+use crate::xfrm::selector::Flow;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -36,6 +38,8 @@ pub struct Opener {
     pub now: u64,
     /// Tells packets for this host from those to be forwarded.
     pub local: Arc<LocalAddresses>,
+    /// Packets that wait for the keys of their SA.
+    pub early: Early,
 }
 
 /// One ESP packet of a batch.
@@ -130,6 +134,17 @@ impl Opener {
         }
     }
 
+    /// Opens what waited for keys that the picture has now.
+    pub fn waiting(&mut self, shared: &Shared, view: &View, sink: &mut impl Sink) {
+        while let Some(mut packet) = self.early.take_ready(shared, view) {
+            let (region, datagrams) = (&mut packet.region[..], std::slice::from_ref(&packet.datagram));
+            self.isolated_batch(shared, view, region, datagrams, packet.kind, sink);
+            if !isolated(&shared.counters, || self.coalescer.flush(region, sink)) {
+                self.coalescer.discard();
+            }
+        }
+    }
+
     /// As [`Opener::isolated_batch`] for one datagram; a panic goes on.
     pub fn datagram(
         &mut self,
@@ -153,7 +168,10 @@ impl Opener {
     ) {
         while let Some(first) = pieces.next(region, &shared.counters) {
             let Some(state) = find(view, &first, pieces.kind) else {
-                add(&shared.counters.unknown_spi, 1);
+                let packet = (first.spi, &region[first.range.clone()]);
+                if !self.early.keep(shared, view, first.datagram, pieces.kind, packet) {
+                    add(&shared.counters.unknown_spi, 1);
+                }
                 continue;
             };
             let run = Run { shared, state, policies: view.interfaces.get(&state.if_id).map(Arc::as_ref) };
@@ -188,16 +206,16 @@ impl Opener {
         }
     }
 
-    fn open(
+    fn open<'a>(
         &mut self,
-        run: &Run<'_>,
+        run: &Run<'a>,
         replay: &mut ReplayWindow,
-        tally: &mut Tally,
+        tally: &mut Tally<'a>,
         region: &mut [u8],
         piece: Piece<'_>,
         sink: &mut impl Sink,
     ) {
-        let Run { shared, state, policies } = *run;
+        let Run { shared, state, .. } = *run;
         let Piece { datagram, range, .. } = piece;
         let counters = &state.association.counters;
         let inner = match open_packet(state, replay, &mut region[range.clone()]) {
@@ -211,14 +229,9 @@ impl Opener {
         let Some(mut packet) = Packet::read(&region[inner.clone()]) else {
             return add(&counters.malformed, 1);
         };
-        let policy = policies.filter(|_| state.selector.matches(&packet.flow));
-        let policy = policy.and_then(|i| i.admits(&packet.flow, state, self.local.receive(&packet.flow)));
-        let Some(policy) = policy else {
+        if !tally.admits(run, &self.local, &packet, self.now) {
             return add(&counters.policy_mismatch, 1);
-        };
-        policy.usage.last_use.store(self.now, Ordering::Relaxed);
-        add(&policy.usage.packets, 1);
-        add(&policy.usage.bytes, packet.len as u64);
+        }
         tally.admitted(state, shared, datagram, self.now);
         let (dscp, no_ecn) = (state.outer.decapsulate_dscp, state.outer.no_ecn);
         let Some(tos) = decapsulated_tos(packet.tos, datagram.tos, dscp, no_ecn) else {
@@ -266,13 +279,52 @@ struct Run<'a> {
 
 /// Those of them that were let in.
 #[derive(Default)]
-struct Tally {
+struct Tally<'a> {
     packets: u64,
     bytes: u64,
     source_checked: bool,
+    flow: Option<Admitted<'a>>,
 }
 
-impl Tally {
+/// A flow, whose packets come in a row, and the policy that lets it in, with what that is to be charged for.
+struct Admitted<'a> {
+    flow: Flow,
+    policy: &'a PolicyView,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Admitted<'_> {
+    fn charge(&self, now: u64) {
+        let usage = &self.policy.usage;
+        usage.last_use.store(now, Ordering::Relaxed);
+        add(&usage.packets, self.packets);
+        add(&usage.bytes, self.bytes);
+    }
+}
+
+impl<'a> Tally<'a> {
+    /// Whether SA and policy let a packet in.
+    fn admits(&mut self, run: &Run<'a>, local: &LocalAddresses, packet: &Packet, now: u64) -> bool {
+        if self.flow.as_ref().is_none_or(|known| known.flow != packet.flow) {
+            self.charge_policy(now);
+            let (state, flow) = (run.state, packet.flow);
+            let policies = run.policies.filter(|_| state.selector.matches(&flow));
+            let policy = policies.and_then(|all| all.admits(&flow, state, local.receive(&flow)));
+            self.flow = policy.map(|policy| Admitted { flow, policy, packets: 0, bytes: 0 });
+        }
+        let Some(admitted) = &mut self.flow else { return false };
+        admitted.packets += 1;
+        admitted.bytes += packet.len as u64;
+        true
+    }
+
+    fn charge_policy(&mut self, now: u64) {
+        if let Some(admitted) = self.flow.take() {
+            admitted.charge(now);
+        }
+    }
+
     /// After the first packet that was let in: does the peer send from where we think?
     fn admitted(&mut self, state: &SaView, shared: &Shared, datagram: &Received, now: u64) {
         if std::mem::replace(&mut self.source_checked, true) {
@@ -286,7 +338,8 @@ impl Tally {
         }
     }
 
-    fn charge(self, run: &Run<'_>, now: u64) {
+    fn charge(mut self, run: &Run<'_>, now: u64) {
+        self.charge_policy(now);
         if self.packets > 0 {
             let limit = run.state.association.charge(self.packets, self.bytes, now);
             run.state.tell_limit(&run.shared.notifier, limit);

@@ -1,6 +1,7 @@
 //! From the outer sockets to an interface.
 
 use super::counters::add;
+use super::early::Early;
 use super::interface::Writer;
 use super::isolation::isolated;
 pub use super::opener::Opener;
@@ -42,16 +43,25 @@ impl Inbound {
             shared,
             worker,
             receiver: Receiver::new()?,
-            opener: Opener { coalescer: Coalescer::new(false), now: 0, local: Arc::default() },
+            opener: Opener {
+                coalescer: Coalescer::new(false),
+                now: 0,
+                local: Arc::default(),
+                early: Early::default(),
+            },
             spread: Spread::new(worker),
         })
     }
 
-    /// Brings the worker's copy of the picture up to date.
+    /// Brings the worker's copy of the picture up to date, and opens what waited for it.
     pub fn refresh(&mut self, cached: &mut Cached) {
         if self.shared.refresh(self.worker, cached) {
             self.opener.local = cached.picture.local.clone();
             self.opener.coalescer.udp = cached.picture.udp_segmentation;
+            self.opener.now = sys::unix_seconds();
+            let (interfaces, counters) = (&cached.picture.interfaces, &self.shared.counters);
+            let mut writer = Writer { spread: &mut self.spread, interfaces, counters };
+            self.opener.waiting(&self.shared, &cached.picture.view, &mut writer);
         }
     }
 
@@ -95,6 +105,9 @@ impl Inbound {
             let coalescer = &mut self.opener.coalescer;
             if !isolated(counters, || coalescer.flush(region, &mut writer)) {
                 self.opener.coalescer.discard();
+            }
+            if self.opener.early.has_news() {
+                self.refresh(cached);
             }
             packets += self.receiver.received.len();
             if one || !more {

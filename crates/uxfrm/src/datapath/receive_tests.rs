@@ -20,6 +20,9 @@ use crate::xfrm::selector::Selector;
 use crate::xfrm::state::{SaId, SaInfo};
 use std::ops::Range;
 
+#[path = "early_tests.rs"]
+mod early;
+
 const SPI: u32 = 0x1000;
 const IPIP: u8 = 4;
 
@@ -63,7 +66,7 @@ impl Gateway {
         let shared = Shared::new(Vec::new(), notifier, 4500).unwrap();
         // 10.1.0.1 is the gateway's own; what is for 10.1.0.2 goes on.
         let local = Arc::new(LocalAddresses(["10.1.0.1".parse().unwrap()].into()));
-        let opener = Opener { coalescer: Coalescer::new(true), now: 1, local };
+        let opener = Opener { coalescer: Coalescer::new(true), now: 1, local, early: Early::default() };
         let mut this = Self { database: Database::default(), view: View::default(), shared, notices, opener };
         requests.iter().for_each(|bytes| this.ask(bytes));
         this

@@ -14,7 +14,7 @@ use crate::sys;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,8 @@ pub struct Shared {
     working: Vec<Working>,
     /// Wakes each worker when interfaces came or went.
     wakes: Vec<OwnedFd>,
+    /// Packets that wait for keys, at all workers.
+    pub early: AtomicUsize,
     pub heartbeats: Vec<Heartbeat>,
     pub efforts: Vec<Effort>,
     pub counters: PathCounters,
@@ -88,6 +90,7 @@ impl Shared {
             generation: AtomicU64::new(1),
             working: sockets.iter().map(|_| Working(AtomicU64::new(RESTING))).collect(),
             wakes: sockets.iter().map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
+            early: AtomicUsize::new(0),
             heartbeats: sockets.iter().map(|_| Heartbeat::default()).collect(),
             efforts: sockets.iter().map(|_| Effort::default()).collect(),
             counters: PathCounters::default(),
@@ -104,6 +107,9 @@ impl Shared {
         let before = std::mem::replace(&mut picture.view, view);
         drop(picture);
         self.generation.fetch_add(1, Ordering::SeqCst);
+        if self.early.load(Ordering::SeqCst) > 0 {
+            self.wake_all();
+        }
         before
     }
 

@@ -1,7 +1,8 @@
 //! One SA on several cores when sending. All that is received by an SA is opened by one worker, and the kernel hands what is
 //! sent to the queue by which a flow's other direction was written to the interface. So a worker that is full deals the flows it
 //! delivers out to everybody's queues: what is sent by them follows. A worker that is not full keeps them, since
-//! it finds the answers to what it delivers without waking anybody.
+//! it finds the answers to what it delivers without waking anybody. So does one that would have to share its CPU with those who
+//! take them: where all CPUs are full several workers send less than one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,29 +15,56 @@ const NOBODY: u8 = u8::MAX;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Shares of a second, in percent. A worker that works so much of its time is full,
 const FULL: u64 = 90;
+/// unless it waits for its CPU so much of it: others need that,
+const CONTENDED: u64 = 10;
 /// one that works less than this has room for others' flows,
 const ROOM: u64 = 70;
 /// and where all together work less than this, one is enough.
 const CALM: u64 = 50;
-/// How long it must be full, and how long calm must last: a flow that changes its queue may overtake itself.
+/// Where one that takes part waits so much for a CPU there are too few: whoever is stopped before it has sent holds up the
+/// others.
+const CROWDED: u64 = 25;
+/// How long it must be full, or too few CPUs, and how long calm must last: a flow that changes its queue may overtake itself.
 const FULL_FOR: Duration = Duration::from_millis(200);
+const CROWDED_FOR: Duration = Duration::from_millis(200);
 const CALM_FOR: Duration = Duration::from_secs(2);
+/// Whether there is a CPU to spare shows only when it is needed. Where there was none it is tried again after this, and after
+/// twice the time each time it is in vain.
+const FIRST_REST: Duration = Duration::from_secs(5);
+const LONGEST_REST: Duration = Duration::from_secs(80);
 
-/// How long a worker has worked since it started. Only the worker adds to it.
+/// How long a worker has worked since it started, and how long it has waited for a CPU. Only the worker adds to it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub struct Effort(AtomicU64);
+pub struct Effort {
+    worked: AtomicU64,
+    waited: AtomicU64,
+}
 
 impl Effort {
-    /// Adds what it took since it last waited.
+    /// Adds what it took since it last waited for packets.
     pub fn worked(&self, time: Duration) {
-        let nanoseconds = self.0.load(Ordering::Relaxed).wrapping_add(time.as_nanos() as u64);
-        self.0.store(nanoseconds, Ordering::Relaxed);
+        let nanoseconds = self.worked.load(Ordering::Relaxed).wrapping_add(time.as_nanos() as u64);
+        self.worked.store(nanoseconds, Ordering::Relaxed);
     }
 
-    fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    /// Says for how long it has waited so far, as [`crate::sys::run_delay`] counts.
+    pub fn waited(&self, so_far: Duration) {
+        self.waited.store(so_far.as_nanos() as u64, Ordering::Relaxed);
     }
+
+    fn read(&self) -> [u64; 2] {
+        [&self.worked, &self.waited].map(|time| time.load(Ordering::Relaxed))
+    }
+}
+
+/// What a worker did between two looks, in percent of the time.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    /// Working, or waiting for a CPU meanwhile.
+    worked: u64,
+    /// Waiting for a CPU.
+    waited: u64,
 }
 
 /// Which queue each flow is delivered by.
@@ -48,9 +76,13 @@ pub struct Spread {
     takers: Vec<u8>,
     turn: usize,
     looked: Option<Instant>,
-    efforts: Vec<u64>,
-    /// For how long there has been a reason to change.
+    efforts: Vec<[u64; 2]>,
+    /// For how long there has been a reason to begin, or to end because all is calm; and because there are too few CPUs.
     lasting: Duration,
+    crowded: Duration,
+    /// How long it still rests after it was in vain, and how long it will next time.
+    rest: Duration,
+    next_rest: Duration,
 }
 
 impl Spread {
@@ -64,6 +96,9 @@ impl Spread {
             looked: None,
             efforts: Vec::new(),
             lasting: Duration::ZERO,
+            crowded: Duration::ZERO,
+            rest: Duration::ZERO,
+            next_rest: FIRST_REST,
         }
     }
 
@@ -85,46 +120,63 @@ impl Spread {
         (*bucket).into()
     }
 
-    /// Looks now and then at what all workers have done, and begins or ends to deal flows out. Whether it has
-    /// begun.
-    pub fn look(&mut self, now: Instant, all: &[Effort]) -> bool {
-        let elapsed = match self.looked {
-            Some(looked) => now.saturating_duration_since(looked),
-            None => LOOK_EVERY,
-        };
-        if elapsed < LOOK_EVERY {
-            return false;
-        }
-        self.looked = Some(now);
-        let now: Vec<u64> = all.iter().map(Effort::read).collect();
-        let before = std::mem::replace(&mut self.efforts, now);
-        if before.len() == self.efforts.len() {
-            let worked = self.efforts.iter().zip(before).map(|(now, before)| now.wrapping_sub(before));
-            let percent = |worked: u64| worked.saturating_mul(100) / (elapsed.as_nanos() as u64).max(1);
-            let loads: Vec<u64> = worked.map(percent).collect();
-            return self.judge(&loads, elapsed);
-        }
-        false
+    /// Whether it is time for a look.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK_EVERY)
     }
 
-    fn judge(&mut self, loads: &[u64], elapsed: Duration) -> bool {
-        let own = loads[self.own];
-        // Dealt to are those with room, or with no more work than this one.
-        let takes = |worker: &usize| *worker == self.own || loads[*worker] < ROOM.max(own);
-        self.takers = (0..loads.len()).filter(takes).map(|worker| worker as u8).collect();
-        let has_reason = if self.is_on() {
-            loads.iter().sum::<u64>() < CALM
-        } else {
-            own >= FULL && loads.iter().any(|load| *load < ROOM)
+    /// Looks at what all workers have done since the last look, and begins or ends to deal flows out. Whether it has begun.
+    pub fn look(&mut self, now: Instant, all: &[Effort]) -> bool {
+        let before = (self.looked.replace(now), std::mem::take(&mut self.efforts));
+        self.efforts = all.iter().map(Effort::read).collect();
+        let (Some(looked), efforts) = before else { return false };
+        let elapsed = now.saturating_duration_since(looked);
+        let percent = |time: u64| time.saturating_mul(100) / (elapsed.as_nanos() as u64).max(1);
+        let load = |(now, before): (&[u64; 2], &[u64; 2])| Load {
+            worked: percent(now[0].wrapping_sub(before[0])),
+            waited: percent(now[1].wrapping_sub(before[1])),
         };
-        self.lasting = if has_reason { self.lasting + elapsed } else { Duration::ZERO };
-        match self.is_on() {
-            false if self.lasting >= FULL_FOR => self.dealt = vec![NOBODY; BUCKETS],
-            true if self.lasting >= CALM_FOR => self.dealt = Vec::new(),
-            _ => return false,
+        let loads: Vec<Load> = self.efforts.iter().zip(&efforts).map(load).collect();
+        self.judge(&loads, elapsed)
+    }
+
+    fn judge(&mut self, loads: &[Load], elapsed: Duration) -> bool {
+        let own = loads[self.own];
+        let add = |lasting: Duration, has_reason| if has_reason { lasting + elapsed } else { Duration::ZERO };
+        if self.is_on() {
+            self.lasting = add(self.lasting, loads.iter().map(|load| load.worked).sum::<u64>() < CALM);
+            self.crowded = add(
+                self.crowded,
+                self.takers.iter().any(|worker| loads[usize::from(*worker)].waited >= CROWDED),
+            );
+            if self.lasting >= CALM_FOR {
+                self.end(Duration::ZERO, FIRST_REST);
+                return false;
+            }
+            if self.crowded >= CROWDED_FOR {
+                self.end(self.next_rest, (self.next_rest * 2).min(LONGEST_REST));
+                return false;
+            }
+        } else {
+            self.rest = self.rest.saturating_sub(elapsed);
+            let is_full = own.worked >= FULL && own.waited < CONTENDED;
+            let has_room = loads.iter().any(|load| load.worked < ROOM);
+            self.lasting = add(self.lasting, is_full && has_room && self.rest.is_zero());
         }
+        // Dealt to are those with room, or with no more work than this one.
+        let takes = |worker: &usize| *worker == self.own || loads[*worker].worked < ROOM.max(own.worked);
+        self.takers = (0..loads.len()).filter(takes).map(|worker| worker as u8).collect();
+        if self.is_on() || self.lasting < FULL_FOR {
+            return false;
+        }
+        self.dealt = vec![NOBODY; BUCKETS];
         self.lasting = Duration::ZERO;
-        self.is_on()
+        true
+    }
+
+    fn end(&mut self, rest: Duration, next_rest: Duration) {
+        (self.rest, self.next_rest) = (rest, next_rest);
+        (self.dealt, self.lasting, self.crowded) = (Vec::new(), Duration::ZERO, Duration::ZERO);
     }
 }
 

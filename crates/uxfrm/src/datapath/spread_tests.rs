@@ -12,72 +12,136 @@ fn packet(flow: u16) -> Vec<u8> {
     packet
 }
 
-/// So much of `time` each worker works, in percent; looked at once a tenth of a second.
-fn pass(spread: &mut Spread, all: &[Effort], now: &mut Instant, time: Duration, loads: &[u32]) {
-    for _ in 0..time.as_millis() / LOOK_EVERY.as_millis() {
-        *now += LOOK_EVERY;
-        for (effort, load) in all.iter().zip(loads) {
-            effort.worked(LOOK_EVERY * *load / 100);
-        }
-        spread.look(*now, all);
+/// Workers' efforts, and the time so far.
+struct Machine {
+    all: Vec<Effort>,
+    waited: Vec<Duration>,
+    now: Instant,
+}
+
+impl Machine {
+    /// So much of `time` each worker works, and no CPU is missing; looked at once a tenth of a second.
+    fn pass(&mut self, spread: &mut Spread, time: Duration, worked: &[u32]) {
+        self.pass_waiting(spread, time, worked, &vec![0; worked.len()]);
+    }
+
+    /// So much of `time` each works, and waits for a CPU, in percent. How often it has begun to deal flows out.
+    fn pass_waiting(&mut self, spread: &mut Spread, time: Duration, worked: &[u32], waited: &[u32]) -> usize {
+        let look = |_: &u128| {
+            self.now += LOOK_EVERY;
+            for (index, effort) in self.all.iter().enumerate() {
+                effort.worked(LOOK_EVERY * worked[index] / 100);
+                self.waited[index] += LOOK_EVERY * waited[index] / 100;
+                effort.waited(self.waited[index]);
+            }
+            assert!(spread.is_due(self.now) && !spread.is_due(self.now - LOOK_EVERY / 2));
+            spread.look(self.now, &self.all)
+        };
+        (0..time.as_millis() / LOOK_EVERY.as_millis()).filter(look).count()
     }
 }
 
 const MOMENT: Duration = Duration::from_millis(300);
 
-fn workers(count: usize) -> (Spread, Vec<Effort>, Instant) {
+/// A look of worker 1, and so many workers.
+fn workers(count: usize) -> (Spread, Machine) {
     let all: Vec<Effort> = (0..count).map(|_| Effort::default()).collect();
     let (mut spread, now) = (Spread::new(1), Instant::now());
+    // As where they have waited long ago.
+    all.iter().for_each(|effort| effort.waited(Duration::from_secs(3)));
     spread.look(now, &all);
-    (spread, all, now)
+    (spread, Machine { all, waited: vec![Duration::from_secs(3); count], now })
 }
 
 #[test]
 fn a_full_worker_deals_its_flows_out_in_turn_and_they_stay() {
-    let (mut spread, all, mut now) = workers(4);
-    pass(&mut spread, &all, &mut now, MOMENT, &[0, 80, 0, 0]);
+    let (mut spread, mut machine) = workers(4);
+    machine.pass(&mut spread, MOMENT, &[0, 80, 0, 0]);
     assert!((0..50).all(|flow| spread.queue(&packet(flow)) == 1), "not full: all its own");
-    pass(&mut spread, &all, &mut now, MOMENT, &[0, 99, 0, 0]);
+    machine.pass(&mut spread, MOMENT, &[0, 99, 0, 0]);
     let dealt: Vec<usize> = (0..8).map(|flow| spread.queue(&packet(flow))).collect();
     let mut count = BTreeMap::new();
     dealt.iter().for_each(|queue| *count.entry(*queue).or_insert(0) += 1);
     assert_eq!(count, BTreeMap::from([(0, 2), (1, 2), (2, 2), (3, 2)]), "{dealt:?}");
     // Whatever the load is now, flows stay where they are.
-    pass(&mut spread, &all, &mut now, MOMENT, &[95, 99, 95, 95]);
-    pass(&mut spread, &all, &mut now, CALM_FOR - MOMENT, &[5, 5, 5, 5]);
+    machine.pass(&mut spread, MOMENT, &[95, 99, 95, 95]);
+    machine.pass(&mut spread, CALM_FOR - MOMENT, &[5, 5, 5, 5]);
     assert!((0..8).all(|flow| spread.queue(&packet(flow)) == dealt[usize::from(flow)]));
-    pass(&mut spread, &all, &mut now, CALM_FOR, &[5, 5, 5, 5]);
+    machine.pass(&mut spread, CALM_FOR, &[5, 5, 5, 5]);
     assert!((0..8).all(|flow| spread.queue(&packet(flow)) == 1), "calm");
 }
 
 #[test]
 fn where_all_are_full_nobody_deals() {
-    let (mut spread, all, mut now) = workers(4);
-    pass(&mut spread, &all, &mut now, MOMENT * 10, &[99, 99, 99, 99]);
+    let (mut spread, mut machine) = workers(4);
+    machine.pass(&mut spread, MOMENT * 10, &[99, 99, 99, 99]);
     assert!(!spread.is_on(), "as with many SAs");
-    let (mut spread, all, mut now) = workers(1 + 1);
-    pass(&mut spread, &all, &mut now, Duration::from_millis(100), &[0, 99]);
-    pass(&mut spread, &all, &mut now, Duration::from_millis(100), &[0, 10]);
-    pass(&mut spread, &all, &mut now, Duration::from_millis(100), &[0, 99]);
+    let (mut spread, mut machine) = workers(1 + 1);
+    machine.pass(&mut spread, Duration::from_millis(100), &[0, 99]);
+    machine.pass(&mut spread, Duration::from_millis(100), &[0, 10]);
+    machine.pass(&mut spread, Duration::from_millis(100), &[0, 99]);
     assert!(!spread.is_on(), "a moment is too short");
 }
 
 #[test]
+fn a_worker_that_waits_for_its_cpu_does_not_deal() {
+    let (mut spread, mut machine) = workers(2);
+    let contended = CONTENDED as u32;
+    assert_eq!(machine.pass_waiting(&mut spread, MOMENT * 10, &[0, 99], &[0, contended]), 0);
+    assert_eq!(machine.pass_waiting(&mut spread, MOMENT * 10, &[0, 99], &[0, contended - 1]), 1);
+}
+
+#[test]
+fn where_those_that_take_wait_for_cpus_it_ends_and_is_tried_again_ever_later() {
+    let (mut spread, mut machine) = workers(3);
+    let mut vain = |time: Duration| {
+        let mut begun = 0;
+        for _ in 0..time.as_millis() / LOOK_EVERY.as_millis() {
+            // Alone it has its CPU; where worker 2 takes part, this one waits.
+            let waited = if spread.is_on() { CROWDED as u32 } else { 0 };
+            begun += machine.pass_waiting(&mut spread, LOOK_EVERY, &[0, 99, 50], &[0, 0, waited]);
+        }
+        begun
+    };
+    assert_eq!(vain(FIRST_REST), 1);
+    assert_eq!(vain(FIRST_REST), 1);
+    assert_eq!(vain(FIRST_REST), 0, "twice as long");
+    assert_eq!(vain(FIRST_REST), 1);
+    // A trial takes less than a second, so an hour has 45 at most.
+    let hour = vain(Duration::from_secs(3600));
+    assert!((40..=46).contains(&hour), "{hour}");
+    // Once there are enough it goes on, and after a calm all begins anew.
+    assert_eq!(machine.pass_waiting(&mut spread, LONGEST_REST * 2, &[0, 99, 50], &[0, 0, 20]), 1);
+    assert!(spread.is_on());
+    machine.pass(&mut spread, CALM_FOR, &[0, 5, 5]);
+    assert_eq!(machine.pass_waiting(&mut spread, FULL_FOR, &[0, 99, 0], &[0; 3]), 1);
+}
+
+#[test]
+fn who_does_not_take_part_may_wait() {
+    let (mut spread, mut machine) = workers(3);
+    machine.pass(&mut spread, MOMENT, &[99, 99, 0]);
+    assert!(spread.is_on() && !spread.takers.contains(&0));
+    machine.pass_waiting(&mut spread, MOMENT, &[99, 99, 60], &[90, 0, 0]);
+    assert!(spread.is_on());
+}
+
+#[test]
 fn workers_without_room_get_no_flows() {
-    let (mut spread, all, mut now) = workers(4);
-    pass(&mut spread, &all, &mut now, MOMENT, &[97, 95, 0, 60]);
+    let (mut spread, mut machine) = workers(4);
+    machine.pass(&mut spread, MOMENT, &[97, 95, 0, 60]);
     let dealt: BTreeSet<usize> = (0..50).map(|flow| spread.queue(&packet(flow))).collect();
     assert_eq!(dealt, BTreeSet::from([1, 2, 3]), "worker 0 has more to do than this one");
 }
 
 #[test]
 fn a_lone_packet_after_a_long_silence_is_its_own() {
-    let (mut spread, all, mut now) = workers(2);
-    pass(&mut spread, &all, &mut now, MOMENT, &[0, 99]);
+    let (mut spread, mut machine) = workers(2);
+    machine.pass(&mut spread, MOMENT, &[0, 99]);
     assert!(spread.is_on());
     // Asleep meanwhile: nobody has looked.
-    now += Duration::from_secs(60);
-    spread.look(now, &all);
+    machine.now += Duration::from_secs(60);
+    spread.look(machine.now, &machine.all);
     assert!(!spread.is_on());
 }
 

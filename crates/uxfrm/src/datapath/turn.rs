@@ -11,11 +11,9 @@ use std::time::{Duration, Instant};
 /// and the peer judges them. Shorter than what the daemon's requests wait for packets under way.
 /// Tests that are about the order wait longer: a machine that builds beside them may keep anybody from running.
 pub const TURN_LIMIT: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 50 });
-/// Others send within some tens of microseconds: so long it looks again and again, and gives its CPU to whoever needs it.
+/// Others send within some tens of microseconds: so long it looks again and again, and gives its CPU to whoever needs it. After
+/// that it sleeps until it is woken: where others were kept from their CPU, it would need theirs to look.
 const SPIN: Duration = Duration::from_micros(50);
-/// After that it sleeps, each time for longer: where others were kept from their CPU, it would need theirs to look.
-const SHORTEST_NAP: Duration = Duration::from_micros(50);
-const LONGEST_NAP: Duration = Duration::from_millis(2);
 
 /// Sequence numbers in a row that one worker alone uses. Dropping it, also by a panic, lets the others' turn come.
 pub struct Claim {
@@ -67,24 +65,18 @@ impl Claim {
 
     #[cold]
     fn wait_for_others(&self) -> bool {
-        let (start, mut nap) = (Instant::now(), SHORTEST_NAP);
-        loop {
+        let start = Instant::now();
+        while start.elapsed() < SPIN {
             for _ in 0..20 {
                 if self.sequence.is_turn(self.unsent) {
                     return true;
                 }
                 std::hint::spin_loop();
             }
-            match start.elapsed() {
-                // Whoever's turn it is may need this CPU.
-                elapsed if elapsed < SPIN => std::thread::yield_now(),
-                elapsed if elapsed < TURN_LIMIT => {
-                    std::thread::sleep(nap);
-                    nap = (nap * 2).min(LONGEST_NAP);
-                }
-                _ => return false,
-            }
+            // Whoever's turn it is may need this CPU.
+            std::thread::yield_now();
         }
+        self.sequence.sleep_until_turn(self.unsent, TURN_LIMIT.saturating_sub(start.elapsed()))
     }
 
     /// The packets of all numbers used so far were sent, or given up.

@@ -13,6 +13,7 @@ use super::shared::{Cached, Shared, WorkerSockets};
 use super::transmit::Outbound;
 use crate::engine::EngineConfig;
 use crate::sys;
+use crate::sys::run_delay::RunDelay;
 use crate::sys::wait::Waiter;
 use std::collections::HashMap;
 use std::io;
@@ -88,6 +89,8 @@ impl Worker {
             }
         }
         sys::sleep_exactly();
+        // Where nobody knows whether there is a CPU to spare, none is asked for.
+        let run_delay = (shared.efforts.len() > 1).then(RunDelay::of_this_thread).flatten();
         let (mut ready, mut dirty) = (Vec::new(), false);
         let heartbeat = &shared.heartbeats[self.index];
         loop {
@@ -95,8 +98,8 @@ impl Worker {
             let timeout = dirty.then_some(Duration::from_millis(IDLE_RELEASE_MS));
             let after_lull = self.wait(&mut ready, timeout)? >= LULL;
             heartbeat.works();
-            if shared.efforts.len() > 1 {
-                self.note_effort();
+            if let Some(run_delay) = &run_delay {
+                self.note_effort(run_delay);
             }
             if ready.is_empty() && dirty {
                 self.outbound.release()?;
@@ -172,12 +175,16 @@ impl Worker {
     }
 
     /// Says how much of the time since the last wait was work, or waiting for a CPU, and looks at the others.
-    fn note_effort(&mut self) {
+    fn note_effort(&mut self, run_delay: &RunDelay) {
         let (now, shared) = (Instant::now(), &self.shared);
         let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.woke, now));
-        shared.efforts[self.index].worked(elapsed.saturating_sub(self.idle));
-        if self.inbound.spread.look(now, &shared.efforts) {
-            add(&shared.counters.spreads, 1);
+        let (effort, spread) = (&shared.efforts[self.index], &mut self.inbound.spread);
+        effort.worked(elapsed.saturating_sub(self.idle));
+        if spread.is_due(now) {
+            run_delay.read().into_iter().for_each(|so_far| effort.waited(so_far));
+            if spread.look(now, &shared.efforts) {
+                add(&shared.counters.spreads, 1);
+            }
         }
     }
 

@@ -3,7 +3,9 @@
 
 use super::EspError;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Hands out numbers to any number of threads, and says whose turn it is to send.
 #[derive(Debug)]
@@ -12,12 +14,23 @@ pub struct SequenceCounter {
     /// This number and all before it were sent, or never will be.
     passed: AtomicU64,
     maximum: u64,
+    /// How many threads sleep until it is their turn, and what wakes them.
+    sleeping: AtomicU32,
+    sleep: Mutex<()>,
+    passes: Condvar,
 }
 
 impl SequenceCounter {
     /// `last` is the number used last (0: none); `maximum` the largest that may be used.
     pub fn new(last: u64, maximum: u64) -> Self {
-        Self { last: AtomicU64::new(last), passed: AtomicU64::new(last), maximum }
+        Self {
+            last: AtomicU64::new(last),
+            passed: AtomicU64::new(last),
+            maximum,
+            sleeping: AtomicU32::new(0),
+            sleep: Mutex::default(),
+            passes: Condvar::default(),
+        }
     }
 
     /// The number used last.
@@ -61,8 +74,24 @@ impl SequenceCounter {
         self.passed.load(Ordering::Acquire) + 1 >= first
     }
 
+    /// Sleeps until all numbers before `first` have passed, for `limit` at most; whether they have.
+    pub fn sleep_until_turn(&self, first: u64, limit: Duration) -> bool {
+        let awake = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        // Said first, looked at then: whoever passes meanwhile is either seen here or sees this.
+        self.sleeping.fetch_add(1, Ordering::SeqCst);
+        let waits = |(): &mut ()| self.passed.load(Ordering::SeqCst) + 1 < first;
+        let slept = self.passes.wait_timeout_while(awake, limit, waits);
+        self.sleeping.fetch_sub(1, Ordering::SeqCst);
+        !slept.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
     /// `last` and all numbers before it were sent, or never will be.
     pub fn pass(&self, last: u64) {
-        self.passed.fetch_max(last, Ordering::AcqRel);
+        self.passed.fetch_max(last, Ordering::SeqCst);
+        if self.sleeping.load(Ordering::SeqCst) > 0 {
+            // One that is about to sleep holds this until it does.
+            drop(self.sleep.lock());
+            self.passes.notify_all();
+        }
     }
 }

@@ -60,8 +60,9 @@ impl Transform {
 
     /// Pad bytes for a payload of `len` bytes.
     pub fn pad_len(&self, len: usize) -> usize {
-        let alignment = self.algorithm.alignment();
-        (alignment - (len + TRAILER_LEN) % alignment) % alignment
+        // A power of two: no division for each packet.
+        let mask = self.algorithm.alignment() - 1;
+        (len + TRAILER_LEN).wrapping_neg() & mask
     }
 
     /// Length of the ESP packet for a payload of `len` bytes.
@@ -130,7 +131,7 @@ impl Transform {
     pub fn open(&self, sequence: u64, packet: &mut [u8]) -> Result<std::ops::Range<usize>, EspError> {
         let start = HEADER_LEN + self.algorithm.iv_len();
         let end = packet.len().checked_sub(self.algorithm.icv_len()).ok_or(EspError::Length)?;
-        if end < start + TRAILER_LEN || !(end - start).is_multiple_of(self.algorithm.alignment()) {
+        if end < start + TRAILER_LEN || (end - start) & (self.algorithm.alignment() - 1) != 0 {
             return Err(EspError::Length);
         }
         // The number that the window judged must be the one that is authenticated.

@@ -28,22 +28,29 @@ fn sum_portable(initial: u64, bytes: &[u8]) -> u64 {
             *lane += u64::from(u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
         }
     }
-    let mut total = lanes.iter().map(|lane| u64::from(fold_native(*lane))).sum::<u64>();
-    let mut pairs = blocks.remainder().chunks_exact(2);
-    for pair in &mut pairs {
-        total += u64::from(u16::from_ne_bytes([pair[0], pair[1]]));
+    // No packet is so long that the lanes together overflow.
+    let mut total = lanes.iter().sum::<u64>();
+    // Headers are shorter than a block: not two bytes at a time.
+    let mut words = blocks.remainder().chunks_exact(4);
+    for word in &mut words {
+        total += u64::from(u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
     }
-    if let [last] = pairs.remainder() {
-        total += u64::from(u16::from_ne_bytes([*last, 0]));
-    }
+    let last = match *words.remainder() {
+        [a] => [a, 0, 0, 0],
+        [a, b] => [a, b, 0, 0],
+        [a, b, c] => [a, b, c, 0],
+        _ => [0; 4],
+    };
+    total += u64::from(u32::from_ne_bytes(last));
     initial + u64::from(u16::from_be(fold_native(total)))
 }
 
-fn fold_native(mut sum: u64) -> u16 {
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum as u16
+fn fold_native(sum: u64) -> u16 {
+    // At most 0x1_ffff_fffe, 0x1_ffff, 0x1_0000, 0xffff: no loop whose length the CPU has to guess.
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    ((sum & 0xffff) + (sum >> 16)) as u16
 }
 
 /// The sum in 16 bits, not complemented.

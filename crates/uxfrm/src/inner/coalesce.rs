@@ -113,8 +113,9 @@ impl Coalescer {
         sink: &mut impl Sink,
     ) {
         let candidate = self.candidate(&packet, &region[range.clone()]);
+        // The one that was opened last is the likeliest.
         let position =
-            self.open.iter().position(|flow| flow.interface == interface && flow.packet.flow == packet.flow);
+            self.open.iter().rposition(|flow| flow.interface == interface && flow.packet.flow == packet.flow);
         if let Some(position) = position {
             if let Some(candidate) = candidate
                 && self.open[position].append(&packet, candidate, region, range.start)

@@ -19,6 +19,8 @@ pub struct Segments {
     header: [u8; MAX_HEADER_LEN],
     header_len: usize,
     segment_len: usize,
+    /// Sum of the pseudo-header but for the length.
+    pseudo_header: u64,
     next: usize,
     index: u32,
     single: bool,
@@ -33,6 +35,7 @@ impl Segments {
             header: [0; MAX_HEADER_LEN],
             header_len: packet.len,
             segment_len: 0,
+            pseudo_header: packet.pseudo_header(0),
             next: 0,
             index: 0,
             single: true,
@@ -135,7 +138,7 @@ impl Segments {
             6
         };
         transport[checksum_at..checksum_at + 2].fill(0);
-        let mut checksum = !fold(sum(self.packet.pseudo_header(len), transport));
+        let mut checksum = !fold(sum(self.pseudo_header + len as u64, transport));
         if checksum == 0 && self.packet.flow.protocol == UDP {
             checksum = 0xffff;
         }

@@ -10,6 +10,7 @@ pub mod random;
 pub mod receive;
 pub mod region;
 pub mod rtnetlink;
+pub mod run_delay;
 pub mod seccomp;
 pub mod socket;
 pub mod tun;

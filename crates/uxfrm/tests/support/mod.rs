@@ -232,6 +232,7 @@ impl Lab {
             "charon-systemd {{
                install_routes = {routes}
                install_virtual_ip = no
+               retransmit_timeout = 1
                load = random nonce openssl kdf pem pkcs1 x509 pubkey gcm aes sha1 sha2 hmac md5 des {kernel} socket-default vici
                plugins {{ vici {{ socket = unix://{} }} }}
                journal {{ default = -1 }}

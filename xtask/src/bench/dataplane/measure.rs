@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::daemon::{Daemon, cpu_seconds, machine_seconds, memory_mib, sockets_mib};
 use super::lab::{Lab, Side};
-use super::load::{rtt, tcp, udp};
+use super::load::{flows, rtt, tcp, udp};
 use super::losses::{Counters, Growth};
+use super::peers::strongswan;
 use super::share::{Bounded, Shares};
 
 /// Payload of `udp1400`: with IP and UDP headers 1400 bytes, the largest packet that every tunnel carries whole.
@@ -39,6 +40,11 @@ pub enum Test {
     UdpLoss,
     /// The round trip time of an idle path.
     Rtt,
+    /// uxfrm's first gateway alone: UDP by one SA, counted and dropped where it comes off the wire. Flows that nobody answers: the
+    /// kernel deals them out to the workers.
+    Send,
+    /// The same, and each flow is answered now and then: to the kernel all are the worker's that opens the answers.
+    SendAnswered,
 }
 
 impl Test {
@@ -159,6 +165,8 @@ impl Ready {
                 self.add(RTT, median);
                 Ok(())
             }
+            Test::Send => self.send(false, seconds, &SEND),
+            Test::SendAnswered => self.send(true, seconds, &SEND_ANSWERED),
         }
     }
 
@@ -173,6 +181,18 @@ impl Ready {
             self.add(names[2], transfer.gbit / processes);
         }
         self.add(names[3], transfer.gbit / machine);
+        Ok(())
+    }
+
+    fn send(&mut self, answered: bool, seconds: u32, names: &[&'static str; 3]) -> anyhow::Result<()> {
+        // The first gateway's daemon starts last.
+        let pids = self.daemons.last().map(Daemon::pids).unwrap_or_default();
+        let interface = format!("ipsec{}", strongswan::IF_ID);
+        let cpu = || [cpu_seconds(&pids), machine_seconds()];
+        let sent = flows::run(&self.lab, &interface, answered, seconds, cpu)?;
+        self.add(names[0], sent.gbit / sent.seconds);
+        self.add(names[1], sent.gbit / sent.used[0]);
+        self.add(names[2], sent.used[1] / sent.seconds);
         Ok(())
     }
 
@@ -220,6 +240,17 @@ const TCP_8: [&str; 4] = [
     "TCP 8 streams, Gbit per CPU-second of both gateways",
     "TCP 8 streams, Gbit per CPU-second of the machine",
 ];
+/// Sending by one SA: on the wire with outer headers, per CPU time of the gateway, CPUs that the whole machine uses.
+const SEND: [&str; 3] = [
+    "sending, Gbit/s on the wire",
+    "sending, Gbit per CPU-second of the gateway",
+    "sending, CPUs used by the machine",
+];
+const SEND_ANSWERED: [&str; 3] = [
+    "sending, answered, Gbit/s on the wire",
+    "sending, answered, Gbit per CPU-second of the gateway",
+    "sending, answered, CPUs used by the machine",
+];
 /// The highest rate with little loss.
 pub const HIGHEST_RATE: &str = "UDP 200, kpkt/s at <= 1 % loss";
 /// What is delivered of floods, by the packets' size.
@@ -232,7 +263,7 @@ pub const MEMORY: [&str; 3] =
     ["memory at rest, MiB", "memory in a flood, MiB", "waiting in sockets in a flood, MiB"];
 
 /// All measures, in the order of tables.
-pub const MEASURES: [&str; 20] = [
+pub const MEASURES: [&str; 26] = [
     TCP_1[0],
     TCP_4[0],
     TCP_8[0],
@@ -245,6 +276,12 @@ pub const MEASURES: [&str; 20] = [
     TCP_1[3],
     TCP_4[3],
     TCP_8[3],
+    SEND[0],
+    SEND_ANSWERED[0],
+    SEND[1],
+    SEND_ANSWERED[1],
+    SEND[2],
+    SEND_ANSWERED[2],
     HIGHEST_RATE,
     FLOODS[0],
     FLOODS[1],

@@ -43,6 +43,7 @@ Examples:
   target/release/xtask bench dataplane --tests rtt --peers plain,relay,uxfrm,boringtun
   target/release/xtask bench dataplane --tests tcp8 --peers uxfrm --workers 1,2,4,8 --worker-share 5 --streams 8
   target/release/xtask bench dataplane --tests tcp8 --peers uxfrm --workers 1,2,4,8 --worker-share 5 --bounded sender
+  target/release/xtask bench dataplane --tests send,send-answered --peers uxfrm --workers 1,2 --esp aes256-sha256
   target/release/xtask bench dataplane --tests tcp1 --peers plain,uxfrm,libipsec --esp aes256-sha256
   target/release/xtask bench dataplane --tests tcp4 --peers plain,uxfrm --uxfrm target/release/uxfrm,target/before/uxfrm
   target/release/xtask bench dataplane --tests tcp1,tcp4 --peers plain,uxfrm --losses
