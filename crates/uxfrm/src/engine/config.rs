@@ -18,7 +18,7 @@ pub struct EngineConfig {
     /// UDP port of ESP in UDP, shared with the IKE daemon.
     pub port: u16,
     /// Worker threads, each of which moves packets both ways; 0 for half of the CPUs. One SA's packets are received by one
-    /// worker; what is sent is spread by inner flow.
+    /// worker; what is sent is spread by inner flow, where CPUs are to spare.
     pub workers: usize,
     /// How long a worker looks for more packets before it sleeps, while that pays; zero for never. It yields its CPU at
     /// each look.
