@@ -10,16 +10,6 @@ use support::{Lab, Options, run};
 
 const WORKERS: usize = 4;
 
-/// Where there is one CPU, one worker does it all as fast as many.
-macro_rules! cpus_or_skip {
-    () => {
-        if std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() < 2) {
-            support::skipped("several workers need several CPUs");
-            return;
-        }
-    };
-}
-
 /// Nanoseconds of CPU that each worker of a gateway's engine has used.
 fn efforts(lab: &Lab, side: &str) -> BTreeMap<String, u64> {
     let engine = lab.child_pid(side, "uxfrm-engine");
@@ -56,7 +46,6 @@ fn numbers(capture: &[u8]) -> BTreeMap<u32, Vec<u32>> {
 #[test]
 fn one_sa_is_sent_in_order_by_several_workers() {
     lab_or_skip!();
-    cpus_or_skip!();
     let child = "replay_window = 32";
     let arguments = vec![format!("--workers={WORKERS}")];
     let lab = Lab::new("ws", Options { run_arguments: arguments, child: child.into(), ..Options::default() });
@@ -119,7 +108,6 @@ fn one_sa_is_sent_in_order_by_several_workers() {
 #[test]
 fn a_full_worker_lets_others_send() {
     lab_or_skip!();
-    cpus_or_skip!();
     let arguments = vec![format!("--workers={WORKERS}")];
     // So slow that a gateway's worker is the bottleneck, not the hosts: the sender's or the receiver's, which deals out its
     // acknowledgements then.
