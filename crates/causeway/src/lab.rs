@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use causeway_dialect_alibaba::download;
 use causeway_engine_linux::kernel_has_esp;
 use causeway_lab::{HostSpec, Lab, Protocol, SiteSpec};
@@ -189,7 +189,9 @@ async fn command(arguments: Arguments) -> anyhow::Result<()> {
             let text =
                 std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
             let config = swanctl_conf(&site, &text).with_context(|| format!("reading {}", file.display()))?;
-            lab.site(&site)?.load(&config).await?;
+            let said = lab.site(&site)?.load(&config).await?;
+            print!("{said}");
+            ensure!(said.contains("loaded connection"), "{} holds no connection", file.display());
         }
         Command::List => lab.list()?.iter().for_each(|name| println!("{name}")),
         Command::Exec { name, command } => {
@@ -203,6 +205,9 @@ async fn command(arguments: Arguments) -> anyhow::Result<()> {
             let ping = lab.machine(&from)?.ping(to, count, Duration::from_millis(200)).await?;
             let rtt = ping.mean_rtt_ms.map(|rtt| format!(", {rtt:.2} ms")).unwrap_or_default();
             println!("{} of {} came back{rtt}", ping.received, ping.sent);
+            if ping.received == 0 {
+                std::process::exit(1);
+            }
         }
         Command::Iperf { from, to, ip, seconds, streams } => {
             let server = lab.machine(&to)?;
@@ -210,7 +215,10 @@ async fn command(arguments: Arguments) -> anyhow::Result<()> {
             let result = lab.machine(&from)?.iperf(&server, ip, protocol, seconds, false).await?;
             println!("{:.1} Mbit/s, {} retransmits", result.mbps, result.retransmits.unwrap_or_default());
         }
-        Command::Delete { name: Some(name) } => lab.delete(&name).await?,
+        Command::Delete { name: Some(name) } => {
+            ensure!(lab.list()?.contains(&name), "there is no host or site {name:?}");
+            lab.delete(&name).await?;
+        }
         Command::Delete { name: None } => lab.clear().await?,
     }
     Ok(())

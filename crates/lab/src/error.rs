@@ -12,6 +12,8 @@ pub enum LabError {
     NoSubnet(String),
     #[error("the public address {0} is a gateway's or another site's")]
     Taken(std::net::IpAddr),
+    #[error("{0} is no address of a host in that subnet")]
+    HostAddress(std::net::IpAddr),
     #[error(transparent)]
     Node(#[from] LinuxError),
     #[error(transparent)]

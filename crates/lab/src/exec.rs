@@ -39,7 +39,10 @@ impl Machine {
     pub async fn exec(&self, argv: &[&str], limit: Duration) -> Result<Finished, LabError> {
         let output = self.command(argv)?.stdin(Stdio::null()).kill_on_drop(true).output();
         let output = tokio::time::timeout(limit, output).await;
-        let output = output.map_err(|_| LabError::Timeout(argv.join(" ")))??;
+        let output = output.map_err(|_| LabError::Timeout(argv.join(" ")))?;
+        let unstarted =
+            |error: std::io::Error| LabError::Command { command: argv.join(" "), output: error.to_string() };
+        let output = output.map_err(unstarted)?;
         Ok(Finished {
             status: output.status,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

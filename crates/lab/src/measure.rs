@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::error::LabError;
 use crate::exec::Machine;
 
-/// How often and after what pause a client tries again to reach a server that is starting.
-const CONNECT_ATTEMPTS: u32 = 100;
+/// How long and after what pause a client tries again to reach a server that is starting, on a busy machine.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// How long the kernel is looked at for answers that came when ping had ended, and how often.
 const LATE_MAX: Duration = Duration::from_secs(1);
@@ -135,12 +135,10 @@ impl Machine {
         }
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let limit = Duration::from_secs(u64::from(seconds) + 20);
+        let begun = Instant::now();
         let mut report = self.exec(&argv, limit).await?;
         // The server needs a moment until it listens; it ends where the one before still had the port.
-        for _ in 0..CONNECT_ATTEMPTS {
-            if !report.stdout.contains("unable to connect") {
-                break;
-            }
+        while report.stdout.contains("unable to connect") && begun.elapsed() < CONNECT_MAX {
             tokio::time::sleep(CONNECT_PAUSE).await;
             if serving.try_wait()?.is_some() {
                 serving = server.start(&serve)?;

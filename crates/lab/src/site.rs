@@ -94,15 +94,15 @@ impl Lab {
 }
 
 impl Site {
-    /// Loads a swanctl.conf in place of the one before, and starts what it says to start.
+    /// Loads a swanctl.conf in place of the one before, and starts what it says to start. Returns what swanctl said.
     ///
     /// # Errors
     /// [`LabError::Command`] with what swanctl said against it.
-    pub async fn load(&self, swanctl_conf: &str) -> Result<(), LabError> {
+    pub async fn load(&self, swanctl_conf: &str) -> Result<String, LabError> {
         let file = self.dir.join("swanctl.conf");
         write_private(&file, swanctl_conf)?;
         let file = file.display().to_string();
-        self.swanctl(&["--load-all", "--clear", "--noprompt", "--file", &file]).await.map(drop)
+        self.swanctl(&["--load-all", "--clear", "--noprompt", "--file", &file]).await
     }
 
     /// Runs swanctl on the site's charon.
