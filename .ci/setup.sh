@@ -4,8 +4,8 @@
 
 # What each part needs from Debian.
 build_packages=(build-essential pkg-config ca-certificates curl git)
-engine_packages=(charon-systemd strongswan-swanctl strongswan-charon libcharon-extra-plugins
-  libstrongswan-extra-plugins libstrongswan-standard-plugins iproute2 nftables)
+engine_packages=(charon-systemd strongswan-swanctl libcharon-extra-plugins libstrongswan-extra-plugins
+  libstrongswan-standard-plugins iproute2 nftables)
 lab_packages=(iperf3 tcpdump iputils-ping procps libfaketime ethtool python3)
 kernel_packages=(qemu-system-x86 busybox-static cpio kmod)
 next_packages=(debootstrap debian-archive-keyring)
@@ -199,5 +199,5 @@ why_no_gateways() {
     say "this container may not make network namespaces: give it CAP_SYS_ADMIN and CAP_NET_ADMIN"
     return
   }
-  [ -x /usr/lib/ipsec/charon ] || say "strongSwan is missing: apt-get install ${engine_packages[*]}"
+  [ -x /usr/sbin/charon-systemd ] || say "strongSwan is missing: apt-get install ${engine_packages[*]}"
 }

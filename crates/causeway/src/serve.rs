@@ -228,7 +228,14 @@ async fn engine(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Ar
         }
         EngineChoice::Linux => {
             let config = node::linux_config(&arguments.data_dir, settings.public_pools.clone())?;
-            let engine = LinuxEngine::start(config).await.context("starting the Linux engine")?;
+            let engine = LinuxEngine::start(config).await.map_err(|error| {
+                let remedy = error.remedy();
+                let error = anyhow::Error::new(error).context("starting the Linux engine");
+                match remedy {
+                    Some(remedy) => anyhow::anyhow!("{error:#}\n  {remedy}"),
+                    None => error,
+                }
+            })?;
             Ok(Arc::new(engine))
         }
     }

@@ -39,6 +39,33 @@ pub enum LinuxError {
     Stopped,
 }
 
+impl LinuxError {
+    fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Netlink { source, .. } => source.errno(),
+            Self::File { source, .. } | Self::Shim { source, .. } | Self::System { source, .. } => {
+                source.raw_os_error()
+            }
+            _ => None,
+        }
+    }
+
+    /// What helps where the machine does not permit what the engine does.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self.errno()? {
+            libc::EPERM | libc::EACCES => Some(
+                "real gateways take root with CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW (docs/operating.md says how \
+                 in a container); --engine memory takes none",
+            ),
+            libc::EROFS => Some(
+                "/proc/sys is read-only, as containers have it: --security-opt systempaths=unconfined (Docker) or \
+                 unmask=/proc/sys (Podman); --engine memory needs no such thing",
+            ),
+            _ => None,
+        }
+    }
+}
+
 impl From<LinuxError> for EngineError {
     fn from(error: LinuxError) -> Self {
         Self::Failed { what: error.to_string(), source: Box::new(error) }
@@ -69,5 +96,22 @@ impl Already for Result<(), nlink::Error> {
 
     fn or_gone(self) -> Self {
         self.or_else(|error| if error.is_not_found() || error.is_no_device() { Ok(()) } else { Err(error) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(errno: i32) -> LinuxError {
+        let source = io::Error::from_raw_os_error(errno);
+        LinuxError::System { what: "a tmpfs for /run/causeway".to_owned(), source }
+    }
+
+    #[test]
+    fn what_is_not_permitted_has_a_remedy() {
+        assert!(failed(libc::EPERM).remedy().is_some_and(|text| text.contains("CAP_SYS_ADMIN")));
+        assert!(failed(libc::EROFS).remedy().is_some_and(|text| text.contains("/proc/sys")));
+        assert_eq!(failed(libc::ENOSPC).remedy(), None);
     }
 }

@@ -85,7 +85,7 @@ fn remedy(what: &str, error: &io::Error) -> Option<&'static str> {
             "this process is under another listener already (of a container, or of uxfrm)"
         }
         (DESCRIPTORS, libc::EPERM) => {
-            "a seccomp profile forbids pidfd_getfd(2) or process_vm_readv(2), or Yama does"
+            "a seccomp profile forbids pidfd_getfd(2) or process_vm_readv(2) (Docker's does without CAP_SYS_PTRACE), or Yama does"
         }
         (DESCRIPTORS, libc::ENOSYS) => {
             "the kernel has no pidfd_getfd(2) (Linux 5.6), or a seccomp profile hides it"

@@ -22,6 +22,8 @@ fn two_thousand_policies_survive_the_engine() {
     assert_eq!(stand.policies(), Some(2000));
     for _ in 0..3 {
         let engine = stand.child("uxfrm-engine").unwrap();
+        // What `pkill -x` looks for.
+        assert_eq!(std::fs::read_to_string(format!("/proc/{engine}/comm")).unwrap(), "uxfrm-engine\n");
         run(&format!("kill -9 {engine}"));
         until("an answer", PATIENCE, || stand.policies().is_some());
         assert_eq!(stand.policies(), Some(2000));

@@ -36,8 +36,11 @@ proptest! {
             let sealed = seal(&transform, sequence, &payload);
             prop_assert!(payload.len() <= transform.payload_capacity(sealed.len()));
 
+            let mut held = transform.hold();
             let mut packet = sealed.clone();
-            let range = transform.open(sequence, &mut packet).unwrap();
+            let range = transform.open_held(&mut held, sequence, &mut packet).unwrap();
+            let mut packet = sealed.clone();
+            prop_assert_eq!(&range, &transform.open(sequence, &mut packet).unwrap());
             let (len, next) = strip_tail(&packet[range.clone()]).unwrap();
             prop_assert_eq!(&packet[range][..len], &payload[..]);
             prop_assert_eq!(next, 4);
@@ -46,7 +49,8 @@ proptest! {
             let at = flip.index(damaged.len());
             damaged[at] ^= 1 << bit;
             // The low sequence half is an argument of `open` too; all else is covered by the ICV.
-            prop_assert!(transform.open(sequence, &mut damaged).is_err(), "{algorithm:?} flipped {at}");
+            prop_assert!(transform.open(sequence, &mut damaged.clone()).is_err(), "{algorithm:?} flipped {at}");
+            prop_assert!(transform.open_held(&mut held, sequence, &mut damaged).is_err());
 
             let mut short = sealed[..cut.index(sealed.len())].to_vec();
             prop_assert!(transform.open(sequence, &mut short).is_err());

@@ -15,13 +15,25 @@ fn aead(cipher: AeadCipher, key: &str, nonce: &str, aad: &str, plain: &[u8], tex
     let iv: [u8; 8] = nonce[4..].try_into().unwrap();
     for icv in [16, 12, 8].into_iter().filter(|icv| cipher.permits_icv(*icv)) {
         let sealer = Aead::new(cipher, icv, &key).unwrap();
-        let (mut out, mut check) = (vec![0; plain.len()], vec![0; icv]);
-        sealer.seal(iv, &aad, plain, &mut out, &mut check).unwrap();
-        assert_eq!((&out, &check[..]), (&text, &tag[..icv]), "{cipher:?} with {icv} bytes");
-        sealer.open(iv, &aad, &mut out, &check).unwrap();
-        assert_eq!(out, plain);
-        check[0] ^= 1;
-        assert!(sealer.open(iv, &aad, &mut out, &check).is_err());
+        let mut held = sealer.hold();
+        assert_eq!(held.is_some(), cipher != AeadCipher::ChaCha20Poly1305);
+        assert!(sealer.hold().is_none(), "one holds it at a time");
+        // Without the lasting context, and with it more than once: nothing of one packet is left for the next.
+        for lasting in [false, true, true] {
+            let (mut out, mut check) = (vec![0; plain.len()], vec![0; icv]);
+            sealer
+                .seal(held.as_deref_mut().filter(|_| lasting), iv, &aad, plain, &mut out, &mut check)
+                .unwrap();
+            assert_eq!((&out, &check[..]), (&text, &tag[..icv]), "{cipher:?} with {icv} bytes, {lasting}");
+            sealer.open(held.as_deref_mut().filter(|_| lasting), iv, &aad, &mut out, &check).unwrap();
+            assert_eq!(out, plain);
+            check[0] ^= 1;
+            assert!(
+                sealer
+                    .open(held.as_deref_mut().filter(|_| lasting), iv, &aad, &mut text.clone(), &check)
+                    .is_err()
+            );
+        }
     }
 }
 

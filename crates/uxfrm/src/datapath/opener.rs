@@ -17,7 +17,7 @@ use crate::database::view::{InterfaceView, PolicyView};
 use crate::esp::EspError;
 use crate::esp::packet::strip_tail;
 use crate::esp::replay::ReplayWindow;
-use crate::esp::transform::HEADER_LEN;
+use crate::esp::transform::{HEADER_LEN, Held};
 use crate::inner::coalesce::{Coalescer, Sink};
 use crate::inner::ecn::{decapsulated_tos, set_tos};
 use crate::inner::ip::Packet;
@@ -190,10 +190,11 @@ impl Opener {
     ) {
         let (spi, local) = (first.spi, first.datagram.local);
         let mut replay = run.state.association.replay.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = run.state.association.transform.hold();
         let (mut piece, mut tally) = (first, Tally::default());
         loop {
             let datagram = piece.datagram;
-            self.open(&run, &mut replay, &mut tally, region, piece, sink);
+            self.open(&run, (&mut replay, &mut held), &mut tally, region, piece, sink);
             let next = pieces.next_of(region, &run.shared.counters, spi, local);
             // Counted by datagram, so that limits end the SA in time.
             if next.as_ref().is_none_or(|next| !std::ptr::eq(next.datagram, datagram)) {
@@ -209,7 +210,7 @@ impl Opener {
     fn open<'a>(
         &mut self,
         run: &Run<'a>,
-        replay: &mut ReplayWindow,
+        (replay, held): (&mut ReplayWindow, &mut Held<'_>),
         tally: &mut Tally<'a>,
         region: &mut [u8],
         piece: Piece<'_>,
@@ -218,7 +219,7 @@ impl Opener {
         let Run { shared, state, .. } = *run;
         let Piece { datagram, range, .. } = piece;
         let counters = &state.association.counters;
-        let inner = match open_packet(state, replay, &mut region[range.clone()]) {
+        let inner = match open_packet(state, replay, held, &mut region[range.clone()]) {
             Ok((_, DUMMY)) => return,
             Ok((text, _)) => range.start + text.start..range.start + text.end,
             Err(error) => {
@@ -251,6 +252,7 @@ impl Opener {
 fn open_packet(
     state: &SaView,
     replay: &mut ReplayWindow,
+    held: &mut Held<'_>,
     packet: &mut [u8],
 ) -> Result<(Range<usize>, u8), EspError> {
     let association = &state.association;
@@ -259,7 +261,7 @@ fn open_packet(
     }
     let low = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
     let sequence = replay.check(low)?;
-    let text = association.transform.open(sequence, packet)?;
+    let text = association.transform.open_held(held, sequence, packet)?;
     replay.commit(sequence)?;
     let (len, next_header) = strip_tail(&packet[text.clone()])?;
     match i32::from(next_header) {

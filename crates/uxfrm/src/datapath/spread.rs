@@ -15,14 +15,12 @@ const NOBODY: u8 = u8::MAX;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Shares of a second, in percent. A worker that works so much of its time is full,
 const FULL: u64 = 90;
-/// unless it waits for its CPU so much of it: others need that,
-const CONTENDED: u64 = 10;
 /// one that works less than this has room for others' flows,
 const ROOM: u64 = 70;
 /// and where all together work less than this, one is enough.
 const CALM: u64 = 50;
-/// Where one that takes part waits so much for a CPU there are too few: whoever is stopped before it has sent holds up the
-/// others.
+/// Where workers wait for a CPU so much of the time that they work there are too few: whoever is stopped before it has sent
+/// holds up the others.
 const CROWDED: u64 = 25;
 /// How long it must be full, or too few CPUs, and how long calm must last: a flow that changes its queue may overtake itself.
 const FULL_FOR: Duration = Duration::from_millis(200);
@@ -145,10 +143,8 @@ impl Spread {
         let add = |lasting: Duration, has_reason| if has_reason { lasting + elapsed } else { Duration::ZERO };
         if self.is_on() {
             self.lasting = add(self.lasting, loads.iter().map(|load| load.worked).sum::<u64>() < CALM);
-            self.crowded = add(
-                self.crowded,
-                self.takers.iter().any(|worker| loads[usize::from(*worker)].waited >= CROWDED),
-            );
+            let takers = self.takers.iter().map(|worker| loads[usize::from(*worker)]);
+            self.crowded = add(self.crowded, is_crowded(takers));
             if self.lasting >= CALM_FOR {
                 self.end(Duration::ZERO, FIRST_REST);
                 return false;
@@ -159,7 +155,7 @@ impl Spread {
             }
         } else {
             self.rest = self.rest.saturating_sub(elapsed);
-            let is_full = own.worked >= FULL && own.waited < CONTENDED;
+            let is_full = own.worked >= FULL && !is_crowded([own]);
             let has_room = loads.iter().any(|load| load.worked < ROOM);
             self.lasting = add(self.lasting, is_full && has_room && self.rest.is_zero());
         }
@@ -178,6 +174,14 @@ impl Spread {
         (self.rest, self.next_rest) = (rest, next_rest);
         (self.dealt, self.lasting, self.crowded) = (Vec::new(), Duration::ZERO, Duration::ZERO);
     }
+}
+
+/// Whether they wait for CPUs too long.
+fn is_crowded(loads: impl IntoIterator<Item = Load>) -> bool {
+    let sum =
+        |sum: Load, load: Load| Load { worked: sum.worked + load.worked, waited: sum.waited + load.waited };
+    let all = loads.into_iter().fold(Load { worked: 0, waited: 0 }, sum);
+    all.waited * 100 >= all.worked * CROWDED && all.waited > 0
 }
 
 /// Of what makes a flow: addresses, and ports where the packet is no fragment and has no options or extension headers. One

@@ -86,9 +86,8 @@ fn where_all_are_full_nobody_deals() {
 #[test]
 fn a_worker_that_waits_for_its_cpu_does_not_deal() {
     let (mut spread, mut machine) = workers(2);
-    let contended = CONTENDED as u32;
-    assert_eq!(machine.pass_waiting(&mut spread, MOMENT * 10, &[0, 99], &[0, contended]), 0);
-    assert_eq!(machine.pass_waiting(&mut spread, MOMENT * 10, &[0, 99], &[0, contended - 1]), 1);
+    assert_eq!(machine.pass_waiting(&mut spread, MOMENT * 10, &[0, 99], &[0, CROWDED as u32]), 0);
+    assert_eq!(machine.pass_waiting(&mut spread, MOMENT * 10, &[0, 99], &[0, CROWDED as u32 - 2]), 1);
 }
 
 #[test]
@@ -97,9 +96,10 @@ fn where_those_that_take_wait_for_cpus_it_ends_and_is_tried_again_ever_later() {
     let mut vain = |time: Duration| {
         let mut begun = 0;
         for _ in 0..time.as_millis() / LOOK_EVERY.as_millis() {
-            // Alone it has its CPU; where worker 2 takes part, this one waits.
-            let waited = if spread.is_on() { CROWDED as u32 } else { 0 };
-            begun += machine.pass_waiting(&mut spread, LOOK_EVERY, &[0, 99, 50], &[0, 0, waited]);
+            // Alone it has its CPU. What several work is mostly waiting, for all of them or for one.
+            let (worked, waited) =
+                if spread.is_on() { ([30, 99, 70], [0, 10, 40]) } else { ([0, 99, 0], [0; 3]) };
+            begun += machine.pass_waiting(&mut spread, LOOK_EVERY, &worked, &waited);
         }
         begun
     };
@@ -111,14 +111,14 @@ fn where_those_that_take_wait_for_cpus_it_ends_and_is_tried_again_ever_later() {
     let hour = vain(Duration::from_secs(3600));
     assert!((40..=46).contains(&hour), "{hour}");
     // Once there are enough it goes on, and after a calm all begins anew.
-    assert_eq!(machine.pass_waiting(&mut spread, LONGEST_REST * 2, &[0, 99, 50], &[0, 0, 20]), 1);
+    assert_eq!(machine.pass_waiting(&mut spread, LONGEST_REST * 2, &[0, 99, 69], &[0, 0, 40]), 1);
     assert!(spread.is_on());
     machine.pass(&mut spread, CALM_FOR, &[0, 5, 5]);
     assert_eq!(machine.pass_waiting(&mut spread, FULL_FOR, &[0, 99, 0], &[0; 3]), 1);
 }
 
 #[test]
-fn who_does_not_take_part_may_wait() {
+fn who_does_not_take_part_may_wait_for_a_cpu() {
     let (mut spread, mut machine) = workers(3);
     machine.pass(&mut spread, MOMENT, &[99, 99, 0]);
     assert!(spread.is_on() && !spread.takers.contains(&0));

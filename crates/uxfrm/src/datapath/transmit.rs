@@ -13,7 +13,7 @@ use crate::database::View;
 use crate::database::view::InterfaceView;
 use crate::esp::iv::{IvBlock, RandomIvs};
 use crate::esp::packet::{MAX_TAIL, tail};
-use crate::esp::transform::Header;
+use crate::esp::transform::{Header, Held};
 use crate::esp::{EspError, algorithm::Algorithm};
 use crate::inner::ecn::outer_tos;
 use crate::inner::icmp;
@@ -206,8 +206,9 @@ impl Outbound {
     fn seal_run(&mut self, run: &Run, planned: &mut [Planned]) {
         let claimed = self.batch.claim(&run.state, run.count, &self.shared, self.worker);
         let mut ivs = self.shared.ivs.take(run.count);
+        let mut held = run.state.association.transform.hold();
         for packet in &mut planned[run.packets.clone()] {
-            if let Err(error) = claimed.and_then(|()| self.seal_packet(run, packet, &mut ivs)) {
+            if let Err(error) = claimed.and_then(|()| self.seal_packet(run, &mut held, packet, &mut ivs)) {
                 let association = &run.state.association;
                 association.counters.count_error(error);
                 run.state.tell_limit(&self.shared.notifier, association.limit_reached());
@@ -215,11 +216,17 @@ impl Outbound {
         }
     }
 
-    fn seal_packet(&mut self, run: &Run, packet: &mut Planned, ivs: &mut IvBlock) -> Result<(), EspError> {
+    fn seal_packet(
+        &mut self,
+        run: &Run,
+        held: &mut Held<'_>,
+        packet: &mut Planned,
+        ivs: &mut IvBlock,
+    ) -> Result<(), EspError> {
         let start = packet.start;
         while let Some(range) = packet.segments.next(&mut self.gathered.buffer[start..]) {
             let range = range.start + start..range.end + start;
-            self.seal(&run.state, run.header, packet.next_header, range, ivs)?;
+            self.seal(run, held, packet.next_header, range, ivs)?;
         }
         Ok(())
     }
@@ -227,12 +234,13 @@ impl Outbound {
     /// Seals the payload at `range` of the buffer into the batch.
     fn seal(
         &mut self,
-        state: &Arc<SaView>,
-        outer: OuterHeader,
+        run: &Run,
+        held: &mut Held<'_>,
         next_header: u8,
         range: Range<usize>,
         ivs: &mut IvBlock,
     ) -> Result<(), EspError> {
+        let (state, outer) = (&run.state, run.header);
         let association = &state.association;
         if association.is_used_up() {
             return Err(EspError::Exhausted);
@@ -257,7 +265,7 @@ impl Outbound {
         let len = transform.packet_len(payload_len);
         let (sequence, out) = self.batch.room(state, outer, len, &self.shared, self.worker)?;
         let header = Header { spi: state.id.spi, sequence };
-        let result = transform.seal(header, iv, &buffer[text.clone()], out);
+        let result = transform.seal_held(held, header, iv, &buffer[text.clone()], out);
         buffer[range.end..text.end].copy_from_slice(&kept[..tail_len]);
         result?;
         self.batch.commit(len, payload_len);

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 /// and the peer judges them. Shorter than what the daemon's requests wait for packets under way.
 /// Tests that are about the order wait longer: a machine that builds beside them may keep anybody from running.
 pub const TURN_LIMIT: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 50 });
-/// Others send within some tens of microseconds: so long it looks again and again, and gives its CPU to whoever needs it. After
-/// that it sleeps until it is woken: where others were kept from their CPU, it would need theirs to look.
-const SPIN: Duration = Duration::from_micros(50);
+/// Others send within some tens of microseconds, and to be woken takes as long: so long it looks again and again, and gives its
+/// CPU to whoever needs it. After that it sleeps until it is woken: where others were kept from their CPU, it would need theirs
+/// to look.
+const SPIN: Duration = Duration::from_micros(200);
 
 /// Sequence numbers in a row that one worker alone uses. Dropping it, also by a panic, lets the others' turn come.
 pub struct Claim {

@@ -43,6 +43,8 @@ fn start(mut arguments: impl Iterator<Item = String>) -> std::io::Result<()> {
     if fd < 3 {
         return Err(invalid());
     }
+    // For top, pgrep and pkill; the program's own name is the broker's. Nothing depends on it.
+    let _ = std::fs::write("/proc/self/comm", ENGINE_NAME);
     // Keys are in this process's memory: no core dumps, no debugger but root's.
     // SAFETY: no pointers.
     crate::sys::check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) })?;

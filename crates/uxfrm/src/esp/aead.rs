@@ -2,15 +2,19 @@
 
 use super::EspError;
 use super::algorithm::{AeadCipher, SALT_LEN};
+use super::gcm_context::GcmContext;
 use aws_lc_sys as lc;
 use std::ptr::NonNull;
+use std::sync::{Mutex, MutexGuard};
 
 /// Nonce of GCM and of ChaCha20-Poly1305: 4 bytes of salt, 8 of IV.
-const NONCE_LEN: usize = 12;
+pub const NONCE_LEN: usize = 12;
 
 /// A keyed AEAD. Sealing and opening only read it, so threads may share it.
 pub struct Aead {
     context: NonNull<lc::EVP_AEAD_CTX>,
+    /// For one at a time, who has many packets. `None` where the cipher gains nothing by it.
+    lasting: Option<Mutex<GcmContext>>,
     salt: [u8; SALT_LEN],
     icv: usize,
 }
@@ -47,7 +51,14 @@ impl Aead {
         };
         // SAFETY: `key` is readable for its length; the function copies it.
         let context = unsafe { lc::EVP_AEAD_CTX_new(method, key.as_ptr(), key.len(), icv) };
-        Some(Self { context: NonNull::new(context)?, salt: salt.try_into().ok()?, icv })
+        let context = NonNull::new(context)?;
+        let lasting = GcmContext::new(cipher, key).map(Mutex::new);
+        Some(Self { context, lasting, salt: salt.try_into().ok()?, icv })
+    }
+
+    /// The lasting context, if there is one and nobody else holds it.
+    pub fn hold(&self) -> Option<MutexGuard<'_, GcmContext>> {
+        self.lasting.as_ref()?.try_lock().ok()
     }
 
     fn nonce(&self, iv: [u8; 8]) -> [u8; NONCE_LEN] {
@@ -57,12 +68,13 @@ impl Aead {
         nonce
     }
 
-    /// Encrypts `plain` into `out` and writes the check value to `icv`.
+    /// Encrypts `plain` into `out` and writes the check value to `icv`, by a context that [`Aead::hold`] gave if there is one.
     ///
     /// # Errors
     /// [`EspError::Buffer`] where the lengths do not fit together.
     pub fn seal(
         &self,
+        held: Option<&mut GcmContext>,
         iv: [u8; 8],
         aad: &[u8],
         plain: &[u8],
@@ -73,6 +85,9 @@ impl Aead {
             return Err(EspError::Buffer);
         }
         let nonce = self.nonce(iv);
+        if let Some(context) = held {
+            return context.seal(&nonce, aad, plain, out, icv);
+        }
         let mut written = 0;
         // SAFETY: all pointers are valid for the lengths given; `out` and `plain` are distinct borrows, so
         // they do not overlap; `icv` takes at most `icv.len()` bytes.
@@ -100,11 +115,21 @@ impl Aead {
     ///
     /// # Errors
     /// [`EspError::Integrity`].
-    pub fn open(&self, iv: [u8; 8], aad: &[u8], text: &mut [u8], icv: &[u8]) -> Result<(), EspError> {
+    pub fn open(
+        &self,
+        held: Option<&mut GcmContext>,
+        iv: [u8; 8],
+        aad: &[u8],
+        text: &mut [u8],
+        icv: &[u8],
+    ) -> Result<(), EspError> {
         if icv.len() != self.icv {
             return Err(EspError::Integrity);
         }
         let nonce = self.nonce(iv);
+        if let Some(context) = held {
+            return context.open(&nonce, aad, text, icv);
+        }
         // SAFETY: pointers are valid for their lengths; aead.h permits `out == in` for open.
         let ok = unsafe {
             lc::EVP_AEAD_CTX_open_gather(

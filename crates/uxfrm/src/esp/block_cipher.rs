@@ -6,8 +6,6 @@
 use super::EspError;
 use super::algorithm::Cipher;
 use aws_lc_sys as lc;
-use std::ptr::NonNull;
-use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroize;
 
 /// A keyed cipher, readable by many threads.
@@ -18,64 +16,20 @@ pub struct BlockCipher {
 enum Schedule {
     Null,
     Aes { encrypt: Box<lc::AES_KEY>, decrypt: Box<lc::AES_KEY> },
-    Des { encrypt: Mutex<EvpCipher>, decrypt: Mutex<EvpCipher> },
-}
-
-/// DES is reached through EVP, whose context holds the IV too: hence the mutex around it. A lock costs little
-/// beside DES.
-struct EvpCipher(NonNull<lc::EVP_CIPHER_CTX>);
-
-// SAFETY: an EVP_CIPHER_CTX has no thread affinity; the mutex around it excludes concurrent use.
-unsafe impl Send for EvpCipher {}
-
-impl Drop for EvpCipher {
-    fn drop(&mut self) {
-        // SAFETY: came from EVP_CIPHER_CTX_new, freed once; the call cleanses the key.
-        unsafe { lc::EVP_CIPHER_CTX_free(self.0.as_ptr()) }
-    }
-}
-
-impl EvpCipher {
-    fn new(method: *const lc::EVP_CIPHER, key: &[u8], encrypt: bool) -> Option<Self> {
-        // SAFETY: `method` is a static table whose key length is `key.len()` (the caller matched the cipher);
-        // null results are handled; padding is off, so EVP_Cipher works on whole blocks only.
-        unsafe {
-            let context = Self(NonNull::new(lc::EVP_CIPHER_CTX_new())?);
-            let raw = context.0.as_ptr();
-            let none = std::ptr::null_mut();
-            let direction = i32::from(encrypt);
-            let ok = lc::EVP_CipherInit_ex(raw, method, none, key.as_ptr(), std::ptr::null(), direction);
-            (ok == 1 && lc::EVP_CIPHER_CTX_set_padding(raw, 0) == 1).then_some(context)
-        }
-    }
-
-    /// # Safety
-    /// As [`BlockCipher::crypt`]; `iv` has 8 bytes and `len` is a multiple of 8.
-    unsafe fn crypt(
-        &mut self,
-        iv: &[u8; 8],
-        input: *const u8,
-        out: *mut u8,
-        len: usize,
-    ) -> Result<(), EspError> {
-        let raw = self.0.as_ptr();
-        let len = u32::try_from(len).map_err(|_| EspError::Length)?;
-        // SAFETY: the context is keyed; a null cipher and key keep both and -1 the direction, so that only the IV
-        // is set; EVP_Cipher then writes exactly `len` bytes.
-        let ok = unsafe {
-            let none = std::ptr::null_mut();
-            lc::EVP_CipherInit_ex(raw, std::ptr::null(), none, std::ptr::null(), iv.as_ptr(), -1) == 1
-                && lc::EVP_Cipher(raw, out, input, len as _) > 0
-        };
-        if ok { Ok(()) } else { Err(EspError::Length) }
-    }
+    Des(Box<[lc::DES_key_schedule; 1]>),
+    TripleDes(Box<[lc::DES_key_schedule; 3]>),
 }
 
 impl Drop for BlockCipher {
     fn drop(&mut self) {
-        if let Schedule::Aes { encrypt, decrypt } = &mut self.schedule {
-            encrypt.rd_key.zeroize();
-            decrypt.rd_key.zeroize();
+        match &mut self.schedule {
+            Schedule::Null => {}
+            Schedule::Aes { encrypt, decrypt } => {
+                encrypt.rd_key.zeroize();
+                decrypt.rd_key.zeroize();
+            }
+            Schedule::Des(keys) => keys.iter_mut().for_each(|key| key.subkeys.zeroize()),
+            Schedule::TripleDes(keys) => keys.iter_mut().for_each(|key| key.subkeys.zeroize()),
         }
     }
 }
@@ -94,9 +48,18 @@ fn aes_key(key: &[u8], decrypt: bool) -> Option<Box<lc::AES_KEY>> {
     (result == 0).then_some(schedule)
 }
 
-fn des(method: *const lc::EVP_CIPHER, key: &[u8]) -> Option<Schedule> {
-    let encrypt = Mutex::new(EvpCipher::new(method, key, true)?);
-    Some(Schedule::Des { encrypt, decrypt: Mutex::new(EvpCipher::new(method, key, false)?) })
+/// One schedule for each eight bytes of a key of `8 * N` bytes. Weak keys and parity are the daemon's business, as with the kernel.
+fn des_keys<const N: usize>(key: &[u8]) -> Option<Box<[lc::DES_key_schedule; N]>> {
+    let mut schedules = Box::new([lc::DES_key_schedule { subkeys: [[0; 2]; 16] }; N]);
+    let (blocks, rest) = key.as_chunks::<8>();
+    if blocks.len() != N || !rest.is_empty() {
+        return None;
+    }
+    for (schedule, block) in schedules.iter_mut().zip(blocks) {
+        // SAFETY: a DES_cblock is eight bytes of any alignment, and `schedule` a whole DES_key_schedule.
+        unsafe { lc::DES_set_key_unchecked(block.as_ptr().cast(), schedule) }
+    }
+    Some(schedules)
 }
 
 impl BlockCipher {
@@ -110,10 +73,8 @@ impl BlockCipher {
             Cipher::Aes128Cbc | Cipher::Aes192Cbc | Cipher::Aes256Cbc => {
                 Schedule::Aes { encrypt: aes_key(key, false)?, decrypt: aes_key(key, true)? }
             }
-            // SAFETY: these return pointers to static tables.
-            Cipher::TripleDesCbc => des(unsafe { lc::EVP_des_ede3_cbc() }, key)?,
-            // SAFETY: as above.
-            Cipher::DesCbc => des(unsafe { lc::EVP_des_cbc() }, key)?,
+            Cipher::TripleDesCbc => Schedule::TripleDes(des_keys(key)?),
+            Cipher::DesCbc => Schedule::Des(des_keys(key)?),
         };
         Some(Self { schedule })
     }
@@ -122,7 +83,7 @@ impl BlockCipher {
         match self.schedule {
             Schedule::Null => 1,
             Schedule::Aes { .. } => 16,
-            Schedule::Des { .. } => 8,
+            Schedule::Des(_) | Schedule::TripleDes(_) => 8,
         }
     }
 
@@ -177,12 +138,21 @@ impl BlockCipher {
                 unsafe { lc::AES_cbc_encrypt(input, out, len, key, chain.as_mut_ptr(), i32::from(encrypt)) }
                 Ok(())
             }
-            Schedule::Des { encrypt: e, decrypt: d } => {
-                let iv: &[u8; 8] = iv.try_into().map_err(|_| EspError::Length)?;
-                let mutex = if encrypt { e } else { d };
-                let mut context = mutex.lock().unwrap_or_else(PoisonError::into_inner);
-                // SAFETY: the caller's promise; len is a multiple of 8.
-                unsafe { context.crypt(iv, input, out, len) }
+            Schedule::Des(keys) => {
+                let mut chain = lc::DES_cblock { bytes: iv.try_into().map_err(|_| EspError::Length)? };
+                // SAFETY: as above; len is a multiple of 8.
+                unsafe { lc::DES_ncbc_encrypt(input, out, len, &keys[0], &mut chain, i32::from(encrypt)) }
+                Ok(())
+            }
+            Schedule::TripleDes(keys) => {
+                let [first, second, third] = &**keys;
+                let mut chain = lc::DES_cblock { bytes: iv.try_into().map_err(|_| EspError::Length)? };
+                let direction = i32::from(encrypt);
+                // SAFETY: as above; len is a multiple of 8.
+                unsafe {
+                    lc::DES_ede3_cbc_encrypt(input, out, len, first, second, third, &mut chain, direction)
+                }
+                Ok(())
             }
         }
     }

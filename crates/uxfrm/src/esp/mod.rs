@@ -4,6 +4,7 @@
 pub mod aead;
 pub mod algorithm;
 pub mod block_cipher;
+pub mod gcm_context;
 pub mod iv;
 pub mod limits;
 pub mod mac;

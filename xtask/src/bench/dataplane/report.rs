@@ -124,11 +124,14 @@ pub fn peer_names(runs: &[Value]) -> Vec<String> {
     names
 }
 
-/// The table alone; of measures those whose names begin with one of `rows`, or all.
+/// The table alone; of measures those whose names begin with one of `rows`, or all, and of peers those that have any.
 pub fn short_table(runs: &[Value], rows: &[&str]) -> String {
-    let names = peer_names(runs);
-    let mut out = format!("| | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
     let wanted = |measure: &&str| rows.is_empty() || rows.iter().any(|row| measure.starts_with(row));
+    let mut names = peer_names(runs);
+    names.retain(|name| {
+        MEASURES.into_iter().filter(wanted).any(|measure| value(runs, name, measure).is_some())
+    });
+    let mut out = format!("| | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
     for measure in MEASURES.into_iter().filter(wanted) {
         let medians: Vec<_> = names.iter().map(|name| value(runs, name, measure)).collect();
         if medians.iter().all(Option::is_none) {
@@ -267,6 +270,14 @@ pub mod tests {
         assert_eq!(name_of(&rekeyed), "gro-x-rekey1");
         assert_eq!(of(json!([1, 2]), 100, 0), "gro-x-workers1+2");
         assert_eq!(of(json!([1, 8]), 5, 8), "gro-x-workers1+8-share5-streams8");
+    }
+
+    #[test]
+    fn peers_without_a_value_have_no_column() {
+        let table = short_table(&runs()["gro-x"], &["idle"]);
+        assert_eq!(table.lines().next(), Some("| | plain |"), "{table}");
+        let table = short_table(&runs()["gro-x"], &["TCP", "idle"]);
+        assert_eq!(table.lines().next(), Some("| | plain | uxfrm |"), "{table}");
     }
 
     #[test]
