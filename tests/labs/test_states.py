@@ -12,7 +12,7 @@ from harness.alibaba_sdk import NewSdk
 from harness.alibaba_world import World as AlibabaWorld
 from harness.lab import namespaces_of, why_not
 from harness.server import Server, ServerFailed
-from harness.sites import HOST, Lab, counted
+from harness.sites import HOST, Lab, counted, has_tunnel
 from harness.tencent_sdk import Sdk
 from harness.tencent_world import World
 from harness.waiting import until
@@ -162,6 +162,7 @@ def test_two_tunnels_stand_in_for_each_other(server):
     server.lab("site", "one", "--public-ip", public, "--cidr", "192.168.50.0/24")
     server.lab("load", "one", str(pathlib.Path(server.data_dir) / "one.conf"))
     until(lambda: tunnels(world, connection) == [up, up], patience_s=150, what="both up again")
+    until(lambda: has_tunnel(server, "one"), what="the site's end of the first")
     until(lambda: leads(network) == before, what="the route where it was")
     assert answered(server, "dual", "192.168.50.2") == (5, 5)
     for name in ("one", "two", "dual"):

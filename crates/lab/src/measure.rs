@@ -117,7 +117,8 @@ impl Machine {
         seconds: u32,
         reverse: bool,
     ) -> Result<Iperf, LabError> {
-        let _serving = server.start(&["iperf3", "-s", "-1"])?;
+        let serve = ["iperf3", "-s", "-1"];
+        let mut serving = server.start(&serve)?;
         let mut argv = vec!["iperf3".to_owned(), "-J".into(), "-c".into(), to.to_string()];
         argv.extend(["-t".into(), seconds.to_string(), "--connect-timeout".into(), "3000".into()]);
         match protocol {
@@ -136,9 +137,12 @@ impl Machine {
         let limit = Duration::from_secs(u64::from(seconds) + 20);
         let begun = Instant::now();
         let mut report = self.exec(&argv, limit).await?;
-        // The server needs a moment until it listens.
+        // The server needs a moment until it listens; it ends where the one before still had the port.
         while report.stdout.contains("unable to connect") && begun.elapsed() < CONNECT_MAX {
             tokio::time::sleep(CONNECT_PAUSE).await;
+            if serving.try_wait()?.is_some() {
+                serving = server.start(&serve)?;
+            }
             report = self.exec(&argv, limit).await?;
         }
         let json: Option<Value> = serde_json::from_str(&report.stdout).ok();

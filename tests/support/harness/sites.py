@@ -75,11 +75,12 @@ class Lab:
         self.server.lab("load", name, str(pathlib.Path(self.server.data_dir) / f"{name}.conf"))
 
     def up(self, name: str) -> None:
-        """Waits until the API says that the tunnel is up."""
+        """Waits until the API says that the tunnel is up, and the site has it, too."""
         connection = self.connections[name]
         until(
             lambda: self.world.read_connection(connection)["NetStatus"] == "AVAILABLE", what=f"the tunnel of {name}"
         )
+        until(lambda: has_tunnel(self.server, name), what=f"{name}'s end of the tunnel")
 
     def ping(self, machine: str, address: str, count: int = 5, *options: str) -> tuple[int, int]:
         """Packets sent and answered."""
@@ -93,6 +94,15 @@ class Lab:
         """A ping every INTERVAL_S, under way."""
         line = [*self.exec_line(machine), "sh", "-c", PING, "ping", str(count), "-i", str(INTERVAL_S), *options, address]
         return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def has_tunnel(server: Server, site: str) -> bool:
+    """Whether a site's charon has a CHILD_SA. The end that answers a negotiation has it first; what it sends before the other
+    has read its answer is lost where the other is stock strongSwan."""
+    socket = pathlib.Path("/run/causeway") / server.node_tag / "lab" / site / "charon.vici"
+    line = ["swanctl", "--list-sas", "--uri", f"unix://{socket}"]
+    said = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    return "INSTALLED" in said.stdout
 
 
 def counted(process: subprocess.Popen) -> tuple[int, int]:
