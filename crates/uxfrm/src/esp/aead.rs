@@ -56,7 +56,8 @@ impl Aead {
         Some(Self { context, lasting, salt: salt.try_into().ok()?, icv })
     }
 
-    /// The lasting context, if there is one and nobody else holds it.
+    /// The lasting context, if there is one and nobody else holds it. One that was held in a panic may be in the middle of a
+    /// packet: it is poisoned, and not used again.
     pub fn hold(&self) -> Option<MutexGuard<'_, GcmContext>> {
         self.lasting.as_ref()?.try_lock().ok()
     }
