@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use support::load::inside;
-use support::{Lab, Options, run};
+use support::load::{Load, inside};
+use support::{Lab, Options, run, until};
 use uxfrm::database::snapshot_map::SnapshotMap;
 use uxfrm::datapath::counters::PathCounters;
 use uxfrm::datapath::interface::{Interface, Writer};
@@ -123,6 +123,49 @@ fn one_sa_is_sent_in_order_by_several_workers() {
         assert_eq!(lab.sa_counter("b", counter), 0, "{counter}");
     }
     assert_eq!(path["panics"], 0);
+}
+
+/// By which SPI a gateway receives; what was replaced is no longer called installed.
+fn inbound_spi(lab: &Lab, side: &str) -> u32 {
+    let mut found = None;
+    until("one CHILD_SA that is installed", Duration::from_secs(30), || {
+        let raw = lab.swanctl(side, "--list-sas --raw");
+        let mut installed = raw.split("state=INSTALLED").skip(1);
+        let spi = |child: &str| {
+            let text = child.split("spi-in=").nth(1)?.split_whitespace().next()?.to_owned();
+            u32::from_str_radix(&text, 16).ok()
+        };
+        found = installed.next().and_then(spi);
+        installed.next().is_none() && found.is_some()
+    });
+    found.unwrap()
+}
+
+/// Whichever end begins: the new SA's packets are opened by the worker that opened the old one's, at both ends.
+#[test]
+fn a_rekey_keeps_the_worker() {
+    lab_or_skip!();
+    const REKEYS: usize = 10;
+    let lab = Lab::new("wk", Options { run_arguments: vec!["--workers=2".into()], ..Options::default() });
+    lab.initiate("c0");
+    // What is negotiated right after the first one is to spread.
+    std::thread::sleep(Duration::from_secs(6));
+    let load = Load::start(&lab, 2);
+    let spis = || ["a", "b"].map(|side| inbound_spi(&lab, side));
+    let mut seen = vec![spis()];
+    for side in ["a", "b"].into_iter().cycle().take(REKEYS) {
+        lab.swanctl(side, "--rekey --child c0");
+        load.until_it_goes_on(Duration::from_secs(60));
+        seen.push(spis());
+    }
+    let totals = load.finish();
+    println!("{totals:?}; {seen:08x?}");
+    let workers: Vec<_> = seen.iter().map(|spis| spis.map(|spi| spi % 2)).collect();
+    assert!(workers.iter().all(|now| *now == workers[0]), "{workers:?}");
+    let mut all: Vec<u32> = seen.concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!((all.len(), totals.lost, totals.twice), (2 * (REKEYS + 1), 0, 0), "{totals:?}, {seen:08x?}");
 }
 
 /// An inner UDP packet of a flow, as it comes out of a tunnel.

@@ -81,6 +81,7 @@ impl Database {
             if let Some(due) = due {
                 events.push(event::expire(&state.info(), state.request.if_id, due == Due::Hard));
                 state.soft_time_reported = true;
+                self.succession.told(state);
             }
             if due == Some(Due::Hard) {
                 changed |= self.remove_state(&id).is_some_and(|gone| !gone.is_larval());
@@ -96,10 +97,12 @@ impl Database {
     /// A limit of bytes or packets was reached. A hard one removes the SA.
     pub fn limit_reached(&mut self, id: &SaId, limit: LimitReached) -> Option<Event> {
         let hard = limit == LimitReached::Hard;
-        let state = self.states.get(id)?;
+        let state = self.states.by_id.get_mut(id)?;
         let event = event::expire(&state.info(), state.request.if_id, hard);
         if hard {
             self.remove_state(id);
+        } else {
+            self.succession.told(state);
         }
         Some(event)
     }
@@ -129,6 +132,7 @@ impl Database {
         policy.usage.last_acquire.store(clock.monotonic.max(1), Ordering::Relaxed);
         self.acquire_sequence = self.acquire_sequence.wrapping_add(1).max(1);
         let selector = Selector::of_flow(flow);
+        self.succession.acquired((template.destination, template.source), clock);
         let info = policy.info();
         Some(event::acquire(&info, template, &selector, policy.request.if_id, self.acquire_sequence))
     }

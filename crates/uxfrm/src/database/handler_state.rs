@@ -12,6 +12,7 @@ use crate::xfrm::lifetime::Limits;
 use crate::xfrm::replay_state::ReplayState;
 use crate::xfrm::state::{SaId, SaInfo, SaRequest, SpiRequest};
 use crate::xfrm::wire::{Errno, Header, Reader, Writer, address_bytes};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -117,7 +118,8 @@ impl Database {
         if i32::from(info.id.protocol) != libc::IPPROTO_ESP {
             return Err(Errno(libc::EPROTONOSUPPORT));
         }
-        info.id.spi = self.unused_spi(info.id, request.minimum, request.maximum)?;
+        let (worker, predecessor) = self.succession.place(&info, request.if_id, &self.states, clock);
+        info.id.spi = self.unused_spi(info.id, request.minimum..=request.maximum, worker)?;
         larval(&mut info);
         let request = SaRequest {
             info,
@@ -131,24 +133,24 @@ impl Database {
             direction: 0,
             mark: (0, 0),
         };
-        let state = State::new(request, clock, None);
+        let mut state = State::new(request, clock, None);
+        state.place.predecessor = predecessor;
         let message = write_state(&state, reply(header, NEWSA, 0));
         self.put_state(state, clock);
         Ok((vec![message], true))
     }
 
-    /// A random SPI, but dealt out to the workers in turn: the remainder says which of them opens the SA's packets.
-    fn unused_spi(&mut self, id: SaId, minimum: u32, maximum: u32) -> Result<u32, Errno> {
-        let workers = self.workers.max(1);
-        self.next_worker = (self.next_worker + 1) % workers;
+    /// A random SPI but for the remainder, which says what worker opens the SA's packets.
+    fn unused_spi(&self, id: SaId, range: RangeInclusive<u32>, worker: u32) -> Result<u32, Errno> {
+        let (workers, minimum, maximum) = (self.succession.workers(), *range.start(), *range.end());
         let free = |spi| self.states.get(&SaId { spi, ..id }).is_none();
         let span = u64::from(maximum - minimum) + 1;
         for _ in 0..SPI_ATTEMPTS {
             let mut random = [0; 8];
             crate::sys::random::fill(&mut random).map_err(|_| Errno(libc::EIO))?;
             let any = minimum + (u64::from_ne_bytes(random) % span) as u32;
-            let spi = (any - any % workers).saturating_add(self.next_worker);
-            if spi != 0 && (minimum..=maximum).contains(&spi) && free(spi) {
+            let spi = (any - any % workers).saturating_add(worker);
+            if spi != 0 && range.contains(&spi) && free(spi) {
                 return Ok(spi);
             }
         }
@@ -178,9 +180,10 @@ impl Database {
         let association = keyed(&request)?;
         let mut state = self.remove_state(&request.info.id).ok_or(Errno(libc::ESRCH))?;
         // As the kernel, the event shows the request, whatever becomes of it.
-        let asked = State::new(request, clock, Some(Arc::new(association)));
+        let mut asked = State::new(request, clock, Some(Arc::new(association)));
         self.announce_state(header, &asked);
         if state.is_larval() {
+            asked.place = state.place;
             state = asked;
         } else {
             let request = asked.request;

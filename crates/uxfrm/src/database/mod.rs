@@ -15,6 +15,7 @@ mod policy_expiry;
 mod publish;
 pub mod snapshot_map;
 pub mod states;
+mod succession;
 pub mod view;
 
 #[cfg(test)]
@@ -22,11 +23,14 @@ mod address_update_tests;
 #[cfg(test)]
 mod publish_tests;
 #[cfg(test)]
+mod succession_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use crate::xfrm::event::Event;
 use policies::Policies;
 use states::States;
+use succession::Succession;
 
 /// Largest number of SAs and of policies.
 pub const MAX_STATES: usize = 65_536;
@@ -46,9 +50,8 @@ pub struct Clock {
 pub struct Database {
     pub states: States,
     pub policies: Policies,
-    /// Among how many workers received packets are spread by the remainder of their SPI; 0 for one.
-    workers: u32,
-    next_worker: u32,
+    /// Received packets are spread over workers by the remainder of their SPI.
+    succession: Succession,
     acquire_sequence: u32,
     view: View,
     interfaces: publish::Interfaces,
@@ -63,7 +66,7 @@ pub struct Database {
 impl Database {
     /// Empty; received packets are spread over so many workers by SPI.
     pub fn for_workers(workers: u32) -> Self {
-        Self { workers, ..Self::default() }
+        Self { succession: Succession::of(workers), ..Self::default() }
     }
 }
 

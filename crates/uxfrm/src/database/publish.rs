@@ -71,6 +71,7 @@ impl Database {
         } else {
             self.view.larval.insert((id.destination, id.spi), ());
         }
+        self.join_succession(&mut state, clock);
         let link = (state.request.if_id, state.request.info.reqid);
         let has_keys = !state.is_larval();
         self.states.insert(state, clock);
@@ -88,6 +89,7 @@ impl Database {
         } else {
             self.view.larval.remove(&(id.destination, id.spi));
         }
+        self.leave_succession(&mut state);
         Some(state)
     }
 

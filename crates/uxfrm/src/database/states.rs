@@ -1,6 +1,7 @@
 //! The SA database.
 
 use super::Clock;
+use super::succession::Place;
 use crate::datapath::association::{Association, Outer, SaView};
 use crate::xfrm::constants::*;
 use crate::xfrm::lifetime::Usage;
@@ -25,6 +26,7 @@ pub struct State {
     pub soft_time_reported: bool,
     /// When the daemon was last told of a new address of the peer, in milliseconds of the monotonic clock.
     pub mapping_reported: Option<u64>,
+    pub(super) place: Place,
     /// As the data path has it.
     pub(super) published: Option<Arc<SaView>>,
     /// Of two SAs with keys, the newer has the higher one.
@@ -209,6 +211,7 @@ impl State {
             carried,
             soft_time_reported: false,
             mapping_reported: None,
+            place: Place::default(),
             published: None,
             serial: 0,
             timer: None,
