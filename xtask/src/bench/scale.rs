@@ -1,20 +1,20 @@
-//! uxfrm's databases as they grow: what one more SA with its policy costs, a look at the timers, and finding a packet's
-//! policy. Needs no root.
+//! uxfrm's databases as they grow: what one more SA with its policy costs, in time and memory, an SPI for an SA's successor, a look
+//! at the timers, and finding a packet's policy. Needs no root.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use uxfrm::database::{Clock, Database, View};
 use uxfrm::xfrm::constants::{
-    AF_INET, NEWPOLICY, NEWSA, NLM_F_ACK, NLM_F_REQUEST, XFRM_MODE_TUNNEL, XFRM_POLICY_OUT, XFRMA_ALG_AEAD,
-    XFRMA_IF_ID, XFRMA_TMPL,
+    AF_INET, ALLOCSPI, DELSA, NEWPOLICY, NEWSA, NLM_F_ACK, NLM_F_REQUEST, XFRM_MODE_TUNNEL, XFRM_POLICY_OUT,
+    XFRMA_ALG_AEAD, XFRMA_IF_ID, XFRMA_TMPL,
 };
 use uxfrm::xfrm::lifetime::{Limits, Usage};
 use uxfrm::xfrm::policy::{PolicyInfo, Template};
 use uxfrm::xfrm::selector::{Flow, Selector};
 use uxfrm::xfrm::state::{SaId, SaInfo};
-use uxfrm::xfrm::wire::{Header, Writer};
+use uxfrm::xfrm::wire::{Header, Reader, Writer, messages};
 
 /// `cargo xtask bench scale`.
 #[derive(Debug, clap::Args)]
@@ -28,27 +28,37 @@ pub struct Scale {
     /// All tunnels on one interface instead of one each.
     #[arg(long)]
     pub one_interface: bool,
+    /// Among how many workers SPIs are dealt out.
+    #[arg(long, default_value_t = 4)]
+    pub workers: u32,
 }
 
 const NOW: Clock = Clock { wall: 1_700_000_000, monotonic: 1000 };
 const LOOKUPS: u32 = 100_000;
+const SOFT_SECONDS: u64 = 3000;
 
 /// Runs it and prints a table.
 ///
 /// # Errors
 /// When the databases refuse a request.
 pub fn run(options: &Scale) -> anyhow::Result<()> {
-    let mut database = Database::default();
+    let mut database = Database::for_workers(options.workers);
     // As the data path has it: a picture for each change.
     let mut view = Arc::new(database.view());
-    println!("| tunnels | one more, µs | timers, µs | policy of a packet, ns |\n|---|---|---|---|");
+    println!(
+        "| tunnels | one more, µs | memory of one, bytes | SPI of a successor, µs | timers, µs | policy of a packet, ns |"
+    );
+    println!("|---|---|---|---|---|---|");
     for block in 0..options.blocks {
+        let memory = memory_bytes()?;
         let begun = Instant::now();
         for number in block * options.block..(block + 1) * options.block {
             let if_id = if options.one_interface { 1 } else { number + 1 };
             add(&mut database, &mut view, number, if_id)?;
         }
         let one_more = micros(begun.elapsed()) / f64::from(options.block);
+        let memory = memory_bytes()?.saturating_sub(memory) / u64::from(options.block);
+        let successor = succeed(&mut database)?;
         let begun = Instant::now();
         for _ in 0..100 {
             database.run_timers(NOW);
@@ -56,9 +66,44 @@ pub fn run(options: &Scale) -> anyhow::Result<()> {
         let timers = micros(begun.elapsed()) / 100.0;
         let tunnels = (block + 1) * options.block;
         let lookup = look_up(&view, tunnels, options.one_interface)?;
-        println!("| {tunnels} | {one_more:.1} | {timers:.1} | {lookup:.0} |");
+        println!("| {tunnels} | {one_more:.1} | {memory} | {successor:.1} | {timers:.1} | {lookup:.0} |");
     }
     Ok(())
+}
+
+/// What this process has in memory of its own.
+fn memory_bytes() -> anyhow::Result<u64> {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+/// Microseconds for an SPI where there are SAs between the same addresses that it may replace, and for giving it up.
+fn succeed(database: &mut Database) -> anyhow::Result<f64> {
+    const TIMES: u32 = 1000;
+    let ask = |kind| {
+        move |fill: &dyn Fn(&mut Writer)| {
+            let mut writer = Writer::new(Header { kind, flags: NLM_F_REQUEST, sequence: 1, port: 0 });
+            fill(&mut writer);
+            writer.finish()
+        }
+    };
+    let allocate = ask(ALLOCSPI)(&|w| {
+        let info = info(0, 0);
+        info.write(w);
+        w.u32(0xc000_0000).u32(0xcfff_ffff);
+    });
+    // After all soft limits, so that there is a predecessor.
+    let late = Clock { monotonic: NOW.monotonic + SOFT_SECONDS * 1000, ..NOW };
+    let begun = Instant::now();
+    for _ in 0..TIMES {
+        let answer = database.handle_datagram(&allocate, late);
+        let reply = answer.messages.first().and_then(|reply| messages(reply).next());
+        let id =
+            SaInfo::read(&mut Reader::new(reply.context("no answer")?.payload)).ok().context("no SPI")?.id;
+        ensure!(database.handle_datagram(&ask(DELSA)(&|w| id.write(w)), late).changed, "no SPI to give up");
+    }
+    Ok(micros(begun.elapsed()) / f64::from(TIMES))
 }
 
 fn micros(time: Duration) -> f64 {
@@ -110,23 +155,26 @@ fn request(kind: u16, if_id: u32, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
     writer.finish()
 }
 
-fn state(number: u32, if_id: u32) -> Vec<u8> {
+fn info(number: u32, reqid: u32) -> SaInfo {
     let id = SaId { destination: [192, 0, 2, 2].into(), spi: 0x1000 + number, protocol: 50 };
-    let info = SaInfo {
+    SaInfo {
         selector: Selector::default(),
         id,
         source: [192, 0, 2, 1].into(),
-        limits: Limits { soft_add: 3000, hard_add: 3600, ..Limits::NONE },
+        limits: Limits { soft_add: SOFT_SECONDS, hard_add: 3600, ..Limits::NONE },
         usage: Usage::default(),
         statistics: [0; 3],
         sequence: 0,
-        reqid: number + 1,
+        reqid,
         mode: XFRM_MODE_TUNNEL,
         replay_window: 32,
         flags: 0,
-    };
+    }
+}
+
+fn state(number: u32, if_id: u32) -> Vec<u8> {
     request(NEWSA, if_id, |w| {
-        info.write(w);
+        info(number, number + 1).write(w);
         let name = b"rfc4106(gcm(aes))";
         // Key and check value in bits, then the key with its salt.
         w.attribute(XFRMA_ALG_AEAD, |w| {

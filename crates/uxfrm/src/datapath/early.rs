@@ -4,6 +4,7 @@
 //! rekeying, and nothing else of a first SA). The one that asked has the SA's SPI by then, and its keys only when the daemon has
 //! read the answer, which the packets may overtake. The kernel loses those; here they wait for the keys.
 
+use super::IDLE_RELEASE_MS;
 use super::counters::add;
 use super::receive::Kind;
 use super::shared::Shared;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 /// How long a packet waits at most: longer than a daemon takes that has to wait for a CPU. What comes later is of no more use.
 const WAIT_MAX: Duration = Duration::from_secs(1);
+const _: () = assert!(WAIT_MAX.as_millis() < IDLE_RELEASE_MS as u128, "an idle worker leaves none behind");
 /// What waits for keys at one worker, at most; only who knows an SPI that was just given out can fill it.
 const MAX_PACKETS: usize = 256;
 const MAX_BYTES: usize = 128 * 1024;
@@ -96,7 +98,8 @@ impl Early {
         self.take(shared, at)
     }
 
-    fn forget_late(&mut self, shared: &Shared) {
+    /// Lets go what has waited too long: its keys did not come, and perhaps nothing else changes either.
+    pub fn forget_late(&mut self, shared: &Shared) {
         while self.waiting.front().is_some_and(|packet| packet.came.elapsed() > WAIT_MAX) {
             self.take(shared, 0);
             add(&shared.counters.unknown_spi, 1);
@@ -108,6 +111,13 @@ impl Early {
         self.bytes -= packet.region.len();
         shared.early.fetch_sub(1, Ordering::SeqCst);
         Some(packet)
+    }
+
+    /// As [`Early::forget_late`], for a worker that has had nothing to do; whether nothing is left, nor the memory for it.
+    pub fn release(&mut self, shared: &Shared) -> bool {
+        self.forget_late(shared);
+        self.waiting.shrink_to_fit();
+        self.waiting.is_empty()
     }
 
     /// As if all that waits had come long ago.

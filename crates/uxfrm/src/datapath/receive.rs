@@ -65,12 +65,18 @@ impl Inbound {
         }
     }
 
-    /// Gives packet memory back.
+    /// Lets go what has waited too long for its keys: with none waiting it costs a look.
+    pub fn forget_late(&mut self) {
+        self.opener.early.forget_late(&self.shared);
+    }
+
+    /// Gives packet memory back; whether all of it, as no packet waits for its keys any more.
     ///
     /// # Errors
     /// Of madvise.
-    pub fn release(&mut self) -> std::io::Result<()> {
-        self.receiver.region.release()
+    pub fn release(&mut self) -> std::io::Result<bool> {
+        self.receiver.region.release()?;
+        Ok(self.opener.early.release(&self.shared))
     }
 
     /// Takes what waits on a socket; with `one` a single datagram, without looking for more. Errors that ICMP messages left

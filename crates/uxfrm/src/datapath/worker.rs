@@ -103,8 +103,7 @@ impl Worker {
             }
             if ready.is_empty() && dirty {
                 self.outbound.release()?;
-                self.inbound.release()?;
-                dirty = false;
+                dirty = !self.inbound.release()?;
             }
             for token in ready.drain(..) {
                 heartbeat.works();
@@ -132,6 +131,8 @@ impl Worker {
                 }
                 dirty = true;
             }
+            // By who has work; who has none does it with its packet memory.
+            self.inbound.forget_late();
             shared.rest(self.index);
         }
     }
