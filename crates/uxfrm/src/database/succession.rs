@@ -35,8 +35,9 @@ enum Due {
 pub(super) struct Place {
     /// Where it stands among those without a successor, if it does.
     head: Option<(u64, Due)>,
-    /// Whose successor it is.
+    /// Whose successor it is, and its own.
     pub predecessor: Option<SaId>,
+    successor: Option<SaId>,
     /// When the daemon was told to replace it, as a number in order.
     told: Option<u64>,
 }
@@ -95,7 +96,7 @@ impl Succession {
     ) -> (u32, Option<SaId>) {
         let ends = (info.source, info.id.destination);
         let outbound = self.between.get(&(ends.1, ends.0)).map_or(0, |between| between.keyed);
-        let is_only = outbound == 1;
+        let is_only = outbound <= 1;
         let fits = |id: &SaId| {
             let asked = |wanted, is| wanted == 0 || wanted == is;
             states.get(id).is_some_and(|s| {
@@ -199,6 +200,12 @@ fn ends(state: &State) -> (IpAddr, IpAddr) {
     (state.request.info.source, state.request.info.id.destination)
 }
 
+/// Whether one may be the other's successor: an SPI says nothing before its keys come.
+fn may_follow(before: &State, after: &State) -> bool {
+    let link = |state: &State| (state.request.if_id, state.request.info.reqid);
+    before.is_larval() || after.is_larval() || link(before) == link(after)
+}
+
 /// When an SA comes near to its soft limit, in monotonic milliseconds.
 fn near(state: &State) -> u64 {
     let soft = state.request.info.limits.soft_add;
@@ -215,18 +222,29 @@ impl Database {
         if !self.succession.is_needed() {
             return;
         }
-        let link = |state: &State| (state.request.if_id, state.request.info.reqid);
-        let is_larval = state.is_larval();
-        // What it is named by its keys must be what it was taken for.
+        let (id, is_larval) = (state.request.info.id, state.is_larval());
+        // By its keys it must be what it was taken for.
         let before = state.place.predecessor.and_then(|id| self.states.by_id.get_mut(&id));
-        let before = before.filter(|before| is_larval || link(before) == link(state));
+        let before = before.filter(|before| may_follow(before, state));
         state.place.predecessor = before.as_ref().map(|before| before.request.info.id);
-        if let Some(before) = before {
-            self.succession.step_back(before);
-        } else if is_larval {
-            return;
+        match before {
+            Some(before) => {
+                before.place.successor = Some(id);
+                self.succession.step_back(before);
+            }
+            None if is_larval => return,
+            None => {}
         }
-        self.succession.come_forward(state);
+        let after = state.place.successor.and_then(|id| self.states.by_id.get_mut(&id));
+        state.place.successor = None;
+        if let Some(after) = after {
+            let follows = may_follow(state, after);
+            after.place.predecessor = follows.then_some(id);
+            state.place.successor = follows.then_some(after.request.info.id);
+        }
+        if state.place.successor.is_none() {
+            self.succession.come_forward(state);
+        }
         let between = self.succession.between.entry(ends(state)).or_default();
         if !is_larval {
             if between.keyed == 0 {
@@ -236,15 +254,23 @@ impl Database {
         }
     }
 
-    /// One is taken out. Where its predecessor is there still, it goes on.
+    /// One is taken out. Its predecessor, where that is there still, has its successor, or none.
     pub(super) fn leave_succession(&mut self, state: &mut State) {
         if !self.succession.is_needed() {
             return;
         }
         self.succession.step_back(state);
-        let before = state.place.predecessor.and_then(|id| self.states.by_id.get_mut(&id));
-        if let Some(before) = before.filter(|before| before.place.head.is_none()) {
-            self.succession.come_forward(before);
+        let Place { predecessor, successor, .. } = state.place;
+        let after = successor.and_then(|id| self.states.by_id.get_mut(&id));
+        let successor = after.map(|after| {
+            after.place.predecessor = predecessor;
+            after.request.info.id
+        });
+        if let Some(before) = predecessor.and_then(|id| self.states.by_id.get_mut(&id)) {
+            before.place.successor = successor;
+            if successor.is_none() && before.place.head.is_none() {
+                self.succession.come_forward(before);
+            }
         }
         let ends = ends(state);
         if let Some(between) = self.succession.between.get_mut(&ends) {
@@ -260,25 +286,25 @@ impl Database {
 impl Succession {
     /// Compares what is noted with the SAs that there are.
     pub fn check(&self, states: &super::States) {
-        let mut between: BTreeMap<_, (usize, BTreeMap<u64, SaId>, BTreeSet<_>, Vec<usize>)> = BTreeMap::new();
+        let mut expected: BTreeMap<_, Between> = BTreeMap::new();
         for state in states.by_id.values().filter(|_| self.is_needed()) {
             let (id, head) = (state.request.info.id, state.place.head);
             if state.is_larval() && head.is_none() {
                 continue;
             }
-            let here = between.entry(ends(state)).or_default();
-            here.0 += usize::from(!state.is_larval());
-            here.3.resize(self.workers as usize, 0);
+            let here = expected.entry(ends(state)).or_default();
+            here.keyed += usize::from(!state.is_larval());
+            here.load.resize(self.workers as usize, 0);
             if let Some((number, due)) = head {
-                here.1.insert(number, id);
-                here.2.insert((due, number));
-                here.3[(id.spi % self.workers) as usize] += 1;
+                here.heads.insert(number, id);
+                here.due.insert((due, number));
+                here.load[(id.spi % self.workers) as usize] += 1;
             }
         }
-        let noted = self.between.iter().map(|(ends, between)| {
-            let Between { keyed, heads, due, load, .. } = between;
-            (*ends, (*keyed, heads.clone(), due.clone(), load.clone()))
-        });
-        assert_eq!(between, noted.collect());
+        assert!(expected.keys().eq(self.between.keys()));
+        for (expected, noted) in expected.values().zip(self.between.values()) {
+            assert_eq!((expected.keyed, &expected.load), (noted.keyed, &noted.load));
+            assert_eq!((&expected.heads, &expected.due), (&noted.heads, &noted.due));
+        }
     }
 }
