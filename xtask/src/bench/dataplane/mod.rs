@@ -58,7 +58,7 @@ Peers that no Debian package of this release holds are looked for in --programs:
   wireguard-go of Debian trixie or newer, unpacked with dpkg -x (bookworm's, of 2022, knows no offload)";
 
 /// What the tables are measured with; another stands in their names.
-const USUAL_CONGESTION: &str = "cubic";
+const USUAL_CONGESTION: &str = "bbr";
 
 /// `cargo xtask bench dataplane`.
 #[derive(Debug, clap::Args)]
@@ -82,7 +82,8 @@ pub struct Dataplane {
         default_value = "tcp1,tcp4,udp64,udp200,udp1400,udp-loss,rtt"
     )]
     tests: Vec<Test>,
-    /// Congestion control of the hosts' TCP, whatever the machine's own is: cubic is Linux's default.
+    /// Congestion control of the hosts' TCP, whatever the machine's own is. bbr does not slow down for losses, cubic (most
+    /// hosts have it) fills every queue on the way.
     #[arg(long, default_value = USUAL_CONGESTION)]
     congestion: String,
     /// Rounds; the medians are told.

@@ -273,8 +273,8 @@ pub mod tests {
         assert_eq!(name_of(&bounded), "gro-x-share5-sender");
         let rekeyed = json!({"wire": "gro", "esp": "x", "workers": [0], "rekey_seconds": 1});
         assert_eq!(name_of(&rekeyed), "gro-x-rekey1");
-        let bbr = json!({"wire": "gro", "esp": "x", "workers": [0], "congestion": "bbr"});
-        assert_eq!(name_of(&bbr), "gro-x-bbr");
+        let cubic = json!({"wire": "gro", "esp": "x", "workers": [0], "congestion": "cubic"});
+        assert_eq!(name_of(&cubic), "gro-x-cubic");
         assert_eq!(of(json!([1, 2]), 100, 0), "gro-x-workers1+2");
         assert_eq!(of(json!([1, 8]), 5, 8), "gro-x-workers1+8-share5-streams8");
     }
