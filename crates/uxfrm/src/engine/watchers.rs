@@ -1,7 +1,6 @@
 //! Who follows events over the local socket: one JSON object a line, as it happens.
 
-use super::report::listen;
-use crate::sys;
+use crate::sys::{self, path_socket};
 use crate::xfrm::constants::*;
 use crate::xfrm::event::Event;
 use crate::xfrm::policy::{PolicyInfo, Template};
@@ -37,9 +36,9 @@ impl Watchers {
     /// Opens the socket beside that of the statistics.
     ///
     /// # Errors
-    /// As of [`listen`].
+    /// As of [`path_socket::listen_stream`].
     pub fn new(stats: &Path) -> io::Result<Self> {
-        Ok(Self { listener: listen(&path(stats))?, streams: Vec::new() })
+        Ok(Self { listener: path_socket::listen_stream(&path(stats))?, streams: Vec::new() })
     }
 
     /// Takes in those who want to be told.

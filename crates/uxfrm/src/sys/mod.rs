@@ -6,6 +6,7 @@ pub mod message;
 pub mod netlink_pair;
 pub mod netns;
 pub mod outbox;
+pub mod path_socket;
 pub mod random;
 pub mod receive;
 pub mod region;

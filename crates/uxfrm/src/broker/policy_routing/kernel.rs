@@ -27,6 +27,12 @@ const RT_SCOPE_UNIVERSE: u8 = 0;
 const RT_SCOPE_LINK: u8 = 253;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
+/// Of the eight flags in `struct ifaddrmsg`: an address that another host may have, or has. The kernel takes it for no source.
+const IFA_F_UNUSABLE: u8 = IFA_F_TENTATIVE | IFA_F_DADFAILED;
+const IFA_F_TENTATIVE: u8 = 0x40;
+const IFA_F_DADFAILED: u8 = 0x08;
+/// Used while it is tentative (RFC 4429).
+const IFA_F_OPTIMISTIC: u8 = 0x04;
 const IFLA_IFNAME: u16 = 3;
 /// Metrics: of the route into the interface, and of the one that loses what that one does not take.
 const METRIC: u32 = u32::MAX - 2;
@@ -139,14 +145,16 @@ impl Kernel {
         (word(8)? & libc::IFF_UP as u32 != 0).then(|| word(4)).flatten()
     }
 
-    /// This host's addresses of a family, but those of the loopback.
+    /// This host's addresses of a family that can be a packet's source, but those of the loopback. One that becomes usable, when
+    /// no other host was found to have it, is told as a change.
     pub fn addresses(&mut self, family: u16) -> io::Result<Vec<[u8; 16]>> {
         let mut addresses = Vec::new();
         for message in self.0.get(RTM_GETADDR, true, &header(family, 8))? {
             // struct ifaddrmsg: family, prefix, flags, scope, index.
             let Some((head, rest)) = message.split_first_chunk::<8>() else { continue };
             let own = attribute(rest, if family == AF_INET { IFA_LOCAL } else { IFA_ADDRESS });
-            if let Some(bytes) = own.filter(|_| head[3] == RT_SCOPE_UNIVERSE) {
+            let usable = head[2] & IFA_F_UNUSABLE == 0 || head[2] & IFA_F_OPTIMISTIC != 0;
+            if let Some(bytes) = own.filter(|_| usable && head[3] == RT_SCOPE_UNIVERSE) {
                 let mut address = [0; 16];
                 address[..bytes.len()].copy_from_slice(bytes);
                 addresses.push(address);
