@@ -276,3 +276,75 @@ fn ignored_children_are_waited_for() {
     let output = Command::new("python3").args(["-c", script, UXFRM, "probe"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
+
+/// Ticks of 10 ms that a process has used in the next second.
+fn busy(process: u32) -> u64 {
+    let ticks = || -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        stat.rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|n| n.parse::<u64>().unwrap())
+            .sum()
+    };
+    let before = ticks();
+    std::thread::sleep(Duration::from_secs(1));
+    ticks() - before
+}
+
+/// Where the limit of descriptors is reached nobody spins, and the next engine starts.
+#[test]
+fn all_descriptors_are_in_use() {
+    lab_or_skip!();
+    let stand = Stand::new("fd", "ulimit -n 64;", "");
+    let path = |file: &str| stand.path(file).display().to_string();
+    // The broker's: by programs that want to join and say nothing, and by sockets of one that has joined.
+    let holder = "import os, socket, sys, time\nheld = []\nfor i in range(64):\n  try:\n    \
+                  s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.settimeout(1); s.connect(sys.argv[1])\n    \
+                  held.append(s)\n  except OSError: break\nprint(flush=True)\nsys.stdin.read()\n";
+    let opener = "import socket, sys\nheld = []\ntry:\n  while True: held.append(socket.socket(16, 3, 6))\n\
+                  except OSError as e: print(len(held), e, flush=True)\nsys.stdin.read()\n";
+    for (file, script, prefix) in [
+        ("holder.py", holder, String::new()),
+        ("opener.py", opener, format!("{UXFRM} join --control {} -- ", path("control"))),
+    ] {
+        std::fs::write(stand.path(file), script).unwrap();
+        let line = format!("exec {prefix} python3 {} {}", path(file), path("control"));
+        let mut shell = Command::new("sh");
+        let mut process =
+            shell.args(["-c", &line]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        let mut stdout = std::io::BufReader::new(process.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut stdout, &mut said).unwrap();
+        let idle = busy(stand.broker.id());
+        let engine = stand.child("uxfrm-engine").unwrap();
+        run(&format!("kill -9 {engine}"));
+        let next = || stand.child("uxfrm-engine").is_some_and(|next| next != engine);
+        until("the next engine", PATIENCE, next);
+        drop(process.stdin.take());
+        process.wait().unwrap();
+        assert!(idle < 50, "{file}: {idle} of 100 ticks, {said}");
+        until("an answer", PATIENCE, || stand.policies().is_some());
+    }
+    // The engine's: by interfaces, and by who follows its events.
+    let lines: String = (1..60)
+        .map(|i| format!("xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/24 dir out if_id {i} {TUNNEL}\n"))
+        .collect();
+    std::fs::write(stand.path("batch"), lines).unwrap();
+    let refused = stand.ip(&format!("-force -batch {}", path("batch")));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("Too many open files"), "{refused:?}");
+    let connect = |file: &str| std::os::unix::net::UnixStream::connect(stand.path(file)).unwrap();
+    let followers: Vec<_> = (0..8).map(|_| connect("stats.events")).collect();
+    let reader = connect("stats");
+    let idle = busy(stand.child("uxfrm-engine").unwrap());
+    assert!(idle < 50, "{idle} of 100 ticks");
+    reader.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(std::io::Read::read(&mut &reader, &mut [0]).unwrap(), 0, "turned away");
+    drop(followers);
+    until("counters", PATIENCE, || {
+        try_run(&format!("{UXFRM} stats --stats {}", path("stats"))).stdout.starts_with(b"{")
+    });
+}

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::intercept::{self, Outcome};
 use super::journal::{self, Journal};
 use super::only_one::Claim;
-use super::process::Engine;
+use super::process::{self, Engine};
 use super::program::Program;
 use super::{Ask, Asker, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
@@ -216,9 +216,10 @@ impl Relay {
 
     fn serve_control(&mut self) {
         // A client that went away meanwhile is no error.
-        if let Some(Ok(source)) = self.control.as_ref().map(|control| message::accept(control.as_fd())) {
-            self.add_source(source);
-        }
+        let Some(Ok(source)) = self.control.as_ref().map(|control| message::accept(control.as_fd())) else {
+            return;
+        };
+        self.add_source(source);
     }
 
     fn serve_network(&mut self) {
@@ -229,6 +230,12 @@ impl Relay {
 
     fn add_source(&mut self, source: OwnedFd) {
         let id = self.id();
+        if !sys::leaves_room(source.as_fd(), process::START_DESCRIPTORS) {
+            tracing::error!(
+                "too many open descriptors: a process is turned away that wants its XFRM sockets served"
+            );
+            return;
+        }
         match self.epoll.add(source.as_fd(), Token::Source(id).encode()) {
             Ok(()) => drop(self.sources.insert(id, source)),
             Err(error) => tracing::error!(%error, "cannot serve a process"),

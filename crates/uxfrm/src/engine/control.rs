@@ -16,13 +16,13 @@ use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys::epoll::Epoll;
+use crate::sys::path_socket::{self, StreamListener};
 use crate::sys::tun::Queue;
-use crate::sys::{self, addresses, path_socket, socket};
+use crate::sys::{self, addresses, socket};
 use crate::xfrm::event::Event;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub struct Control {
     addresses: OwnedFd,
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
-    stats: Option<UnixListener>,
+    stats: Option<StreamListener>,
     readers: Readers,
     watchers: Option<Watchers>,
     retired: Retired,
@@ -162,7 +162,10 @@ impl Control {
                         result => result?,
                     },
                     NOTICES => self.serve_notices()?,
-                    EVENTS => self.watchers.iter_mut().for_each(Watchers::accept),
+                    EVENTS => self.watchers.iter_mut().for_each(|watchers| {
+                        watchers.forget_gone();
+                        watchers.accept();
+                    }),
                     READERS => self.readers.answer(|| Report::take(&self.database, &self.shared)),
                     ADDRESSES => self.serve_addresses(),
                     _ => self.serve_stats(),
@@ -304,8 +307,11 @@ impl Control {
     }
 
     fn serve_stats(&mut self) {
-        let Some((stream, _)) = self.stats.as_ref().and_then(|stats| stats.accept().ok()) else { return };
-        self.readers.add(stream);
+        match self.stats.as_mut().and_then(StreamListener::accept) {
+            Some(stream) => self.readers.add(stream),
+            // For want of a descriptor, perhaps.
+            None => self.watchers.iter_mut().for_each(Watchers::forget_gone),
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 use super::{check, owned, with_path};
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -101,14 +101,50 @@ pub fn listen_seqpacket(path: &Path) -> io::Result<OwnedFd> {
     listen(path, libc::SOCK_SEQPACKET).map_err(|error| with_path(error, path))
 }
 
+/// Accepts streams without waiting for them.
+pub struct StreamListener {
+    listener: UnixListener,
+    /// Given up for a moment to turn somebody away where this process may have no more descriptors: who waits would be reported again
+    /// and again.
+    spare: Option<OwnedFd>,
+}
+
+impl StreamListener {
+    /// The next who waits. `None` where nobody does, or who did was turned away for want of a descriptor.
+    pub fn accept(&mut self) -> Option<UnixStream> {
+        match self.listener.accept() {
+            Ok((stream, _)) => Some(stream),
+            Err(error) => {
+                if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
+                    self.spare = None;
+                    drop(self.listener.accept());
+                    self.spare = spare();
+                }
+                None
+            }
+        }
+    }
+}
+
+impl AsFd for StreamListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+fn spare() -> Option<OwnedFd> {
+    std::fs::File::open("/dev/null").ok().map(OwnedFd::from)
+}
+
 /// Listens for streams at a path, in the place of who did before; accepting does not block.
 ///
 /// # Errors
 /// As of [`make_room`], and of bind: the directory is missing, or the path too long.
-pub fn listen_stream(path: &Path) -> io::Result<UnixListener> {
+pub fn listen_stream(path: &Path) -> io::Result<StreamListener> {
     make_room(path, false)?;
     let socket = listen(path, libc::SOCK_STREAM | libc::SOCK_NONBLOCK);
-    socket.map(UnixListener::from).map_err(|error| with_path(error, path))
+    let listener = socket.map_err(|error| with_path(error, path))?.into();
+    Ok(StreamListener { listener, spare: spare() })
 }
 
 /// Connects to who listens for messages at a path.
