@@ -187,8 +187,15 @@ fn rules_follow_the_policies() {
     lab_or_skip!();
     let stand = with_links("pr");
     let rules = || run(&format!("ip -n {0} rule; ip -n {0} -6 rule", stand.namespace));
+    // The operator's own, one of them where packets pass by it.
+    run(&format!(
+        "ip -n {0} rule add pref 150 to 192.0.2.99 lookup main; ip -n {0} rule add pref 208 to 192.0.2.99 lookup main",
+        stand.namespace
+    ));
     let empty = rules();
     xfrm(&stand, &format!("add src 10.1.0.0/24 dst 10.0.0.0/8 dir out priority 100 {TUNNEL}"));
+    let log = std::fs::read_to_string(stand.path("log")).unwrap();
+    assert!(log.contains("rules of others") && log.contains("preferences=[150]"), "{log}");
     let host = |to: &str| way(&stand, &format!("{to} from 10.1.0.2 iif lan"));
     assert_eq!(
         (host("10.2.0.2"), host("10.1.0.9"), host("192.0.2.1")),

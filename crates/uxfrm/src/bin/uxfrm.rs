@@ -62,13 +62,13 @@ const MOST_WORKERS: i64 = 64;
 
 #[derive(Args)]
 struct Run {
-    /// Name of the interface of each if_id: {if_id} decimal, {if_id:x} hexadecimal.
+    /// Name of the interface of each if_id, of 15 bytes at most: {if_id} decimal, {if_id:x} hexadecimal.
     #[arg(long, default_value = "ipsec{if_id}")]
     interface_name: String,
     /// MTU of the interfaces, in bytes; IPv6 inside takes 1280.
     #[arg(long, default_value_t = 1400, value_parser = clap::value_parser!(u16).range(LEAST_MTU..))]
     mtu: u16,
-    /// Port of ESP in UDP.
+    /// Port of ESP in UDP, the IKE daemon's for NAT traversal; nobody else may have it.
     #[arg(long, default_value_t = 4500, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// Worker threads; 0 for half of the CPUs.
@@ -86,10 +86,10 @@ struct Run {
     /// The daemon's VICI socket, for rekeying after the engine was replaced.
     #[arg(long, default_value = "/run/charon.vici")]
     vici: PathBuf,
-    /// Where `uxfrm join` finds this process.
+    /// Where `uxfrm join` finds this process; each `uxfrm run` needs a path of its own.
     #[arg(long, default_value = "/run/uxfrm.sock")]
     control: PathBuf,
-    /// Where counters are read.
+    /// Where counters are read, and events beside it (`.events`); each `uxfrm run` needs a path of its own.
     #[arg(long, default_value = "/run/uxfrm.stats")]
     stats: PathBuf,
     /// Make no rules (ip-rule(8)) for policies without if_id: routes into their interface are the operator's then, and what they

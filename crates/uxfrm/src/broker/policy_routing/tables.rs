@@ -75,6 +75,11 @@ impl Tables {
         }
         let addresses = self.kernel.addresses(family)?;
         self.interface = self.kernel.interface(&self.interface_name);
+        let foreign = self.kernel.foreign(family, MARKED..=END);
+        if !foreign.is_empty() {
+            let v6 = family != AF_INET;
+            tracing::warn!(v6, preferences = ?foreign, "rules of others among those of policies: packets may pass by them (move them behind {END})");
+        }
         self.set_routes(family, BOUND_TABLE, None)?;
         let gates = self.gates(family);
         if let Err(error) = gates.iter().try_for_each(|rule| self.kernel.add_rule(rule)) {
