@@ -20,8 +20,14 @@ const SPI_ATTEMPTS: usize = 64;
 
 fn checked(request: &SaRequest) -> Result<Algorithm, Errno> {
     let info = &request.info;
-    if i32::from(info.id.protocol) != libc::IPPROTO_ESP {
-        return Err(Errno(libc::EPROTONOSUPPORT));
+    // What may stand here in the kernel too, and what may not.
+    match i32::from(info.id.protocol) {
+        libc::IPPROTO_ESP => {}
+        libc::IPPROTO_AH | libc::IPPROTO_COMP => return Err(Errno(libc::EPROTONOSUPPORT)),
+        _ => return Err(Errno(libc::EINVAL)),
+    }
+    if info.mode > XFRM_MODE_IPTFS {
+        return Err(Errno(libc::EINVAL));
     }
     if info.mode != XFRM_MODE_TUNNEL {
         return Err(Errno(libc::EOPNOTSUPP));
@@ -191,8 +197,11 @@ impl Database {
             if request.if_id != 0 {
                 state.request.if_id = request.if_id;
             }
+            // As the kernel: a soft limit of the new ones is told, whatever was told of the old ones.
+            state.soft_reported = false;
             if let Some(association) = &state.association {
                 association.set_limits(&request.info.limits);
+                association.rearm();
             }
         }
         self.put_state(state, clock);
