@@ -18,14 +18,18 @@ use std::sync::atomic::Ordering;
 /// Random SPIs are tried this often before the range counts as full.
 const SPI_ATTEMPTS: usize = 64;
 
+/// The kernel's other protocols are not implemented here; further ones there are not.
+fn esp_alone(protocol: u8) -> Result<(), Errno> {
+    match i32::from(protocol) {
+        libc::IPPROTO_ESP => Ok(()),
+        libc::IPPROTO_AH | libc::IPPROTO_COMP => Err(Errno(libc::EPROTONOSUPPORT)),
+        _ => Err(Errno(libc::EINVAL)),
+    }
+}
+
 fn checked(request: &SaRequest) -> Result<Algorithm, Errno> {
     let info = &request.info;
-    // What may stand here in the kernel too, and what may not.
-    match i32::from(info.id.protocol) {
-        libc::IPPROTO_ESP => {}
-        libc::IPPROTO_AH | libc::IPPROTO_COMP => return Err(Errno(libc::EPROTONOSUPPORT)),
-        _ => return Err(Errno(libc::EINVAL)),
-    }
+    esp_alone(info.id.protocol)?;
     if info.mode > XFRM_MODE_IPTFS {
         return Err(Errno(libc::EINVAL));
     }
@@ -120,9 +124,7 @@ impl Database {
             return Err(Errno(libc::ENOMEM));
         }
         let mut info = request.info;
-        if i32::from(info.id.protocol) != libc::IPPROTO_ESP {
-            return Err(Errno(libc::EPROTONOSUPPORT));
-        }
+        esp_alone(info.id.protocol)?;
         info.id.spi = self.unused_spi(info.id, request.minimum, request.maximum)?;
         larval(&mut info);
         let request = SaRequest {

@@ -329,6 +329,12 @@ pub fn odd_attributes() -> Vec<(&'static str, Vec<u8>)> {
         ("a cut name", cut(0x70b, XFRMA_ALG_CRYPT, 60)),
         ("a cut mark", cut(0x70c, XFRMA_MARK, 4)),
         ("an encapsulation of another kind", sa(NEWSA, &info(0x70d), encapsulated)),
+        ("an SPI of a protocol there is not", {
+            request(ALLOCSPI, 0, |w| {
+                SaInfo { id: SaId { protocol: 6, ..info(0).id }, ..info(0) }.write(w);
+                w.u32(0x720).u32(0x720);
+            })
+        }),
         ("an interface twice", sa(NEWSA, &info(0x710), interfaces)),
         ("get it of the second", named(GETSA, 0, 0x710)),
     ]
