@@ -2,7 +2,7 @@
 
 use crate::database::policies::PolicyKey;
 use crate::xfrm::constants::*;
-use crate::xfrm::policy::{PolicyId, PolicyInfo, PolicyRequest};
+use crate::xfrm::policy::{PolicyId, PolicyInfo, PolicyRequest, flushes_main_policies};
 use crate::xfrm::wire::{Header, Reader, Writer, attributes, messages};
 use std::collections::{BTreeMap, HashMap};
 
@@ -59,7 +59,7 @@ impl Journal {
                     let key = PolicyKey { direction, if_id: policy.if_id, selector };
                     self.remove(&key);
                 }
-                FLUSHPOLICY => {
+                FLUSHPOLICY if flushes_main_policies(message.payload) == Ok(true) => {
                     self.places.clear();
                     self.policies.clear();
                 }

@@ -103,7 +103,7 @@ fn line(event: &Event, now: u64) -> Option<String> {
             XFRMA_IF_ID => drop(object.insert("if_id".into(), Reader::new(value).u32().ok()?.into())),
             // The ends of the tunnel that is asked for.
             XFRMA_TMPL if message.header.kind == ACQUIRE => {
-                let template = Template::read(&mut Reader::new(value)).ok()?;
+                let template = Template::read(&mut Reader::new(value), 0).ok()?;
                 object.insert("source".into(), template.source.to_string().into());
                 object.insert("destination".into(), template.destination.to_string().into());
             }

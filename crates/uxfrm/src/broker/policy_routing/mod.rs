@@ -17,7 +17,7 @@ mod tables;
 
 use crate::database::policies::PolicyKey;
 use crate::xfrm::constants::*;
-use crate::xfrm::policy::{PolicyId, PolicyRequest};
+use crate::xfrm::policy::{PolicyId, PolicyRequest, flushes_main_policies};
 use crate::xfrm::selector::Selector;
 use crate::xfrm::wire::messages;
 use rule::{Action, Rule};
@@ -152,7 +152,7 @@ impl PolicyRouting {
                     let (direction, selector) = (id.direction, id.selector);
                     self.replace(PolicyKey { direction, if_id: id.if_id, selector }, None)?;
                 }
-                FLUSHPOLICY => self.clear(),
+                FLUSHPOLICY if flushes_main_policies(message.payload) == Ok(true) => self.clear(),
                 _ => {}
             }
         }
