@@ -262,7 +262,7 @@ fn outlives(broker: &Broker, daemon: &Child) -> std::io::Result<bool> {
     const DAEMON_ENDED: u64 = 0;
     const BROKER_ENDED: u64 = 1;
     let ended = sys::process_fd(daemon.id())?;
-    let mut waiter = Waiter::new();
+    let mut waiter = Waiter::new()?;
     waiter.add(ended.as_fd(), DAEMON_ENDED)?;
     waiter.add(broker.ended(), BROKER_ENDED)?;
     let mut ready = Vec::new();
