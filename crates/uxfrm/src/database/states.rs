@@ -23,7 +23,8 @@ pub struct State {
     pub association: Option<Arc<Association>>,
     /// What the daemon said the SA had done before it was added. The association's counters start there.
     pub carried: Usage,
-    pub soft_time_reported: bool,
+    /// The daemon was told of a soft limit: of time, bytes or packets.
+    pub soft_reported: bool,
     /// When the daemon was last told of a new address of the peer, in milliseconds of the monotonic clock.
     pub mapping_reported: Option<u64>,
     pub(super) place: Place,
@@ -209,7 +210,7 @@ impl State {
             added,
             association,
             carried,
-            soft_time_reported: false,
+            soft_reported: false,
             mapping_reported: None,
             place: Place::default(),
             published: None,

@@ -116,7 +116,9 @@ impl Gateway {
     /// The daemon is told to rekey a child, as its lifetime has it.
     fn expires(&mut self, child: Child) {
         let id = info(child.inbound).id;
-        assert!(self.database.limit_reached(&id, LimitReached::Soft).is_some());
+        // It is told once.
+        self.database.limit_reached(&id, LimitReached::Soft);
+        assert!(self.database.states.get(&id).unwrap().soft_reported);
     }
 
     fn check(&self) {
