@@ -1,57 +1,36 @@
-//! Sealed packets of one SA on their way out, in the order of their numbers: as many as one system call can take.
+//! What a worker seals, on its way out in the order of its numbers: sent at once where it is its turn, handed over where others come first.
 
 use super::association::SaView;
 use super::counters::add;
-use super::shared::{Shared, WorkerSockets};
+use super::handover::Turn;
+use super::isolation::isolated;
+use super::sealed::Sealed;
+pub use super::sealed::OuterHeader;
+use super::shared::Shared;
 use super::turn::Claim;
 use crate::esp::EspError;
-use crate::sys;
-use crate::sys::region::Region;
-use crate::sys::socket::{self, RawAddress, SendControl};
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-/// Datagrams of one call: the kernel's `UDP_MAX_SEGMENTS` before 6.9.
-const MAX_SEGMENTS: usize = 64;
-/// Bytes of one call: a datagram's limit with the largest IP header.
-const MAX_LEN: usize = 65_000;
+/// Batches of others that a worker sends in a row, where its own packets may wait.
+const FOR_OTHERS: usize = 4;
 
-/// Collects packets of equal length, the last may be shorter (the rule of UDP_SEGMENT).
+/// Collects packets of one SA, and sends them or has them sent.
 pub struct SendBatch {
-    region: Region,
-    len: usize,
-    segment: usize,
-    count: usize,
-    payload: u64,
-    last_was_short: bool,
-    state: Option<Arc<SaView>>,
-    header: OuterHeader,
+    sealed: Box<Sealed>,
     /// The sequence numbers of what waits and of what is still to come.
     claim: Option<Claim>,
-}
-
-/// What inner packets must agree in to share a batch, beside their SA.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OuterHeader {
-    pub tos: u8,
-    /// DF of an outer IPv4 header.
-    pub dont_fragment: bool,
+    /// The SA by which batches were handed over that are not known to be sent.
+    handed: Option<Arc<SaView>>,
 }
 
 impl SendBatch {
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            region: Region::new(MAX_LEN + 4096)?,
-            len: 0,
-            segment: 0,
-            count: 0,
-            payload: 0,
-            last_was_short: false,
-            state: None,
-            header: OuterHeader::default(),
-            claim: None,
-        })
+    /// # Errors
+    /// Where memory cannot be had.
+    pub fn new(shared: &Shared, worker: usize) -> std::io::Result<Self> {
+        if shared.sockets.len() > 1 {
+            shared.spares[worker].fill()?;
+        }
+        Ok(Self { sealed: Box::new(Sealed::new()?), claim: None, handed: None })
     }
 
     /// Sees to it that there are sequence numbers for `count` packets of an SA, as far as it has so many left.
@@ -67,20 +46,13 @@ impl SendBatch {
     ) -> Result<(), EspError> {
         let sequence = &state.association.sequence;
         if !self.claim.as_mut().is_some_and(|claim| claim.extend(sequence, count)) {
-            self.finish(shared, worker);
+            self.end_run(shared, worker);
+            if self.handed.as_ref().is_some_and(|handed| !Arc::ptr_eq(&handed.association, &state.association)) {
+                self.wait_for_handed(shared, worker);
+            }
             self.claim = Some(Claim::new(sequence, count)?);
         }
         Ok(())
-    }
-
-    /// Whether a packet of `len` bytes may join those that wait.
-    fn fits(&self, state: &Arc<SaView>, header: OuterHeader, len: usize) -> bool {
-        self.state.as_ref().is_some_and(|s| Arc::ptr_eq(s, state))
-            && self.header == header
-            && !self.last_was_short
-            && len <= self.segment
-            && self.count < MAX_SEGMENTS
-            && self.len + len <= MAX_LEN
     }
 
     /// Room for a packet of `len` bytes and its sequence number, out of those that were claimed; sends what waits if it
@@ -96,105 +68,108 @@ impl SendBatch {
         shared: &Shared,
         worker: usize,
     ) -> Result<(u64, &mut [u8]), EspError> {
-        if !self.fits(state, header, len) {
+        if !self.sealed.fits(state, header, len) {
             self.flush(shared, worker);
-            self.state = Some(state.clone());
-            self.header = header;
-            self.segment = len;
+            self.sealed.begin(state, header, len);
         }
         let sequence = self.claim.as_mut().ok_or(EspError::Exhausted)?.number()?;
-        Ok((sequence, &mut self.region[self.len..self.len + len]))
+        Ok((sequence, self.sealed.room(len)))
     }
 
     /// Takes the packet that was written to [`SendBatch::room`]; `payload` are its inner bytes.
     pub fn commit(&mut self, len: usize, payload: usize) {
-        self.last_was_short = len < self.segment;
-        self.len += len;
-        self.count += 1;
-        self.payload += payload as u64;
+        self.sealed.commit(len, payload);
     }
 
-    /// Sends what waits, and lets the numbers go that were claimed and not used.
-    pub fn finish(&mut self, shared: &Shared, worker: usize) {
+    /// Sends what waits or hands it over, and lets the numbers go that were claimed and not used.
+    pub fn end_run(&mut self, shared: &Shared, worker: usize) {
         self.flush(shared, worker);
         self.claim = None;
     }
 
-    /// Sends what waits.
+    /// Sends what waits, and waits until what was handed over is sent.
+    pub fn finish(&mut self, shared: &Shared, worker: usize) {
+        self.end_run(shared, worker);
+        self.wait_for_handed(shared, worker);
+    }
+
     fn flush(&mut self, shared: &Shared, worker: usize) {
-        let Some(state) = self.state.take().filter(|_| self.count > 0) else { return };
-        add(&shared.counters.sent, self.count as u64);
-        let now = sys::unix_seconds();
-        let in_turn = self.claim.as_ref().is_none_or(Claim::wait);
-        add(&shared.counters.out_of_turn, u64::from(!in_turn));
-        let failed = self.send(&state, shared, &shared.sockets[worker]);
-        if let Some(claim) = &mut self.claim {
-            claim.sent();
-        }
-        if failed > 0 {
-            add(&state.association.counters.send_failed, failed);
-        }
-        let limit = state.association.charge(self.count as u64, self.payload, now);
-        state.tell_limit(&shared.notifier, limit);
-        state.association.path_mtu.renew(&state.outer, now);
-        (self.len, self.count, self.payload, self.last_was_short) = (0, 0, 0, false);
-    }
-
-    /// Returns the number of packets that could not be sent.
-    fn send(&mut self, state: &SaView, shared: &Shared, sockets: &WorkerSockets) -> u64 {
-        let (source, destination) = (state.outer.source, state.outer.destination);
-        let v6 = destination.is_ipv6();
-        let raw = &shared.sockets[0];
-        let (socket, fragmentation, port) = match state.outer.ports {
-            Some((_, port)) if v6 => (&sockets.send_v6, None, port),
-            Some((_, port)) => (&sockets.send_v4, Some(&sockets.send_v4_fragmentation), port),
-            None if v6 => (&raw.raw_v6, None, 0),
-            None => (&raw.raw_v4, Some(&raw.raw_v4_fragmentation), 0),
+        let (Some(state), Some(claim)) = (self.sealed.state().cloned(), &mut self.claim) else {
+            return self.sealed.clear();
         };
-        let Some(socket) = socket else { return self.count as u64 };
-        let to = RawAddress::new(SocketAddr::new(destination, port));
-        add(&shared.counters.send_calls, 1);
-        let send = || self.send_to(state, source, socket.as_fd(), &to);
-        match fragmentation {
-            Some(socket_state) => socket_state.sending(socket.as_fd(), self.header.dont_fragment, send),
-            None => send(),
+        if claim.is_turn() {
+            self.sealed.send(shared, worker);
+            claim.sent();
+            self.sealed.charge(shared);
+            self.sealed.clear();
+            if shared.sockets.len() > 1 {
+                send_for_others(&state, shared, worker, false);
+            }
+            return;
         }
+        let (handover, spares) = (&state.association.handover, &shared.spares[worker]);
+        let send = |turn: Turn<'_, _>| send_turn(turn, shared, worker);
+        let in_time = handover.wait(|| spares.is_any() || claim.is_turn(), send);
+        let spare = if claim.is_turn() { None } else { spares.take() };
+        if let Some(spare) = spare {
+            let (first, last) = claim.hand_over();
+            self.sealed.charge(shared);
+            handover.put(first, last, (worker, std::mem::replace(&mut self.sealed, spare)));
+            self.handed = Some(state.clone());
+            send_for_others(&state, shared, worker, true);
+            return;
+        }
+        add(&shared.counters.out_of_turn, u64::from(!in_time));
+        self.sealed.send(shared, worker);
+        claim.sent();
+        self.sealed.charge(shared);
+        self.sealed.clear();
+        send_for_others(&state, shared, worker, false);
     }
 
-    /// Sends by one call if that can be. Returns the number of packets that could not be sent.
-    fn send_to(&self, state: &SaView, source: IpAddr, socket: BorrowedFd<'_>, to: &RawAddress) -> u64 {
-        let data = &self.region[..self.len];
-        // What does not fit the path is sent one by one, and the kernel fragments it.
-        let fits = self.segment <= state.association.path_mtu.esp_len(&state.outer);
-        if state.outer.ports.is_some() && self.count > 1 && fits {
-            let mut control = SendControl::new(source, self.header.tos, Some(self.segment as u16));
-            if socket::send(socket, to, &mut control, data).is_ok() {
-                return 0;
+    /// Waits until what was handed over is sent.
+    fn wait_for_handed(&mut self, shared: &Shared, worker: usize) {
+        let Some(state) = self.handed.take() else { return };
+        let (handover, spares) = (&state.association.handover, &shared.spares[worker]);
+        let send = |turn: Turn<'_, _>| send_turn(turn, shared, worker);
+        if !handover.wait(|| spares.is_whole(), send) {
+            while let Some(turn) = handover.next_out_of_turn(u64::MAX) {
+                send_turn(turn, shared, worker);
             }
-            // The path's MTU has changed, or a device without checksum offload.
-            state.association.path_mtu.forget();
+            spares.give_up();
         }
-        let mut control = SendControl::new(source, self.header.tos, None);
-        let pieces = data.chunks(self.segment);
-        pieces.filter(|piece| socket::send(socket, to, &mut control, piece).is_err()).count() as u64
     }
 
     /// Forgets what waits, unsent, with its numbers: after a panic in the middle of it.
     pub fn discard(&mut self) {
         self.claim = None;
-        (self.state, self.len, self.count, self.payload, self.last_was_short) = (None, 0, 0, 0, false);
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.sealed.clear();
     }
 
     /// Gives the memory back while nothing waits.
-    pub fn release(&mut self) {
-        if self.is_empty() {
-            // Failing to give memory back is no failure of sending.
-            let _ = self.region.release();
-        }
+    pub fn release(&mut self, shared: &Shared, worker: usize) {
+        self.sealed.release();
+        shared.spares[worker].release();
     }
+}
+
+/// What waits to be sent by an SA, and whose buffer it is.
+pub type Handed = (usize, Box<Sealed>);
+
+fn send_for_others(state: &SaView, shared: &Shared, worker: usize, has_put: bool) {
+    let handover = &state.association.handover;
+    for n in 0..FOR_OTHERS {
+        if (n > 0 || !has_put) && handover.has_idle() {
+            return;
+        }
+        let Some(turn) = handover.next() else { return };
+        send_turn(turn, shared, worker);
+    }
+}
+
+fn send_turn(mut turn: Turn<'_, Handed>, shared: &Shared, worker: usize) {
+    let Some((owner, sealed)) = turn.batch.take() else { return };
+    add(&shared.counters.out_of_turn, u64::from(turn.is_late));
+    isolated(&shared.counters, || sealed.send(shared, worker));
+    shared.spares[owner].put(sealed);
 }

@@ -6,6 +6,7 @@ use super::heartbeat::Heartbeat;
 use super::interface::Interface;
 use super::local_addresses::LocalAddresses;
 use super::notice::Notifier;
+use super::spares::Spares;
 use super::spread::Effort;
 use crate::database::View;
 use crate::database::snapshot_map::SnapshotMap;
@@ -44,6 +45,7 @@ pub struct Shared {
     pub early: AtomicUsize,
     pub heartbeats: Vec<Heartbeat>,
     pub efforts: Vec<Effort>,
+    pub spares: Vec<Spares>,
     pub counters: PathCounters,
     pub ivs: IvCounter,
     pub notifier: Notifier,
@@ -93,6 +95,7 @@ impl Shared {
             early: AtomicUsize::new(0),
             heartbeats: sockets.iter().map(|_| Heartbeat::default()).collect(),
             efforts: sockets.iter().map(|_| Effort::default()).collect(),
+            spares: sockets.iter().map(|_| Spares::default()).collect(),
             counters: PathCounters::default(),
             ivs: IvCounter::start()?,
             notifier,

@@ -1,0 +1,82 @@
+//! The buffers of a worker that it does not seal into now: whoever has sent for it brings them back.
+
+use super::sealed::Sealed;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many batches of a worker wait to be sent by others, at most.
+pub const SPARES: usize = 4;
+
+/// Those of one worker.
+#[derive(Default)]
+pub struct Spares {
+    at_home: Mutex<Vec<Box<Sealed>>>,
+    /// How many there are, and how many are here, to be read without the lock.
+    all: AtomicUsize,
+    here: AtomicUsize,
+    /// How many are away though their worker does not wait for them any more.
+    late: AtomicUsize,
+}
+
+impl Spares {
+    /// Makes them.
+    ///
+    /// # Errors
+    /// Where memory cannot be had.
+    pub fn fill(&self) -> std::io::Result<()> {
+        let made = (0..SPARES).map(|_| Sealed::new().map(Box::new)).collect::<Result<Vec<_>, _>>()?;
+        let mut at_home = self.lock();
+        *at_home = made;
+        self.all.store(SPARES, Ordering::SeqCst);
+        self.here.store(SPARES, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Box<Sealed>>> {
+        self.at_home.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one.
+    pub fn take(&self) -> Option<Box<Sealed>> {
+        let mut at_home = self.lock();
+        let taken = at_home.pop();
+        self.here.store(at_home.len(), Ordering::SeqCst);
+        taken
+    }
+
+    /// Brings one back.
+    pub fn put(&self, mut sealed: Box<Sealed>) {
+        sealed.clear();
+        let mut at_home = self.lock();
+        at_home.push(sealed);
+        self.here.store(at_home.len(), Ordering::SeqCst);
+        let late = self.late.load(Ordering::SeqCst);
+        self.late.store(late.saturating_sub(1), Ordering::SeqCst);
+    }
+
+    /// Whether there is one.
+    pub fn is_any(&self) -> bool {
+        self.here.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether none is away.
+    pub fn is_whole(&self) -> bool {
+        self.here.load(Ordering::SeqCst) == self.all.load(Ordering::SeqCst)
+    }
+
+    /// Those that are away are not waited for.
+    pub fn give_up(&self) {
+        let at_home = self.lock();
+        self.late.store(self.all.load(Ordering::SeqCst) - at_home.len(), Ordering::SeqCst);
+    }
+
+    /// Whether one is away that was given up.
+    pub fn is_late(&self) -> bool {
+        self.late.load(Ordering::SeqCst) > 0
+    }
+
+    /// Gives memory back.
+    pub fn release(&self) {
+        self.lock().iter_mut().for_each(|sealed| sealed.release());
+    }
+}
