@@ -51,12 +51,7 @@ impl<T> Drop for Turn<'_, T> {
 impl<T> Handover<T> {
     /// For packets of these numbers.
     pub fn new(sequence: Arc<SequenceCounter>) -> Self {
-        Self {
-            sequence,
-            waiting: Mutex::default(),
-            count: AtomicUsize::new(0),
-            idle: AtomicU32::new(0),
-        }
+        Self { sequence, waiting: Mutex::default(), count: AtomicUsize::new(0), idle: AtomicU32::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Waiting<T>>> {
@@ -106,37 +101,70 @@ impl<T> Handover<T> {
         if is_over() {
             return true;
         }
-        let (start, mut looked) = (Instant::now(), None);
-        self.idle.fetch_add(1, Ordering::SeqCst);
-        let result = loop {
+        let start = Instant::now();
+        loop {
+            let idle = Idle::new(&self.idle);
+            let next = self.wait_for_next(&is_over, start);
+            drop(idle);
+            match next {
+                Some(Next::Turn(turn)) => send(turn),
+                Some(Next::Over) => return true,
+                None => return false,
+            }
+        }
+    }
+
+    /// `None` where nothing happens until [`TURN_LIMIT`] after `start`.
+    fn wait_for_next(&self, is_over: &impl Fn() -> bool, start: Instant) -> Option<Next<'_, T>> {
+        let idle_since = Instant::now();
+        loop {
+            // Before all looks: what changes after one of them comes before other numbers pass.
             let passed = self.sequence.passed();
             if is_over() {
-                break true;
+                return Some(Next::Over);
             }
             if let Some(turn) = self.next() {
-                self.idle.fetch_sub(1, Ordering::SeqCst);
-                send(turn);
-                self.idle.fetch_add(1, Ordering::SeqCst);
-                looked = None;
+                return Some(Next::Turn(turn));
+            }
+            let left = TURN_LIMIT.checked_sub(start.elapsed()).filter(|left| !left.is_zero())?;
+            if idle_since.elapsed() >= SPIN {
+                self.sequence.sleep_until_turn(passed + 2, left);
                 continue;
             }
-            if start.elapsed() >= TURN_LIMIT {
-                break false;
-            }
-            if looked.get_or_insert_with(Instant::now).elapsed() < SPIN {
-                for _ in 0..20 {
-                    if self.sequence.passed() != passed || is_over() {
-                        break;
-                    }
-                    std::hint::spin_loop();
+            for _ in 0..20 {
+                if self.sequence.passed() != passed || is_over() {
+                    break;
                 }
-                // Whoever's turn it is may need this CPU.
-                std::thread::yield_now();
-            } else {
-                self.sequence.sleep_until_passed(passed, TURN_LIMIT.saturating_sub(start.elapsed()));
+                std::hint::spin_loop();
             }
-        };
-        self.idle.fetch_sub(1, Ordering::SeqCst);
-        result
+            // Whoever's turn it is may need this CPU.
+            std::thread::yield_now();
+        }
     }
 }
+
+/// What ends a worker's idleness.
+enum Next<'a, T> {
+    Turn(Turn<'a, T>),
+    Over,
+}
+
+/// Counts a worker as idle while it lives.
+struct Idle<'a>(&'a AtomicU32);
+
+impl<'a> Idle<'a> {
+    fn new(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+#[path = "handover_tests.rs"]
+mod tests;

@@ -80,13 +80,13 @@ impl Sealed {
     }
 
     /// Its SA, where a packet is there.
-    pub fn state(&self) -> Option<&Arc<SaView>> {
+    fn state(&self) -> Option<&Arc<SaView>> {
         self.state.as_ref().filter(|_| self.count > 0)
     }
 
-    /// Packets that are there.
-    pub fn count(&self) -> usize {
-        self.count
+    /// Whether no packet is there.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Forgets all packets.
@@ -153,7 +153,7 @@ impl Sealed {
 
     /// Gives the memory back while nothing is there.
     pub fn release(&mut self) {
-        if self.count == 0 {
+        if self.is_empty() {
             // Failing to give memory back is no failure of sending.
             let _ = self.region.release();
         }

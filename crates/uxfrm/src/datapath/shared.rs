@@ -163,8 +163,9 @@ impl Shared {
     /// answer to the daemon) comes after the last packet by the old one. Whether that came within `limit`.
     pub fn settle(&self, limit: Duration) -> bool {
         let (start, generation) = (Instant::now(), self.generation.load(Ordering::SeqCst));
-        self.working.iter().all(|working| {
-            while working.0.load(Ordering::SeqCst) < generation {
+        self.working.iter().zip(&self.spares).all(|(working, spares)| {
+            // A worker ends its work only after what it has handed over was sent, or was given up: that may still be.
+            while working.0.load(Ordering::SeqCst) < generation || spares.is_late() {
                 if start.elapsed() >= limit {
                     return false;
                 }

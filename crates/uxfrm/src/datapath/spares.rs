@@ -10,7 +10,7 @@ pub const SPARES: usize = 4;
 /// Those of one worker.
 #[derive(Default)]
 pub struct Spares {
-    at_home: Mutex<Vec<Box<Sealed>>>,
+    at_home: Mutex<Vec<Sealed>>,
     /// How many there are, and how many are here, to be read without the lock.
     all: AtomicUsize,
     here: AtomicUsize,
@@ -24,7 +24,7 @@ impl Spares {
     /// # Errors
     /// Where memory cannot be had.
     pub fn fill(&self) -> std::io::Result<()> {
-        let made = (0..SPARES).map(|_| Sealed::new().map(Box::new)).collect::<Result<Vec<_>, _>>()?;
+        let made = (0..SPARES).map(|_| Sealed::new()).collect::<Result<Vec<_>, _>>()?;
         let mut at_home = self.lock();
         *at_home = made;
         self.all.store(SPARES, Ordering::SeqCst);
@@ -32,12 +32,12 @@ impl Spares {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Box<Sealed>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Sealed>> {
         self.at_home.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes one.
-    pub fn take(&self) -> Option<Box<Sealed>> {
+    pub fn take(&self) -> Option<Sealed> {
         let mut at_home = self.lock();
         let taken = at_home.pop();
         self.here.store(at_home.len(), Ordering::SeqCst);
@@ -45,7 +45,7 @@ impl Spares {
     }
 
     /// Brings one back.
-    pub fn put(&self, mut sealed: Box<Sealed>) {
+    pub fn put(&self, mut sealed: Sealed) {
         sealed.clear();
         let mut at_home = self.lock();
         at_home.push(sealed);
@@ -77,6 +77,6 @@ impl Spares {
 
     /// Gives memory back.
     pub fn release(&self) {
-        self.lock().iter_mut().for_each(|sealed| sealed.release());
+        self.lock().iter_mut().for_each(Sealed::release);
     }
 }

@@ -130,7 +130,7 @@ impl Outbound {
         let (mut runs, mut planned) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.planned));
         for run in runs.drain(..) {
             if !isolated(&shared.counters, || self.seal_run(&run, &mut planned)) {
-                self.batch.discard();
+                self.batch.discard(&shared, self.worker);
             }
             if self.several {
                 self.batch.end_run(&shared, self.worker);

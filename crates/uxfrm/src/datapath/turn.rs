@@ -64,6 +64,22 @@ impl Claim {
         self.sequence.is_turn(self.unsent)
     }
 
+    /// The first that was not sent.
+    pub fn first_unsent(&self) -> u64 {
+        self.unsent
+    }
+
+    /// Whether numbers are left that were not sent, used or not.
+    pub fn has_unsent(&self) -> bool {
+        self.unsent < self.end
+    }
+
+    /// Lets all numbers pass that were not sent, without waiting.
+    pub fn give_up(mut self) {
+        self.unsent = self.end;
+        self.sequence.pass(self.end - 1);
+    }
+
     /// Leaves the sending of all numbers used so far to others: they are the first and the last.
     pub fn hand_over(&mut self) -> (u64, u64) {
         let first = std::mem::replace(&mut self.unsent, self.next);

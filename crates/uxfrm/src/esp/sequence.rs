@@ -90,11 +90,6 @@ impl SequenceCounter {
         self.passed.load(Ordering::SeqCst)
     }
 
-    /// Sleeps while no number after `seen` has passed, for `limit` at most.
-    pub fn sleep_until_passed(&self, seen: u64, limit: Duration) -> bool {
-        self.sleep_until_turn(seen + 2, limit)
-    }
-
     /// `last` and all numbers before it were sent, or never will be.
     pub fn pass(&self, last: u64) {
         self.passed.fetch_max(last, Ordering::SeqCst);
