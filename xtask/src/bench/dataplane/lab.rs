@@ -85,6 +85,21 @@ impl Lab {
         Ok(lab)
     }
 
+    /// What the hosts' TCP judges the path by, in the kernel's words.
+    ///
+    /// # Errors
+    /// Where the kernel has no such congestion control; the message says which it has.
+    pub fn set_congestion_control(&self, name: &str) -> anyhow::Result<()> {
+        let file = "/proc/sys/net/ipv4/tcp_available_congestion_control";
+        let available = std::fs::read_to_string(file).context(file)?;
+        let has = available.split_whitespace().any(|one| one == name);
+        ensure!(has, "no congestion control {name:?} in this kernel; there are: {}", available.trim());
+        for side in Side::BOTH {
+            self.exec(&self.host(side), &format!("sysctl -qw net.ipv4.tcp_congestion_control={name}"))?;
+        }
+        Ok(())
+    }
+
     fn network_script(&self) -> String {
         let name = &self.name;
         let mut script = String::from("set -e\n");

@@ -57,6 +57,9 @@ Peers that no Debian package of this release holds are looked for in --programs:
   cargo install --locked --root target/peers boringtun-cli gotatun-cli
   wireguard-go of Debian trixie or newer, unpacked with dpkg -x (bookworm's, of 2022, knows no offload)";
 
+/// What the tables are measured with; another stands in their names.
+const USUAL_CONGESTION: &str = "bbr";
+
 /// `cargo xtask bench dataplane`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXPLANATION)]
@@ -79,6 +82,10 @@ pub struct Dataplane {
         default_value = "tcp1,tcp4,udp64,udp200,udp1400,udp-loss,rtt"
     )]
     tests: Vec<Test>,
+    /// Congestion control of the hosts' TCP, whatever the machine's own is. bbr does not slow down for losses, cubic (most
+    /// hosts have it) fills every queue on the way.
+    #[arg(long, default_value = USUAL_CONGESTION)]
+    congestion: String,
     /// Rounds; the medians are told.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -188,6 +195,7 @@ pub fn run(options: &Dataplane) -> anyhow::Result<()> {
         "wire": format!("{:?}", options.wire).to_lowercase(), "esp": options.esp, "workers": options.workers,
         "streams": options.streams, "worker_share": options.worker_share, "rekey_seconds": options.rekey_seconds,
         "rounds": rounds, "seconds": options.seconds, "machine": machine(),
+        "congestion": options.congestion,
         "bounded": format!("{:?}", options.bounded).to_lowercase(),
     });
     let peers: Vec<_> = ready.iter().map(Ready::record).collect();
@@ -238,6 +246,7 @@ fn prepare(options: &Dataplane, settings: &Settings) -> anyhow::Result<(Vec<Read
                 continue;
             }
             let lab = Lab::new(&ready.len().to_string(), options.wire)?;
+            lab.set_congestion_control(&options.congestion)?;
             let mut up = bring_up(peer.as_ref(), lab)?;
             if options.worker_share < 100 && name == "uxfrm" {
                 up.bound(options.worker_share, options.bounded)?;

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use super::USUAL_CONGESTION;
 use super::measure::MEASURES;
 
 /// A run as it is kept in a file, one line of JSON each: what was asked for, and every value of every round.
@@ -49,6 +50,9 @@ fn name_of(setting: &Value) -> String {
             name += &format!("-{}{other}", key.trim_start_matches("worker_").trim_end_matches("_seconds"));
         }
     }
+    if let Some(other) = setting["congestion"].as_str().filter(|name| *name != USUAL_CONGESTION) {
+        name += &format!("-{other}");
+    }
     if setting["bounded"] == "sender" {
         name += "-sender";
     }
@@ -88,10 +92,11 @@ pub fn table(runs: &[Value]) -> String {
     let Some(first) = runs.first() else { return String::new() };
     let setting = &first["setting"];
     let mut out = format!(
-        "\nWire `{}`, ESP {}, workers {}; medians of {} rounds of {} s, peers in turn. {}\n\n",
+        "\nWire `{}`, ESP {}, workers {}, TCP by {}; medians of {} rounds of {} s, peers in turn. {}\n\n",
         text(&setting["wire"]),
         text(&setting["esp"]),
         text(&setting["workers"]),
+        text(&setting["congestion"]),
         range(runs, "rounds"),
         range(runs, "seconds"),
         text(&setting["machine"]),
@@ -268,6 +273,8 @@ pub mod tests {
         assert_eq!(name_of(&bounded), "gro-x-share5-sender");
         let rekeyed = json!({"wire": "gro", "esp": "x", "workers": [0], "rekey_seconds": 1});
         assert_eq!(name_of(&rekeyed), "gro-x-rekey1");
+        let cubic = json!({"wire": "gro", "esp": "x", "workers": [0], "congestion": "cubic"});
+        assert_eq!(name_of(&cubic), "gro-x-cubic");
         assert_eq!(of(json!([1, 2]), 100, 0), "gro-x-workers1+2");
         assert_eq!(of(json!([1, 8]), 5, 8), "gro-x-workers1+8-share5-streams8");
     }
