@@ -28,6 +28,8 @@ pub struct SendBatch {
 pub struct Handed {
     owner: usize,
     sealed: Sealed,
+    /// What its worker waits for: see [`super::spares::Spares::give_up`].
+    round: u64,
 }
 
 impl SendBatch {
@@ -120,12 +122,13 @@ impl SendBatch {
             let (handover, spares) = (&state.association.handover, &shared.spares[worker]);
             let send = |turn: Turn<'_, _>| send_turn(turn, shared, worker);
             let in_time = handover.wait(|| spares.is_any() || claim.is_turn(), send);
-            if let Some(spare) = Some(()).filter(|()| !claim.is_turn()).and_then(|()| spares.take()) {
+            let spare = if claim.is_turn() { None } else { spares.take() };
+            if let Some(spare) = spare {
                 let (first, last) = claim.hand_over();
                 let sealed = std::mem::replace(&mut self.sealed, spare);
                 // Before it is sent, since what is sealed next asks for the SA's limits.
                 sealed.charge(shared);
-                handover.put(first, last, Handed { owner: worker, sealed });
+                handover.put(first, last, Handed { owner: worker, sealed, round: spares.round() });
                 self.handed = Some((state.clone(), last));
                 return send_for_others(state, shared, worker, true);
             }
@@ -181,8 +184,8 @@ fn send_for_others(state: &SaView, shared: &Shared, worker: usize, has_put: bool
 /// Sends what has its turn, brings the buffer back to its worker, and lets the numbers pass: in this order, so that whoever sees
 /// that they have passed finds the buffer.
 fn send_turn(mut turn: Turn<'_, Handed>, shared: &Shared, worker: usize) {
-    let Some(Handed { owner, sealed }) = turn.batch.take() else { return };
+    let Some(Handed { owner, sealed, round }) = turn.batch.take() else { return };
     add(&shared.counters.out_of_turn, u64::from(turn.is_late));
     isolated(&shared.counters, || sealed.send(shared, worker));
-    shared.spares[owner].put(sealed);
+    shared.spares[owner].put(sealed, round);
 }

@@ -1,7 +1,7 @@
 //! The buffers of a worker that it does not seal into now: whoever has sent for it brings them back.
 
 use super::sealed::Sealed;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many batches of a worker wait to be sent by others, at most.
@@ -16,6 +16,7 @@ pub struct Spares {
     here: AtomicUsize,
     /// How many are away though their worker does not wait for them any more.
     late: AtomicUsize,
+    round: AtomicU64,
 }
 
 impl Spares {
@@ -44,14 +45,20 @@ impl Spares {
         taken
     }
 
-    /// Brings one back.
-    pub fn put(&self, mut sealed: Sealed) {
+    /// How often some were given up, for what is handed over now.
+    pub fn round(&self) -> u64 {
+        self.round.load(Ordering::SeqCst)
+    }
+
+    /// Brings one back that was handed over in a round.
+    pub fn put(&self, mut sealed: Sealed, round: u64) {
         sealed.clear();
         let mut at_home = self.lock();
         at_home.push(sealed);
         self.here.store(at_home.len(), Ordering::SeqCst);
-        let late = self.late.load(Ordering::SeqCst);
-        self.late.store(late.saturating_sub(1), Ordering::SeqCst);
+        if round != self.round() {
+            self.late.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     /// Whether there is one.
@@ -59,15 +66,16 @@ impl Spares {
         self.here.load(Ordering::SeqCst) > 0
     }
 
-    /// Whether none is away.
+    /// Whether none is away but those that were given up.
     pub fn is_whole(&self) -> bool {
-        self.here.load(Ordering::SeqCst) == self.all.load(Ordering::SeqCst)
+        self.here.load(Ordering::SeqCst) + self.late.load(Ordering::SeqCst) == self.all.load(Ordering::SeqCst)
     }
 
     /// Those that are away are not waited for.
     pub fn give_up(&self) {
         let at_home = self.lock();
         self.late.store(self.all.load(Ordering::SeqCst) - at_home.len(), Ordering::SeqCst);
+        self.round.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether one is away that was given up.
@@ -78,5 +86,30 @@ impl Spares {
     /// Gives memory back.
     pub fn release(&self) {
         self.lock().iter_mut().for_each(Sealed::release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_given_up_are_not_waited_for_and_are_late_until_they_come() {
+        let spares = Spares::default();
+        spares.fill().unwrap();
+        let (lost, first) = (spares.take().unwrap(), spares.round());
+        assert!(!spares.is_whole() && !spares.is_late());
+        spares.give_up();
+        assert!(spares.is_whole() && spares.is_late());
+        // Others come and go meanwhile.
+        let (other, second) = (spares.take().unwrap(), spares.round());
+        assert!(!spares.is_whole());
+        spares.put(other, second);
+        assert!(spares.is_whole() && spares.is_late());
+        spares.give_up();
+        spares.put(lost, first);
+        assert!(spares.is_whole() && !spares.is_late());
+        let all: Vec<Sealed> = std::iter::from_fn(|| spares.take()).collect();
+        assert_eq!((all.len(), spares.is_any()), (SPARES, false));
     }
 }
