@@ -57,7 +57,7 @@ fn database() -> Database {
     for _ in 0..4 {
         sa.u64(XFRM_INF);
     }
-    sa.zeros(32 + 32 + 12).u32(0).u32(5).u16(AF_INET).u8(1).u8(32).u8(0).zeros(7);
+    sa.zeros(32 + 32 + 12).u32(0).u32(5).u16(AF_INET).u8(1).u8(32).u8(XFRM_STATE_AF_UNSPEC).zeros(7);
     sa.attribute(XFRMA_ALG_AEAD, |w| {
         w.bytes(b"rfc4106(gcm(aes))").zeros(64 - 17).u32(160).u32(128).bytes(&[1; 20]);
     });
@@ -84,7 +84,9 @@ fn database() -> Database {
 fn seal(payload: &[u8], sequence: u64) -> Vec<u8> {
     let algorithm = Algorithm::Aead { cipher: AeadCipher::Aes128Gcm, icv: 16 };
     let transform = Transform::new(algorithm, &[1; 20], &[], false).unwrap();
-    let (tail, len) = tail(&transform, payload.len(), 4);
+    // IP in IP, or IPv6.
+    let next_header = if payload.first().is_some_and(|byte| byte >> 4 == 6) { 41 } else { 4 };
+    let (tail, len) = tail(&transform, payload.len(), next_header);
     let mut out = vec![0; transform.packet_len(payload.len())];
     let header = Header { spi: SPI, sequence };
     transform.seal(header, &[9; 8], &[payload, &tail[..len]].concat(), &mut out).unwrap();

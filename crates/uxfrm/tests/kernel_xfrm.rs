@@ -114,6 +114,20 @@ fn policies_are_answered_as_by_the_kernel() {
     }
 }
 
+#[test]
+fn odd_policies_are_answered_as_by_the_kernel() {
+    lab_or_skip!();
+    if has_xfrm() {
+        compare(policies::odd());
+        compare(policies::odd_attributes());
+        let optional = policies::optional_outwards();
+        // A kernel before 6.1 takes it.
+        if Kernel::open().unwrap().ask(&optional)[0][16..20] != [0; 4] {
+            compare(vec![("an optional template outwards", optional)]);
+        }
+    }
+}
+
 /// Requests that a kernel refuses before it looks for the ciphers, so that this one's answers count whatever it has.
 #[test]
 fn directions_are_refused_as_by_the_kernel() {
@@ -143,6 +157,8 @@ fn states_are_answered_as_by_the_kernel() {
         return guest::run("states_are_answered_as_by_the_kernel");
     }
     assert!(compare(states::script()) >= 10, "events");
+    compare(states::odd());
+    compare(states::odd_attributes());
     an_sa_expires_as_in_the_kernel();
     println!("{}", guest::PASSED);
 }

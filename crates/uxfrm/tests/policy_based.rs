@@ -187,8 +187,15 @@ fn rules_follow_the_policies() {
     lab_or_skip!();
     let stand = with_links("pr");
     let rules = || run(&format!("ip -n {0} rule; ip -n {0} -6 rule", stand.namespace));
+    // The operator's own, one of them where packets pass by it.
+    run(&format!(
+        "ip -n {0} rule add pref 150 to 192.0.2.99 lookup main; ip -n {0} rule add pref 208 to 192.0.2.99 lookup main",
+        stand.namespace
+    ));
     let empty = rules();
     xfrm(&stand, &format!("add src 10.1.0.0/24 dst 10.0.0.0/8 dir out priority 100 {TUNNEL}"));
+    let log = std::fs::read_to_string(stand.path("log")).unwrap();
+    assert!(log.contains("rules of others") && log.contains("preferences=[150]"), "{log}");
     let host = |to: &str| way(&stand, &format!("{to} from 10.1.0.2 iif lan"));
     assert_eq!(
         (host("10.2.0.2"), host("10.1.0.9"), host("192.0.2.1")),
@@ -270,4 +277,52 @@ fn clear_text_is_not_forwarded_inwards() {
     let refused = stand.ip(&format!("xfrm policy add src 10.2.0.0/24 dst 10.1.0.0/24 dir fwd {TUNNEL}"));
     assert!(!refused.status.success());
     assert_eq!(run(&format!("ip -n {} rule", stand.namespace)), rules);
+}
+
+/// An address that comes after the policies stands for packets that have no source as soon as the kernel takes it for one: of IPv6
+/// only when no other host was found to have it.
+#[test]
+fn an_address_is_used_when_it_may_be() {
+    lab_or_skip!();
+    let stand = with_links("pt");
+    let n = stand.namespace.clone();
+    run(&format!("ip -n {n} addr del fd01::1/64 dev lan"));
+    xfrm(&stand, &format!("add src fd01::/64 dst fd02::/64 dir out {TUNNEL}"));
+    assert_eq!(way(&stand, "fd02::2"), "wan", "there is no such source");
+    for _ in 0..2 {
+        run(&format!("ip -n {n} addr add fd01::1/64 dev lan"));
+        assert!(run(&format!("ip -n {n} addr show dev lan")).contains("tentative"));
+        until("another way", Duration::from_secs(10), || way(&stand, "fd02::2") == "ipsec0");
+        run(&format!("ip -n {n} addr del fd01::1/64 dev lan"));
+        until("the old way", Duration::from_secs(10), || way(&stand, "fd02::2") == "wan");
+    }
+    // One that another host has is none, and the policies have their rules all the same.
+    run(&format!(
+        "set -e; ip -n {n} addr add fd01::9/64 dev plan nodad
+         ip netns exec {n} sysctl -qw net.ipv6.conf.lan.accept_dad=1; ip -n {n} addr add fd01::9/64 dev lan"
+    ));
+    let failed = || run(&format!("ip -n {n} addr show dev lan")).contains("dadfailed");
+    until("a duplicate address", Duration::from_secs(10), failed);
+    xfrm(&stand, &format!("add src fd01::/64 dst fd03::/64 dir out {TUNNEL}"));
+    assert_eq!(way(&stand, "fd03::2 from fd01::5 iif lan"), "ipsec0");
+    xfrm(&stand, "flush");
+    let rules = run(&format!("ip -n {n} -6 rule"));
+    assert!(!rules.contains("proto 117"), "{rules}");
+    let log = std::fs::read_to_string(stand.path("log")).unwrap();
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+/// A policy that comes to the end of its lifetime takes its rules along.
+#[test]
+fn rules_end_with_the_policys_lifetime() {
+    lab_or_skip!();
+    let stand = with_links("pl");
+    let rules = || run(&format!("ip -n {0} rule; ip -n {0} -6 rule", stand.namespace));
+    let empty = rules();
+    xfrm(&stand, &format!("add src 10.1.0.0/24 dst 10.2.0.0/24 dir out limit time-hard 2 {TUNNEL}"));
+    xfrm(&stand, "add src 10.1.0.0/24 dst 10.1.0.0/24 dir out priority 1 limit time-hard 2 action allow");
+    assert_eq!(way(&stand, "10.2.0.2 from 10.1.0.2 iif lan"), "ipsec0");
+    until("the end", Duration::from_secs(10), || stand.policies() == Some(0));
+    until("its rules' end", Duration::from_secs(2), || rules() == empty);
+    assert_eq!(way(&stand, "10.2.0.2 from 10.1.0.2 iif lan"), "wan");
 }

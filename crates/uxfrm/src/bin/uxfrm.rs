@@ -62,13 +62,13 @@ const MOST_WORKERS: i64 = 64;
 
 #[derive(Args)]
 struct Run {
-    /// Name of the interface of each if_id: {if_id} decimal, {if_id:x} hexadecimal.
+    /// Name of the interface of each if_id, of 15 bytes at most: {if_id} decimal, {if_id:x} hexadecimal.
     #[arg(long, default_value = "ipsec{if_id}")]
     interface_name: String,
     /// MTU of the interfaces, in bytes; IPv6 inside takes 1280.
     #[arg(long, default_value_t = 1400, value_parser = clap::value_parser!(u16).range(LEAST_MTU..))]
     mtu: u16,
-    /// Port of ESP in UDP.
+    /// Port of ESP in UDP, the IKE daemon's for NAT traversal; nobody else may have it.
     #[arg(long, default_value_t = 4500, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// Worker threads; 0 for half of the CPUs.
@@ -86,10 +86,10 @@ struct Run {
     /// The daemon's VICI socket, for rekeying after the engine was replaced.
     #[arg(long, default_value = "/run/charon.vici")]
     vici: PathBuf,
-    /// Where `uxfrm join` finds this process.
+    /// Where `uxfrm join` finds this process; each `uxfrm run` needs a path of its own.
     #[arg(long, default_value = "/run/uxfrm.sock")]
     control: PathBuf,
-    /// Where counters are read.
+    /// Where counters are read, and events beside it (`.events`); each `uxfrm run` needs a path of its own.
     #[arg(long, default_value = "/run/uxfrm.stats")]
     stats: PathBuf,
     /// Make no rules (ip-rule(8)) for policies without if_id: routes into their interface are the operator's then, and what they
@@ -105,25 +105,37 @@ fn main() -> ExitCode {
     uxfrm::engine::child_entry();
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO);
     // Colours are for terminals.
-    log.with_ansi(std::io::stderr().is_terminal()).init();
+    log.with_ansi(std::io::stderr().is_terminal())
+        // A log that cannot be written would be said on standard error, which panics where that is what has ended.
+        .log_internal_errors(false)
+        .init();
+    // Who starts this may ignore its children's ends; this waits for its own.
+    // SAFETY: no pointers.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     let result = match Cli::parse().command {
         Action::Run(run) => run_daemon(run),
         Action::Join { control, command } => join(control, command),
         Action::Probe => {
             let probe = uxfrm::probe::probe();
-            print!("{probe}");
+            // Who does not read it knows by the exit code.
+            let _ = write!(std::io::stdout(), "{probe}");
             Ok(if probe.uxfrm_works() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Action::Stats { stats, prometheus, every_ms } => print_stats(&stats, prometheus, every_ms),
         Action::Events { stats } => print_events(&stats),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("uxfrm: {error}{}", causes(&*error));
+        say(format_args!("{error}{}", causes(&*error)));
         ExitCode::FAILURE
     })
 }
 
 type Error = Box<dyn std::error::Error>;
+
+/// On standard error, if anybody reads that.
+fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "uxfrm: {text}");
+}
 
 /// What an error says is behind it.
 fn causes(error: &dyn std::error::Error) -> String {
@@ -154,6 +166,9 @@ fn check_needs() -> Result<(), Error> {
 
 fn run_daemon(run: Run) -> Result<ExitCode, Error> {
     check_needs()?;
+    let (program, arguments) = run.command.split_first().ok_or("no command")?;
+    // Before anything is changed here.
+    let found = find(program).ok_or_else(|| format!("cannot start {program}: there is no such program"))?;
     // The daemon's keys pass through this process: no core dumps, no debugger but root's.
     // SAFETY: no pointers.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
@@ -181,18 +196,15 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
     for if_id in run.interface {
         broker.ensure_interface(if_id)?;
     }
-    let (program, arguments) = run.command.split_first().ok_or("no command")?;
-    let mut command = Command::new(find(program));
-    command.args(arguments);
+    let mut command = Command::new(found);
+    command.arg0(program).args(arguments);
     broker.intercept(&mut command)?;
     end_with_this_process(&mut command);
     if let Some(signal) = early_signal().filter(|signal| *signal != libc::SIGHUP) {
         return Ok(ExitCode::from(128 + signal as u8));
     }
-    let mut child = command.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => format!("cannot start {program}: there is no such program"),
-        _ => format!("cannot start {program}: {error} (try: uxfrm probe)"),
-    })?;
+    let spawned = command.spawn();
+    let mut child = spawned.map_err(|error| format!("cannot start {program}: {error} (try: uxfrm probe)"))?;
     drop(command);
     DAEMON.store(child.id() as i32, Ordering::SeqCst);
     // One that came between the last look and now.
@@ -200,7 +212,7 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
         forward(signal);
     }
     if !outlives(&broker, &child)? {
-        eprintln!("uxfrm: the broker has ended, and the daemon must");
+        say(format_args!("the broker has ended, and the daemon must"));
         child.kill()?;
     }
     let status = child.wait()?;
@@ -212,12 +224,13 @@ fn run_daemon(run: Run) -> Result<ExitCode, Error> {
 const DAEMON_DIRECTORIES: [&str; 3] = ["/usr/lib/ipsec", "/usr/libexec/ipsec", "/usr/libexec/strongswan"];
 
 /// A program by its path, or by its name in PATH or in the directories of daemons.
-fn find(program: &str) -> PathBuf {
+fn find(program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| path.is_file());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let in_path = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
-    let elsewhere = DAEMON_DIRECTORIES.map(|directory| PathBuf::from(directory).join(program));
-    let found = elsewhere.into_iter().find(|path| !program.contains('/') && !in_path && path.is_file());
-    found.unwrap_or_else(|| program.into())
+    let directories = std::env::split_paths(&path).chain(DAEMON_DIRECTORIES.map(PathBuf::from));
+    directories.map(|directory| directory.join(program)).find(|path| path.is_file())
 }
 
 /// Nobody is left to be told of signals.
@@ -249,7 +262,7 @@ fn outlives(broker: &Broker, daemon: &Child) -> std::io::Result<bool> {
     const DAEMON_ENDED: u64 = 0;
     const BROKER_ENDED: u64 = 1;
     let ended = sys::process_fd(daemon.id())?;
-    let mut waiter = Waiter::new();
+    let mut waiter = Waiter::new()?;
     waiter.add(ended.as_fd(), DAEMON_ENDED)?;
     waiter.add(broker.ended(), BROKER_ENDED)?;
     let mut ready = Vec::new();

@@ -1,9 +1,10 @@
 //! Answers to the daemon's intercepted system calls.
 
 use super::connection::Connection;
+use super::process::START_DESCRIPTORS;
 use crate::sys::netlink_pair::PairMaker;
 use crate::sys::seccomp::{self, Notification};
-use crate::sys::socket;
+use crate::sys::{self, socket};
 use crate::xfrm::constants::{XFRM_POLICY_ALLOW, XFRM_POLICY_OUT};
 use std::io;
 use std::mem::size_of;
@@ -79,6 +80,11 @@ pub fn answer<'c>(
 fn open(listener: BorrowedFd<'_>, call: &Notification, maker: &PairMaker) -> io::Result<Outcome> {
     let kind = call.arguments[1] as i32;
     let made = Connection::new(maker, call.thread, kind & libc::SOCK_NONBLOCK != 0);
+    // A daemon that opens ever more must not keep the next engine from starting.
+    let made = made.and_then(|pair| {
+        let fits = sys::leaves_room(pair.0.server(), START_DESCRIPTORS);
+        if fits { Ok(pair) } else { Err(io::Error::from_raw_os_error(libc::EMFILE)) }
+    });
     let (connection, client) = match made {
         Ok(pair) => pair,
         Err(error) => {

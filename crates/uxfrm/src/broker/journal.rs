@@ -2,7 +2,7 @@
 
 use crate::database::policies::PolicyKey;
 use crate::xfrm::constants::*;
-use crate::xfrm::policy::{PolicyId, PolicyInfo, PolicyRequest};
+use crate::xfrm::policy::{PolicyId, PolicyInfo, PolicyRequest, flushes_main_policies};
 use crate::xfrm::wire::{Header, Reader, Writer, attributes, messages};
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,6 +18,19 @@ pub struct Journal {
 /// Whether a request may matter here.
 pub fn concerns_policies(request: &[u8]) -> bool {
     messages(request).any(|m| matches!(m.header.kind, NEWPOLICY | UPDPOLICY | DELPOLICY | FLUSHPOLICY))
+}
+
+/// The policies that an event says have come to the end of their lifetimes.
+pub fn expired_policies(event: &[u8]) -> Vec<PolicyKey> {
+    let expired = messages(event).filter(|m| m.header.kind == POLEXPIRE).filter_map(|message| {
+        let mut reader = Reader::new(message.payload);
+        let (info, hard) = (PolicyInfo::read(&mut reader).ok()?, reader.array::<8>().ok()?);
+        let if_id = attributes(reader.rest()).find(|(kind, _)| *kind == XFRMA_IF_ID);
+        let if_id = if_id.map_or(Ok(0), |(_, value)| Reader::new(value).u32()).ok()?;
+        let key = PolicyKey { direction: info.direction, if_id, selector: info.selector };
+        (hard[0] != 0).then_some(key)
+    });
+    expired.collect()
 }
 
 impl Journal {
@@ -46,7 +59,7 @@ impl Journal {
                     let key = PolicyKey { direction, if_id: policy.if_id, selector };
                     self.remove(&key);
                 }
-                FLUSHPOLICY => {
+                FLUSHPOLICY if flushes_main_policies(message.payload) == Ok(true) => {
                     self.places.clear();
                     self.policies.clear();
                 }
@@ -55,20 +68,8 @@ impl Journal {
         }
     }
 
-    /// Takes a policy out that an event says has come to its end.
-    pub fn expired(&mut self, event: &[u8]) {
-        for message in messages(event).filter(|m| m.header.kind == POLEXPIRE) {
-            let mut reader = Reader::new(message.payload);
-            let (Ok(info), Ok(hard)) = (PolicyInfo::read(&mut reader), reader.array::<8>()) else { continue };
-            let if_id = attributes(reader.rest()).find(|(kind, _)| *kind == XFRMA_IF_ID);
-            let if_id = if_id.map_or(Ok(0), |(_, value)| Reader::new(value).u32());
-            if let (true, Ok(if_id)) = (hard[0] != 0, if_id) {
-                self.remove(&PolicyKey { direction: info.direction, if_id, selector: info.selector });
-            }
-        }
-    }
-
-    fn remove(&mut self, key: &PolicyKey) {
+    /// Takes out a policy.
+    pub fn remove(&mut self, key: &PolicyKey) {
         if let Some(place) = self.places.remove(key) {
             self.policies.remove(&place);
         }

@@ -18,8 +18,8 @@ mod relay;
 pub mod vici;
 
 use crate::engine::EngineConfig;
-use crate::sys::message;
 use crate::sys::seccomp::Filter;
+use crate::sys::{message, path_socket};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -147,8 +147,8 @@ impl Broker {
     /// [`BrokerError::EngineStart`], [`BrokerError::AlreadyServed`] and [`BrokerError::Setup`].
     pub fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
         raise_descriptor_limit();
-        let only = only_one::claim(config.netns.as_ref()).map_err(BrokerError::Setup)?;
-        let only = only.ok_or(BrokerError::AlreadyServed)?;
+        let claim = only_one::claim(config.netns.as_ref()).map_err(BrokerError::Setup)?;
+        let claim = claim.ok_or(BrokerError::AlreadyServed)?;
         let (sender, receiver): (Sender<Ask>, Receiver<Ask>) = channel();
         let wake = crate::sys::event_fd().map_err(BrokerError::Setup)?;
         let (ready, is_ready) = sync_channel(1);
@@ -156,13 +156,13 @@ impl Broker {
         let start_timeout = config.start_timeout;
         let own_wake = wake.try_clone().map_err(BrokerError::Setup)?;
         let asker = Asker { asks: sender.clone(), wake: Arc::new(wake) };
-        let relay = relay::Relay::new(config, receiver, asker.clone(), own_wake, ready)
+        let relay = relay::Relay::new(config, receiver, asker.clone(), own_wake, claim, ready)
             .map_err(BrokerError::Setup)?;
         let thread = std::thread::Builder::new()
             .name("uxfrm-broker".into())
             .stack_size(256 * 1024)
             .spawn(move || {
-                let (_ending, _only) = (ending, only);
+                let _ending = ending;
                 if let Err(error) = relay.run() {
                     tracing::error!(%error, "broker ended");
                 }
@@ -263,7 +263,7 @@ impl Drop for Broker {
 /// # Errors
 /// Where no broker listens at `control`, or seccomp notification is not permitted.
 pub fn join(control: &std::path::Path) -> io::Result<()> {
-    let stream = message::connect(control)?;
+    let stream = path_socket::connect_seqpacket(control)?;
     let listener = Filter::new().install()?;
     message::send(stream.as_fd(), &[&[0]], Some(listener.as_fd()), true)
 }

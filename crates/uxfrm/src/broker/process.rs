@@ -14,6 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Descriptors that starting an engine takes: its link, and those of the standard library. What others ask for leaves so many.
+pub const START_DESCRIPTORS: u64 = 10;
 /// How long the end of an engine that was killed is waited for.
 const DEATH_LIMIT: Duration = Duration::from_millis(300);
 /// Bytes that may wait for the engine: a full journal several times over.

@@ -8,15 +8,17 @@ mod token;
 
 use super::connection::Connection;
 use super::intercept::{self, Outcome};
-use super::journal::Journal;
-use super::process::Engine;
+use super::journal::{self, Journal};
+use super::only_one::Claim;
+use super::process::{self, Engine};
 use super::program::Program;
 use super::{Ask, Asker, BrokerConfig, recovery};
 use crate::engine::link::{self, Buffer, Kind};
 use crate::engine::sockets::{TUN_PREFIX, kept_prefix};
+use crate::engine::watchers;
 use crate::sys::epoll::{Epoll, Ready};
 use crate::sys::netlink_pair::PairMaker;
-use crate::sys::{self, message, seccomp};
+use crate::sys::{self, message, path_socket, seccomp};
 use requests::Pending;
 use routing::Routing;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -41,6 +43,7 @@ pub(super) struct Relay {
     /// For threads that this one starts.
     asker: Asker,
     wake: OwnedFd,
+    claim: Claim,
     ready: Option<SyncSender<Result<(), String>>>,
     /// Why the last engine has ended, in its words.
     failure: Option<String>,
@@ -82,14 +85,20 @@ impl Relay {
         asks: Receiver<Ask>,
         asker: Asker,
         wake: OwnedFd,
+        claim: Claim,
         ready: SyncSender<Result<(), String>>,
     ) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         epoll.add(wake.as_fd(), Token::Wake.encode())?;
-        let control = config
-            .control
-            .as_ref()
-            .map(|path| message::listen(path).map_err(|error| sys::with_path(error, path)));
+        if let Some(claim) = claim.socket() {
+            epoll.add(claim, Token::Claim.encode())?;
+        }
+        if let Some(stats) = &config.engine.stats {
+            for path in [stats.clone(), watchers::path(stats)] {
+                path_socket::make_room(&path, true)?;
+            }
+        }
+        let control = config.control.as_ref().map(|path| path_socket::listen_seqpacket(path));
         let control = control.transpose()?;
         if let Some(control) = &control {
             epoll.add(control.as_fd(), Token::Control.encode())?;
@@ -103,6 +112,7 @@ impl Relay {
             asks,
             asker,
             wake,
+            claim,
             ready: Some(ready),
             failure: None,
             control,
@@ -144,16 +154,17 @@ impl Relay {
     pub fn run(mut self) -> io::Result<()> {
         let mut buffer = Buffer::new();
         while !self.stop {
+            let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
+            for event in self.epoll.wait(timeout)? {
+                self.event(event, &mut buffer);
+            }
+            // After what has come: where this thread was held up, an engine's answer waits that is not late.
             self.run_timers();
             if self.engine.is_none() && self.ready.is_some() && self.engine_starts > 0 {
                 let nothing = || "it said nothing (try: uxfrm probe)".to_owned();
                 let reason = self.failure.take().unwrap_or_else(nothing);
                 self.ready.take().into_iter().for_each(|ready| drop(ready.try_send(Err(reason.clone()))));
                 return Err(io::Error::other(format!("the first engine did not start: {reason}")));
-            }
-            let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
-            for event in self.epoll.wait(timeout)? {
-                self.event(event, &mut buffer);
             }
             self.watch_for_room();
         }
@@ -188,6 +199,7 @@ impl Relay {
                 self.serve_engine(buffer)
             }
             Token::Control => self.serve_control(),
+            Token::Claim => self.claim.serve(),
             Token::Network => self.serve_network(),
             Token::Source(id) => self.serve_source(id),
             Token::Listener(id) => self.serve_listener(id, event),
@@ -204,21 +216,26 @@ impl Relay {
 
     fn serve_control(&mut self) {
         // A client that went away meanwhile is no error.
-        if let Some(Ok(source)) = self.control.as_ref().map(|control| message::accept(control.as_fd())) {
-            self.add_source(source);
-        }
+        let Some(Ok(source)) = self.control.as_ref().map(|control| message::accept(control.as_fd())) else {
+            return;
+        };
+        self.add_source(source);
     }
 
     fn serve_network(&mut self) {
         let Some(routing) = &mut self.routing else { return };
         routing.changes.clear();
-        if let Err(error) = routing.policies.refresh() {
-            tracing::error!(%error, "cannot bring the rules of policies up to date");
-        }
+        routing.refresh();
     }
 
     fn add_source(&mut self, source: OwnedFd) {
         let id = self.id();
+        if !sys::leaves_room(source.as_fd(), process::START_DESCRIPTORS) {
+            tracing::error!(
+                "too many open descriptors: a process is turned away that wants its XFRM sockets served"
+            );
+            return;
+        }
         match self.epoll.add(source.as_fd(), Token::Source(id).encode()) {
             Ok(()) => drop(self.sources.insert(id, source)),
             Err(error) => tracing::error!(%error, "cannot serve a process"),
@@ -324,8 +341,10 @@ impl Relay {
                 Kind::Done => self.done(message.number, message.body),
                 Kind::Event => {
                     let (group, body) = (message.number, &*message.body);
-                    self.journal.expired(body);
                     self.connections.values_mut().for_each(|c| c.deliver_event(group, body));
+                    let expired = journal::expired_policies(body);
+                    drop(message);
+                    expired.into_iter().for_each(|key| self.expired(key));
                 }
                 Kind::Ping => {
                     self.ping_pending = None;

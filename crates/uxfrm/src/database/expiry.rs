@@ -42,8 +42,8 @@ impl State {
                 first => {
                     let used = clock.wall.saturating_sub(first);
                     let at = |limit: u64| {
-                        (limit != 0)
-                            .then(|| clock.monotonic + limit.saturating_sub(used).saturating_mul(1000))
+                        let left = limit.saturating_sub(used).saturating_mul(1000);
+                        (limit != 0).then(|| clock.monotonic.saturating_add(left))
                     };
                     soft = soft.into_iter().chain(at(limits.soft_use)).min();
                     hard = hard.into_iter().chain(at(limits.hard_use)).min();
@@ -53,7 +53,7 @@ impl State {
         if hard.is_some_and(|at| clock.monotonic >= at) {
             return (None, Some(Due::Hard));
         }
-        let soft = soft.filter(|_| !self.soft_time_reported);
+        let soft = soft.filter(|_| !self.soft_reported);
         let due = soft.is_some_and(|at| clock.monotonic >= at).then_some(Due::Soft);
         let next = [soft.filter(|_| due.is_none()), hard, poll].into_iter().flatten().min();
         (next, due)
@@ -80,7 +80,7 @@ impl Database {
             let (_, due) = state.deadline(clock);
             if let Some(due) = due {
                 events.push(event::expire(&state.info(), state.request.if_id, due == Due::Hard));
-                state.soft_time_reported = true;
+                state.soft_reported = true;
             }
             if due == Some(Due::Hard) {
                 changed |= self.remove_state(&id).is_some_and(|gone| !gone.is_larval());
@@ -93,10 +93,13 @@ impl Database {
         (events, next, changed)
     }
 
-    /// A limit of bytes or packets was reached. A hard one removes the SA.
+    /// A limit of bytes or packets was reached. A hard one removes the SA; a soft one is news but once, whatever was reached first.
     pub fn limit_reached(&mut self, id: &SaId, limit: LimitReached) -> Option<Event> {
         let hard = limit == LimitReached::Hard;
-        let state = self.states.get(id)?;
+        let state = self.states.by_id.get_mut(id)?;
+        if std::mem::replace(&mut state.soft_reported, true) && !hard {
+            return None;
+        }
         let event = event::expire(&state.info(), state.request.if_id, hard);
         if hard {
             self.remove_state(id);
@@ -131,5 +134,84 @@ impl Database {
         let selector = Selector::of_flow(flow);
         let info = policy.info();
         Some(event::acquire(&info, template, &selector, policy.request.if_id, self.acquire_sequence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::tests::{NOW, errno, info, sa};
+    use crate::xfrm::constants::{NEWSA, UPDSA};
+    use crate::xfrm::lifetime::{Limits, Usage};
+    use crate::xfrm::state::SaInfo;
+    use crate::xfrm::wire::messages;
+
+    fn at(seconds: u64) -> Clock {
+        Clock { wall: NOW.wall + seconds, monotonic: NOW.monotonic + seconds * 1000 }
+    }
+
+    fn ask(database: &mut Database, kind: u16, limits: Limits) -> SaId {
+        let info = SaInfo { limits, ..info(100) };
+        assert_eq!(errno(&database.handle_datagram(&sa(kind, &info), NOW)), 0);
+        info.id
+    }
+
+    /// Whether each event is a hard one.
+    fn hard(events: impl IntoIterator<Item = Event>) -> Vec<bool> {
+        let is_hard = |event: Event| messages(&event.message).next().unwrap().payload[224] != 0;
+        events.into_iter().map(is_hard).collect()
+    }
+
+    #[test]
+    fn one_soft_limit_is_told_whichever_came_first() {
+        let limits = Limits { soft_add: 100, hard_add: 200, ..Limits::NONE };
+        let mut database = Database::default();
+        let id = ask(&mut database, NEWSA, limits);
+        assert_eq!(hard(database.limit_reached(&id, LimitReached::Soft)), [false]);
+        assert_eq!(hard(database.run_timers(at(100)).0), [false; 0], "that of time came later");
+        assert_eq!(hard(database.run_timers(at(200)).0), [true]);
+        let id = ask(&mut database, NEWSA, limits);
+        assert_eq!(hard(database.run_timers(at(100)).0), [false]);
+        assert_eq!(
+            hard(database.limit_reached(&id, LimitReached::Soft)),
+            [false; 0],
+            "that of bytes came later"
+        );
+        assert_eq!(hard(database.limit_reached(&id, LimitReached::Hard)), [true]);
+    }
+
+    #[test]
+    fn new_limits_are_told_anew() {
+        let mut database = Database::default();
+        let id = ask(&mut database, NEWSA, Limits { soft_add: 100, soft_packets: 10, ..Limits::NONE });
+        let association = database.states.get(&id).unwrap().association.clone().unwrap();
+        assert_eq!(association.charge(10, 1000, 1), Some(LimitReached::Soft));
+        assert_eq!(hard(database.limit_reached(&id, LimitReached::Soft)), [false]);
+        ask(&mut database, UPDSA, Limits { soft_add: 150, soft_packets: 20, ..Limits::NONE });
+        assert_eq!(association.charge(9, 1000, 1), None);
+        assert_eq!(association.charge(1, 1000, 1), Some(LimitReached::Soft));
+        assert_eq!(hard(database.limit_reached(&id, LimitReached::Soft)), [false]);
+        ask(&mut database, UPDSA, Limits { soft_add: 150, ..Limits::NONE });
+        assert_eq!(hard(database.run_timers(at(149)).0), [false; 0]);
+        assert_eq!(hard(database.run_timers(at(150)).0), [false]);
+    }
+
+    /// A limit that is beyond all times is none.
+    #[test]
+    fn the_largest_limits_never_come() {
+        let most = u64::MAX;
+        let limits =
+            Limits { soft_add: most, hard_add: most, soft_use: most, hard_use: most, ..Limits::NONE };
+        let mut database = Database::default();
+        let id = ask(&mut database, NEWSA, limits);
+        let association = database.states.get(&id).unwrap().association.clone().unwrap();
+        association.charge(1, 1000, NOW.wall + 1);
+        for seconds in [1, 2, 1000, 1_000_000] {
+            assert_eq!(hard(database.run_timers(at(seconds)).0), [false; 0]);
+        }
+        assert_eq!(
+            database.states.get(&id).unwrap().usage(),
+            Usage { bytes: 1000, packets: 1, add_time: NOW.wall, use_time: NOW.wall + 1 }
+        );
     }
 }

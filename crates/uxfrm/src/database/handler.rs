@@ -79,7 +79,7 @@ impl Database {
             UPDPOLICY => self.new_policy(header, payload, clock, false),
             DELPOLICY => self.delete_policy(header, payload),
             GETPOLICY => self.get_policy(header, payload),
-            FLUSHPOLICY => self.flush_policies(header),
+            FLUSHPOLICY => self.flush_policies(header, payload),
             GETSADINFO => Ok((vec![self.sad_info(header, payload)?], false)),
             GETSPDINFO => Ok((vec![self.spd_info(header, payload)?], false)),
             NEWSPDINFO => self.set_thresholds(payload),

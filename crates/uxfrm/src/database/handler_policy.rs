@@ -4,7 +4,7 @@ use super::handler::{CHANGED, Outcome, reply};
 use super::policies::{Policy, PolicyKey};
 use super::{Clock, Database, MAX_POLICIES};
 use crate::xfrm::constants::NEWPOLICY;
-use crate::xfrm::policy::{PolicyId, PolicyRequest};
+use crate::xfrm::policy::{PolicyId, PolicyRequest, flushes_main_policies};
 use crate::xfrm::wire::{Errno, Header, Writer};
 
 impl Database {
@@ -55,7 +55,10 @@ impl Database {
         CHANGED
     }
 
-    pub(super) fn flush_policies(&mut self, header: Header) -> Outcome {
+    pub(super) fn flush_policies(&mut self, header: Header, payload: &[u8]) -> Outcome {
+        if !flushes_main_policies(payload)? {
+            return Ok((Vec::new(), false));
+        }
         if !self.policies.is_empty() {
             self.clear_policies();
             self.announce_flushed_policies(header);

@@ -18,10 +18,20 @@ use std::sync::atomic::Ordering;
 /// Random SPIs are tried this often before the range counts as full.
 const SPI_ATTEMPTS: usize = 64;
 
+/// The kernel's other protocols are not implemented here; further ones there are not.
+fn esp_alone(protocol: u8) -> Result<(), Errno> {
+    match i32::from(protocol) {
+        libc::IPPROTO_ESP => Ok(()),
+        libc::IPPROTO_AH | libc::IPPROTO_COMP => Err(Errno(libc::EPROTONOSUPPORT)),
+        _ => Err(Errno(libc::EINVAL)),
+    }
+}
+
 fn checked(request: &SaRequest) -> Result<Algorithm, Errno> {
     let info = &request.info;
-    if i32::from(info.id.protocol) != libc::IPPROTO_ESP {
-        return Err(Errno(libc::EPROTONOSUPPORT));
+    esp_alone(info.id.protocol)?;
+    if info.mode > XFRM_MODE_IPTFS {
+        return Err(Errno(libc::EINVAL));
     }
     if info.mode != XFRM_MODE_TUNNEL {
         return Err(Errno(libc::EOPNOTSUPP));
@@ -114,9 +124,7 @@ impl Database {
             return Err(Errno(libc::ENOMEM));
         }
         let mut info = request.info;
-        if i32::from(info.id.protocol) != libc::IPPROTO_ESP {
-            return Err(Errno(libc::EPROTONOSUPPORT));
-        }
+        esp_alone(info.id.protocol)?;
         info.id.spi = self.unused_spi(info.id, request.minimum, request.maximum)?;
         larval(&mut info);
         let request = SaRequest {
@@ -191,8 +199,11 @@ impl Database {
             if request.if_id != 0 {
                 state.request.if_id = request.if_id;
             }
+            // As the kernel: a soft limit of the new ones is told, whatever was told of the old ones.
+            state.soft_reported = false;
             if let Some(association) = &state.association {
                 association.set_limits(&request.info.limits);
+                association.rearm();
             }
         }
         self.put_state(state, clock);

@@ -108,9 +108,14 @@ impl Policies {
         let direction = request.info.direction;
         let key = PolicyKey { direction, if_id: request.if_id, selector: request.info.selector };
         self.index_of(&key).unwrap_or_else(|| {
-            // As the kernel: the low three bits are the direction.
-            self.last_index += 8;
-            self.last_index | u32::from(direction)
+            loop {
+                // As the kernel: the low three bits are the direction, and the others go round.
+                self.last_index = self.last_index.wrapping_add(8);
+                let index = self.last_index | u32::from(direction);
+                if self.last_index != 0 && !self.by_index.contains_key(&index) {
+                    return index;
+                }
+            }
         })
     }
 
@@ -163,5 +168,30 @@ impl Policies {
     pub(super) fn asking(&self, if_id: u32, reqid: u32) -> Vec<u32> {
         let all = (if_id, reqid, 0)..=(if_id, reqid, u32::MAX);
         self.by_reqid.range(all).map(|(_, _, index)| *index).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::tests::NOW;
+    use crate::xfrm::selector::Selector;
+
+    #[test]
+    fn indices_go_round_and_none_is_given_twice() {
+        let mut policies = Policies::default();
+        let add = |policies: &mut Policies, source_prefix| {
+            let selector = Selector { family: 2, source_prefix, ..Selector::default() };
+            let info = PolicyInfo { selector, direction: XFRM_POLICY_OUT, ..PolicyInfo::default() };
+            let request = PolicyRequest { info, templates: Vec::new(), if_id: 42 };
+            let index = policies.index_for(&request);
+            assert!(!policies.by_index.contains_key(&index));
+            policies.insert(index, request, NOW, Arc::default());
+            index
+        };
+        assert_eq!(add(&mut policies, 1), 9);
+        policies.last_index = u32::MAX - 15;
+        assert_eq!([2, 3].map(|prefix| add(&mut policies, prefix)), [u32::MAX - 6, 17]);
+        assert_eq!(policies.len(), 3);
     }
 }

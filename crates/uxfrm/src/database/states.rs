@@ -22,7 +22,8 @@ pub struct State {
     pub association: Option<Arc<Association>>,
     /// What the daemon said the SA had done before it was added. The association's counters start there.
     pub carried: Usage,
-    pub soft_time_reported: bool,
+    /// The daemon was told of a soft limit: of time, bytes or packets.
+    pub soft_reported: bool,
     /// When the daemon was last told of a new address of the peer, in milliseconds of the monotonic clock.
     pub mapping_reported: Option<u64>,
     /// As the data path has it.
@@ -207,7 +208,7 @@ impl State {
             added,
             association,
             carried,
-            soft_time_reported: false,
+            soft_reported: false,
             mapping_reported: None,
             published: None,
             serial: 0,

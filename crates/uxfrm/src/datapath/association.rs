@@ -133,7 +133,7 @@ impl Association {
         None
     }
 
-    /// Lets the soft limit be reported again, for an event that was lost.
+    /// Lets limits be reported again: for an event that was lost, or after new ones were set.
     pub fn rearm(&self) {
         self.reported.store(0, Ordering::Relaxed);
     }

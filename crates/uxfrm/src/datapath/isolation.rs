@@ -24,7 +24,7 @@ pub fn quieten_panics() {
         let second = crate::sys::monotonic_ms() / 1000;
         if LAST.swap(second, Ordering::Relaxed) != second {
             let thread = std::thread::current();
-            eprintln!("{}: {}: {info}", crate::engine::ENGINE_NAME, thread.name().unwrap_or("?"));
+            crate::engine::say(format_args!("{}: {info}", thread.name().unwrap_or("?")));
         }
     }));
 }

@@ -219,15 +219,17 @@ impl Opener {
         let Run { shared, state, .. } = *run;
         let Piece { datagram, range, .. } = piece;
         let counters = &state.association.counters;
-        let inner = match open_packet(state, replay, held, &mut region[range.clone()]) {
+        let (inner, next_header) = match open_packet(state, replay, held, &mut region[range.clone()]) {
             Ok((_, DUMMY)) => return,
-            Ok((text, _)) => range.start + text.start..range.start + text.end,
+            Ok((text, next)) => (range.start + text.start..range.start + text.end, i32::from(next)),
             Err(error) => {
                 counters.count_error(error);
                 return state.tell_limit(&shared.notifier, state.association.limit_reached());
             }
         };
-        let Some(mut packet) = Packet::read(&region[inner.clone()]) else {
+        // The next header says which IP version it is (RFC 4303 section 2.6).
+        let is_as_said = |packet: &Packet| packet.v6 == (next_header == libc::IPPROTO_IPV6);
+        let Some(mut packet) = Packet::read(&region[inner.clone()]).filter(is_as_said) else {
             return add(&counters.malformed, 1);
         };
         if !tally.admits(run, &self.local, &packet, self.now) {

@@ -111,9 +111,13 @@ impl Gateway {
 }
 
 fn seal(spi: u32, sequence: u64, inner: &[u8]) -> Vec<u8> {
+    seal_as(spi, sequence, inner, IPIP)
+}
+
+fn seal_as(spi: u32, sequence: u64, inner: &[u8], next_header: u8) -> Vec<u8> {
     let algorithm = Algorithm::Aead { cipher: AeadCipher::Aes128Gcm, icv: 16 };
     let transform = Transform::new(algorithm, &[1; 20], &[], false).unwrap();
-    let (tail, len) = tail(&transform, inner.len(), IPIP);
+    let (tail, len) = tail(&transform, inner.len(), next_header);
     let mut out = vec![0; transform.packet_len(inner.len())];
     transform.seal(Header { spi, sequence }, &[9; 8], &[inner, &tail[..len]].concat(), &mut out).unwrap();
     out
@@ -187,6 +191,16 @@ fn a_panic_costs_one_datagram() {
     let counters = gateway.counters(&info(SPI).id);
     assert_eq!((counters.replayed, counters.packets), (1, 1));
 }
+
+#[test]
+fn a_packet_is_of_the_version_that_its_next_header_says() {
+    let mut gateway = Gateway::with_tunnel();
+    assert!(gateway.receive(seal_as(SPI, 1, &inner(), 41)).is_empty());
+    assert!(gateway.receive(seal_as(SPI, 2, &inner(), 6)).is_empty(), "TCP: that were transport mode");
+    assert_eq!(gateway.receive(seal_as(SPI, 3, &inner(), IPIP)), [inner()]);
+    assert_eq!(gateway.counters(&info(SPI).id).malformed, 2);
+}
+
 #[test]
 fn what_we_sent_and_gets_back_is_an_unknown_spi() {
     let ours = SaId { destination: "192.0.2.2".parse().unwrap(), spi: 0x2000, protocol: 50 };

@@ -66,7 +66,7 @@ impl Worker {
             shared,
             index,
             cached: Cached::default(),
-            waiter: Waiter::new(),
+            waiter: Waiter::new()?,
             busy_poll: BusyPoll::new(config.busy_poll),
             moderation: Moderation::new(config.moderation),
             woke: Instant::now(),

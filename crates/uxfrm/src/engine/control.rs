@@ -5,8 +5,9 @@ mod requests;
 use super::config::EngineConfig;
 use super::link::{self, Buffer, Kind};
 use super::readers::Readers;
-use super::report::{self, Report};
+use super::report::Report;
 use super::retired::Retired;
+use super::say;
 use super::sockets::Kept;
 use super::watchers::Watchers;
 use crate::database::{Clock, Database};
@@ -15,13 +16,13 @@ use crate::datapath::notice::{self, Notice, Notices};
 use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys::epoll::Epoll;
+use crate::sys::path_socket::{self, StreamListener};
 use crate::sys::tun::Queue;
 use crate::sys::{self, addresses, socket};
 use crate::xfrm::event::Event;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub struct Control {
     addresses: OwnedFd,
     /// Kept descriptors of interfaces that nobody has asked for yet.
     kept: HashMap<String, OwnedFd>,
-    stats: Option<UnixListener>,
+    stats: Option<StreamListener>,
     readers: Readers,
     watchers: Option<Watchers>,
     retired: Retired,
@@ -90,7 +91,7 @@ impl Control {
         let shared = Arc::new(Shared::new(sockets, notifier, config.port)?);
         let interfaces = kept.kept_interfaces();
         let kept = kept.descriptors;
-        let stats = config.stats.as_ref().map(|path| report::listen(path)).transpose()?;
+        let stats = config.stats.as_ref().map(|path| path_socket::listen_stream(path)).transpose()?;
         let watchers = config.stats.as_ref().map(|path| Watchers::new(path)).transpose()?;
         let addresses = addresses::changes()?;
         shared.set_local_addresses(addresses::all()?);
@@ -115,7 +116,7 @@ impl Control {
         for if_id in interfaces {
             // The other tunnels must not wait for one whose interface cannot be had again.
             if let Err(error) = this.ensure_interface(if_id) {
-                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+                say(format_args!("interface {if_id}: {error}"));
             }
         }
         this.start_workers(workers)?;
@@ -161,7 +162,10 @@ impl Control {
                         result => result?,
                     },
                     NOTICES => self.serve_notices()?,
-                    EVENTS => self.watchers.iter_mut().for_each(Watchers::accept),
+                    EVENTS => self.watchers.iter_mut().for_each(|watchers| {
+                        watchers.forget_gone();
+                        watchers.accept();
+                    }),
                     READERS => self.readers.answer(|| Report::take(&self.database, &self.shared)),
                     ADDRESSES => self.serve_addresses(),
                     _ => self.serve_stats(),
@@ -199,7 +203,7 @@ impl Control {
                     let name = match self.ensure_interface(if_id) {
                         Ok(()) => self.config.name_of(if_id),
                         Err(error) => {
-                            eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+                            say(format_args!("interface {if_id}: {error}"));
                             String::new()
                         }
                     };
@@ -239,6 +243,12 @@ impl Control {
             // Somebody has deleted it: another one takes its place.
             self.shared.remove_interface(if_id);
         }
+        let (name, picture) = (self.config.name_of(if_id), self.shared.picture());
+        if let Some(other) = picture.interfaces.values().find(|other| other.name == name) {
+            // Its queues would be shared, and the packets of both with them.
+            let text = format!("{name} is the interface of {} (see --interface-name)", other.if_id);
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+        }
         let mut kept = Kept { descriptors: std::mem::take(&mut self.kept), link: self.link.as_fd() };
         let interface = kept.interface(if_id, &self.config);
         self.kept = kept.descriptors;
@@ -252,7 +262,7 @@ impl Control {
         }
         for if_id in self.database.take_named_interfaces() {
             if let Err(error) = self.ensure_interface(if_id) {
-                eprintln!("{}: interface {if_id}: {error}", super::ENGINE_NAME);
+                say(format_args!("interface {if_id}: {error}"));
             }
         }
         self.retired.push(self.shared.publish(Arc::new(self.database.view())));
@@ -282,7 +292,7 @@ impl Control {
         addresses::clear(self.addresses.as_fd());
         match addresses::all() {
             Ok(all) => self.shared.set_local_addresses(all),
-            Err(error) => eprintln!("{}: addresses: {error}", super::ENGINE_NAME),
+            Err(error) => say(format_args!("addresses: {error}")),
         }
     }
 
@@ -297,8 +307,11 @@ impl Control {
     }
 
     fn serve_stats(&mut self) {
-        let Some((stream, _)) = self.stats.as_ref().and_then(|stats| stats.accept().ok()) else { return };
-        self.readers.add(stream);
+        match self.stats.as_mut().and_then(StreamListener::accept) {
+            Some(stream) => self.readers.add(stream),
+            // For want of a descriptor, perhaps.
+            None => self.watchers.iter_mut().for_each(Watchers::forget_gone),
+        }
     }
 }
 
@@ -308,7 +321,7 @@ fn spawn(name: String, work: impl FnOnce() -> io::Result<()> + Send + 'static) -
         sys::prefer_this_thread();
         // A worker that ends would leave the engine half dead: end it whole, and the broker starts another.
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        eprintln!("{}: {label} ended: {:?}", super::ENGINE_NAME, result.map_err(|_| "panic"));
+        say(format_args!("{label} ended: {:?}", result.map_err(|_| "panic")));
         std::process::exit(70);
     })?;
     Ok(())

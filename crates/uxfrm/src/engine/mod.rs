@@ -13,10 +13,17 @@ pub mod watchers;
 
 pub use config::EngineConfig;
 
+use std::io::Write;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 
 /// `argv[0]` of an engine process.
 pub const ENGINE_NAME: &str = "uxfrm-engine";
+
+/// Says something on standard error, if anybody reads that: a log that has ended is no reason for an engine to end, as `eprintln!`
+/// takes it to be.
+pub(crate) fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{ENGINE_NAME}: {text}");
+}
 
 /// Runs the engine and never returns if this process was started as one. Call it first thing in `main` of every program
 /// that starts a [`crate::broker::Broker`], before threads and logging.
@@ -28,7 +35,7 @@ pub fn child_entry() {
     crate::datapath::isolation::quieten_panics();
     let result = start(arguments);
     if let Err(error) = &result {
-        eprintln!("{ENGINE_NAME}: {error}");
+        say(format_args!("{error}"));
     }
     std::process::exit(i32::from(result.is_err()));
 }

@@ -2,34 +2,9 @@
 
 use crate::database::Database;
 use crate::datapath::Shared;
-use crate::sys;
 use crate::xfrm::state::SaId;
 use std::fmt::Write as _;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::sync::atomic::Ordering;
-
-/// Opens the socket, for root only.
-///
-/// # Errors
-/// Of bind, with the path: the directory is missing, or the path too long.
-pub fn listen(path: &Path) -> io::Result<UnixListener> {
-    bind(path).map_err(|error| sys::with_path(error, path))
-}
-
-fn bind(path: &Path) -> io::Result<UnixListener> {
-    // Left over from an engine that was killed.
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
 
 struct SaReport {
     id: SaId,

@@ -9,6 +9,7 @@ use crate::sys::tun::{self, Queue};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// What the names of all kept queues begin with.
 pub const TUN_PREFIX: &str = "tun-";
@@ -17,6 +18,9 @@ pub const TUN_PREFIX: &str = "tun-";
 pub fn kept_prefix(if_id: u32) -> String {
     format!("{TUN_PREFIX}{if_id}-")
 }
+
+/// How long the processes of a broker that was killed may take to let the port go.
+const PORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Descriptors that the broker kept, by name.
 pub struct Kept<'a> {
@@ -41,9 +45,17 @@ impl Kept<'_> {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = config.worker_count();
         let mut sockets = Vec::new();
+        let prefix = if v6 { "udp6-" } else { "udp4-" };
+        let is_own = self.descriptors.keys().any(|name| name.starts_with(prefix));
         for index in 0..cpus.max(workers * 2) {
-            let name = format!("udp{}-{index}", if v6 { 6 } else { 4 });
-            let open = || socket::udp_socket(v6, config.port, (index % cpus) as i32);
+            let name = format!("{prefix}{index}");
+            let open = || {
+                // One of another's in the group would have a place among those to which ESP is steered.
+                if !is_own && index == 0 {
+                    socket::await_free_port(v6, config.port, PORT_PATIENCE)?;
+                }
+                socket::udp_socket(v6, config.port, (index % cpus) as i32)
+            };
             match self.take_or(&name, open) {
                 Ok(socket) => {
                     if index >= workers {
@@ -52,6 +64,10 @@ impl Kept<'_> {
                     sockets.push(socket);
                 }
                 Err(e) if v6 && e.raw_os_error() == Some(libc::EAFNOSUPPORT) => return Ok(None),
+                Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
+                    let text = "another process has it (ss -lnup says which)";
+                    return Err(io::Error::new(e.kind(), format!("UDP port {}: {e}: {text}", config.port)));
+                }
                 Err(e) => return Err(io::Error::new(e.kind(), format!("UDP port {}: {e}", config.port))),
             }
         }
@@ -64,7 +80,7 @@ impl Kept<'_> {
     /// The sockets of all workers; more UDP sockets, which only stand for CPUs, are kept by the broker and closed here.
     ///
     /// # Errors
-    /// The port is taken by a socket that does not share it, or a privilege is missing.
+    /// The port is taken, or a privilege is missing.
     pub fn worker_sockets(&mut self, config: &EngineConfig) -> io::Result<Vec<WorkerSockets>> {
         let workers = config.worker_count();
         let mut split = |v6| -> io::Result<_> {
@@ -79,7 +95,7 @@ impl Kept<'_> {
             Err(e) if v6 && e.raw_os_error() == Some(libc::EAFNOSUPPORT) => Ok(None),
             // Without CAP_NET_RAW: most tunnels go in UDP anyway.
             Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
-                eprintln!("{}: no raw sockets ({e}): ESP goes in UDP only", super::ENGINE_NAME);
+                super::say(format_args!("no raw sockets ({e}): ESP goes in UDP only"));
                 Ok(None)
             }
             Err(e) => Err(e),

@@ -1,7 +1,7 @@
 //! Who follows events over the local socket: one JSON object a line, as it happens.
 
-use super::report::listen;
 use crate::sys;
+use crate::sys::path_socket::{self, StreamListener};
 use crate::xfrm::constants::*;
 use crate::xfrm::event::Event;
 use crate::xfrm::policy::{PolicyInfo, Template};
@@ -11,7 +11,7 @@ use crate::xfrm::wire::{self, Errno, Reader};
 use serde_json::{Map, Value, json};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// Programs that may follow events at a time.
@@ -22,7 +22,7 @@ const ACQUIRE_POLICY_LEN: usize = 168 + 12 + 4;
 
 /// The listening socket, and those who have come.
 pub struct Watchers {
-    listener: UnixListener,
+    listener: StreamListener,
     streams: Vec<UnixStream>,
 }
 
@@ -37,16 +37,21 @@ impl Watchers {
     /// Opens the socket beside that of the statistics.
     ///
     /// # Errors
-    /// As of [`listen`].
+    /// As of [`path_socket::listen_stream`].
     pub fn new(stats: &Path) -> io::Result<Self> {
-        Ok(Self { listener: listen(&path(stats))?, streams: Vec::new() })
+        Ok(Self { listener: path_socket::listen_stream(&path(stats))?, streams: Vec::new() })
+    }
+
+    /// Lets those go who went away since the last event.
+    pub fn forget_gone(&mut self) {
+        self.streams.retain(is_there);
     }
 
     /// Takes in those who want to be told.
     pub fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
+        while let Some(stream) = self.listener.accept() {
             if self.streams.len() >= MAX_WATCHERS {
-                self.streams.retain(is_there);
+                self.forget_gone();
             }
             if self.streams.len() < MAX_WATCHERS && stream.set_nonblocking(true).is_ok() {
                 self.streams.push(stream);
@@ -98,7 +103,7 @@ fn line(event: &Event, now: u64) -> Option<String> {
             XFRMA_IF_ID => drop(object.insert("if_id".into(), Reader::new(value).u32().ok()?.into())),
             // The ends of the tunnel that is asked for.
             XFRMA_TMPL if message.header.kind == ACQUIRE => {
-                let template = Template::read(&mut Reader::new(value)).ok()?;
+                let template = Template::read(&mut Reader::new(value), 0).ok()?;
                 object.insert("source".into(), template.source.to_string().into());
                 object.insert("destination".into(), template.destination.to_string().into());
             }

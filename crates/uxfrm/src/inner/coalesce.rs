@@ -10,6 +10,9 @@ use std::ops::Range;
 const MAX_FLOWS: usize = 8;
 /// Pieces of one super-packet: below the system's limit for vectored writes, with the header.
 const MAX_PIECES: usize = 128;
+/// Those of UDP: an interface refuses a super-packet that has more segments than the kernel's own sockets may send at once
+/// (`UDP_MAX_SEGMENTS`: 64, and 128 since Linux 6.10).
+const MAX_UDP_PIECES: usize = 64;
 /// Longest super-packet, in bytes: what an IPv4 header can say.
 const MAX_LEN: usize = 65_535;
 
@@ -175,11 +178,12 @@ impl Flow {
     /// Adds a packet if it continues this flow exactly.
     fn append(&mut self, packet: &Packet, new: Candidate, region: &[u8], start: usize) -> bool {
         let first = self.candidate;
+        let most = if packet.flow.protocol == UDP { MAX_UDP_PIECES } else { MAX_PIECES };
         let fits = !self.closed
             && new.header_len == first.header_len
             && new.payload_len <= first.payload_len
             && self.len + new.payload_len <= MAX_LEN
-            && self.pieces.len() < MAX_PIECES
+            && self.pieces.len() < most
             && self.same_headers(packet, &region[self.start..], &region[start..]);
         if !fits || (packet.flow.protocol == TCP && new.sequence != self.next_sequence) {
             return false;

@@ -8,11 +8,14 @@ use proptest::prelude::*;
 struct Segmented {
     packets: Vec<Vec<u8>>,
     writes: usize,
+    /// Packets of the largest write.
+    most: usize,
 }
 
 impl Sink for Segmented {
     fn write(&mut self, _: u32, header: VirtioHeader, region: &[u8], pieces: &[Range<usize>]) {
         self.writes += 1;
+        self.most = self.most.max(pieces.len());
         let mut bytes: Vec<u8> = pieces.iter().flat_map(|p| region[p.clone()].to_vec()).collect();
         let packet = Packet::read(&bytes).unwrap();
         assert_eq!(packet.len, bytes.len());
@@ -90,6 +93,20 @@ fn a_stream_becomes_one_write_and_comes_out_the_same() {
         let packets: Vec<_> = (0..40u32).map(|i| udp(v6, i as u16, 1000, &[i as u8; 200])).collect();
         let out = run(&packets);
         assert_eq!((out.writes, &out.packets), (1, &packets));
+    }
+}
+
+/// The kernel refuses UDP super-packets of more segments than it would send itself: 64 before Linux 6.10, 128 since.
+#[test]
+fn a_write_has_no_more_datagrams_than_kernels_take() {
+    for v6 in [false, true] {
+        let packets: Vec<_> = (0..300u32).map(|i| udp(v6, i as u16, 1000, &[i as u8; 64])).collect();
+        let out = run(&packets);
+        assert_eq!((out.writes, out.most, out.packets == packets), (5, 64, true));
+        let packets: Vec<_> =
+            (0..300u32).map(|i| tcp(v6, i as u16, 1000, 5 + i * 64, 0x10, &[i as u8; 64])).collect();
+        let out = run(&packets);
+        assert_eq!((out.writes, out.most, out.packets == packets), (3, 128, true));
     }
 }
 

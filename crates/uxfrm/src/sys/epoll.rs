@@ -55,16 +55,19 @@ impl Epoll {
         unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
     }
 
-    /// Waits; `None` for ever. A signal counts as "nothing ready".
+    /// Waits; `None` for ever. A signal ends the wait: what is ready then is told, and "nothing" never means that nobody has looked
+    /// (a process that was stopped comes out of its wait so).
     pub fn wait(&self, timeout: Option<Duration>) -> io::Result<impl Iterator<Item = Ready> + use<>> {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
         // Rounded up, so that a timer is over when the wait is.
-        let timeout = timeout.map_or(-1, |t| t.as_micros().div_ceil(1000).min(i32::MAX as u128) as i32);
+        let mut timeout = timeout.map_or(-1, |t| t.as_micros().div_ceil(1000).min(i32::MAX as u128) as i32);
         let (epoll, room) = (self.fd.as_raw_fd(), BATCH as i32);
-        // SAFETY: `events` has room for BATCH entries.
-        let n = match check(unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), room, timeout) }) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-            other => other? as usize,
+        let n = loop {
+            // SAFETY: `events` has room for BATCH entries.
+            match check(unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), room, timeout) }) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => timeout = 0,
+                other => break other? as usize,
+            }
         };
         Ok(events.into_iter().take(n).map(|event| Ready {
             token: event.u64,

@@ -4,9 +4,6 @@ use super::{check, check_len, owned};
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 /// Room for one descriptor in a control message.
 const CONTROL_LEN: usize = 64;
@@ -23,44 +20,6 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((owned(fds[0])?, owned(fds[1])?))
 }
 
-fn path_address(path: &Path) -> io::Result<(libc::sockaddr_un, u32)> {
-    // SAFETY: all-zero is a valid sockaddr_un.
-    let mut address: libc::sockaddr_un = unsafe { zeroed() };
-    address.sun_family = libc::AF_UNIX as u16;
-    let bytes = path.as_os_str().as_bytes();
-    if bytes.is_empty() || bytes.len() >= address.sun_path.len() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "socket path is empty or too long"));
-    }
-    for (to, from) in address.sun_path.iter_mut().zip(bytes) {
-        *to = *from as libc::c_char;
-    }
-    Ok((address, size_of::<libc::sockaddr_un>() as u32))
-}
-
-fn seqpacket() -> io::Result<OwnedFd> {
-    // SAFETY: no pointers.
-    owned(unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0) })
-}
-
-/// Listens at a path, for root only; a socket left over there is replaced.
-///
-/// # Errors
-/// Of bind: the directory is missing, or the path too long.
-pub fn listen(path: &Path) -> io::Result<OwnedFd> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let socket = seqpacket()?;
-    let (address, len) = path_address(path)?;
-    // SAFETY: a valid address of the stated length.
-    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    // SAFETY: no pointers.
-    check(unsafe { libc::listen(socket.as_raw_fd(), 8) })?;
-    Ok(socket)
-}
-
 /// Takes one connection.
 ///
 /// # Errors
@@ -69,18 +28,6 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let null = std::ptr::null_mut();
     // SAFETY: no address is asked for.
     owned(unsafe { libc::accept4(listener.as_raw_fd(), null, std::ptr::null_mut(), libc::SOCK_CLOEXEC) })
-}
-
-/// Connects to a path.
-///
-/// # Errors
-/// Where nobody listens there.
-pub fn connect(path: &Path) -> io::Result<OwnedFd> {
-    let socket = seqpacket()?;
-    let (address, len) = path_address(path)?;
-    // SAFETY: a valid address of the stated length.
-    check(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
-    Ok(socket)
 }
 
 /// Sends one message, with a descriptor where given. Never raises SIGPIPE.

@@ -6,6 +6,7 @@ pub mod message;
 pub mod netlink_pair;
 pub mod netns;
 pub mod outbox;
+pub mod path_socket;
 pub mod random;
 pub mod receive;
 pub mod region;
@@ -62,6 +63,12 @@ pub fn descriptor_limit() -> io::Result<libc::rlimit> {
     // SAFETY: `limit` is writable.
     check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
     Ok(limit)
+}
+
+/// Whether this process may have so many descriptors more, now that it has this one.
+pub fn leaves_room(fd: std::os::fd::BorrowedFd<'_>, more: u64) -> bool {
+    use std::os::fd::AsRawFd;
+    descriptor_limit().is_ok_and(|limit| fd.as_raw_fd() as u64 + more < limit.rlim_cur)
 }
 
 /// Sets what [`descriptor_limit`] says. Makes a system call only.

@@ -5,6 +5,7 @@ use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 /// Socket buffers, in bytes (the kernel takes twice as much): several TCP windows of super-packets, so that a burst waits
 /// instead of being lost. Bounds what a flood can occupy.
@@ -118,11 +119,36 @@ pub fn udp_socket(v6: bool, port: u16, cpu: i32) -> io::Result<OwnedFd> {
     set(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
     set(fd, libc::SOL_UDP, libc::UDP_GRO, 1)?;
     set(fd, libc::SOL_SOCKET, libc::SO_INCOMING_CPU, cpu)?;
+    bind_any(socket.as_fd(), v6, port)?;
+    Ok(socket)
+}
+
+fn bind_any(socket: BorrowedFd<'_>, v6: bool, port: u16) -> io::Result<()> {
     let any = if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
     let address = RawAddress::new(SocketAddr::new(any, port));
     // SAFETY: a valid address of the stated length.
-    check(unsafe { libc::bind(fd, (&raw const address.storage).cast(), address.len) })?;
-    Ok(socket)
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address.storage).cast(), address.len) })
+        .map(drop)
+}
+
+/// Waits until nobody has a UDP port, shared or not. Port 0 is everybody's.
+///
+/// # Errors
+/// `AddrInUse` where somebody has it after `patience`; of the socket calls.
+pub fn await_free_port(v6: bool, port: u16, patience: Duration) -> io::Result<()> {
+    let (family, start) = (if v6 { libc::AF_INET6 } else { libc::AF_INET }, Instant::now());
+    loop {
+        // SAFETY: no pointers.
+        let socket = owned(unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+        if v6 {
+            set(socket.as_raw_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
+        }
+        match bind_any(socket.as_fd(), v6, port) {
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse && start.elapsed() < patience => {}
+            other => return other,
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Lets as little as the kernel permits wait in a socket that nobody reads: where the IKE daemon's socket is missing in the

@@ -32,7 +32,8 @@ fn request(name: &str) -> io::Result<libc::ifreq> {
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     if name.is_empty() || name.len() >= request.ifr_name.len() || name.bytes().any(|b| b == b'/' || b <= b' ')
     {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("bad interface name {name:?}")));
+        let allowed = "an interface's name has 1 to 15 bytes, none of them / or a blank";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?}: {allowed}")));
     }
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from as libc::c_char;

@@ -1,7 +1,7 @@
 //! Attributes that describe an SA's algorithms and its UDP encapsulation.
 
 use super::constants::*;
-use super::wire::{Errno, Reader, Writer};
+use super::wire::{Errno, Reader, Writer, attributes};
 use crate::esp::algorithm::{AeadCipher, Algorithm, Cipher, Hash, canonical_name};
 use zeroize::Zeroizing;
 
@@ -9,6 +9,37 @@ use zeroize::Zeroizing;
 const NAME_LEN: usize = 64;
 /// Longest key accepted, in bytes.
 const MAX_KEY_LEN: usize = 128;
+
+/// The shortest value of an attribute, in bytes, by `xfrma_policy` of `net/xfrm/xfrm_user.c`; 0 for those that this is not said of.
+fn shortest(kind: u16) -> usize {
+    match kind {
+        XFRMA_PROTO | XFRMA_SA_DIR => 1,
+        XFRMA_IF_ID | XFRMA_TFCPAD | XFRMA_SA_EXTRA_FLAGS | XFRMA_SET_MARK | XFRMA_SET_MARK_MASK => 4,
+        XFRMA_NAT_KEEPALIVE_INTERVAL | XFRMA_SA_PCPU => 4,
+        XFRMA_POLICY_TYPE => 6,
+        XFRMA_MARK | XFRMA_OFFLOAD_DEV => 8,
+        XFRMA_REPLAY_VAL => 12,
+        XFRMA_COADDR => 16,
+        XFRMA_ENCAP | XFRMA_REPLAY_ESN_VAL => 24,
+        XFRMA_LTIME_VAL => 32,
+        XFRMA_TMPL => 64,
+        XFRMA_ALG_AUTH | XFRMA_ALG_CRYPT | XFRMA_ALG_COMP => NAME_LEN + 4,
+        XFRMA_ALG_AEAD | XFRMA_ALG_AUTH_TRUNC => NAME_LEN + 8,
+        _ => 0,
+    }
+}
+
+/// The attributes behind a request's fixed part.
+///
+/// # Errors
+/// `ERANGE` where one is cut short, whether it is of use or not, as the kernel: a template that is no template would make a policy
+/// one that lets everything pass.
+pub fn complete_attributes(bytes: &[u8]) -> Result<impl Iterator<Item = (u16, &[u8])>, Errno> {
+    if attributes(bytes).any(|(kind, value)| value.len() < shortest(kind)) {
+        return Err(Errno(libc::ERANGE));
+    }
+    Ok(attributes(bytes))
+}
 
 /// One algorithm with its key: `xfrm_algo`, `xfrm_algo_auth` or `xfrm_algo_aead`.
 #[derive(Clone)]
@@ -65,8 +96,10 @@ impl Algorithms {
         match (&self.aead, &self.crypt, &self.auth) {
             (Some(aead), None, None) => {
                 let cipher = AeadCipher::from_xfrm(&aead.name, aead.key.len() * 8).ok_or(unknown)?;
-                let icv = aead.icv_bits.unwrap_or(128) as usize / 8;
-                if cipher.permits_icv(icv) { Ok(Algorithm::Aead { cipher, icv }) } else { Err(unknown) }
+                let bits = aead.icv_bits.unwrap_or(128) as usize;
+                let icv = bits / 8;
+                let is_known = bits.is_multiple_of(8) && cipher.permits_icv(icv);
+                if is_known { Ok(Algorithm::Aead { cipher, icv }) } else { Err(unknown) }
             }
             (None, Some(crypt), Some(auth)) => {
                 let cipher = Cipher::from_xfrm(&crypt.name, crypt.key.len() * 8).ok_or(unknown)?;
@@ -120,13 +153,15 @@ pub struct Encapsulation {
 
 impl Encapsulation {
     /// # Errors
-    /// `EINVAL` where bytes are missing, `ENOPROTOOPT` for another kind than ESP in UDP (as the kernel).
+    /// `EINVAL` where bytes are missing or for a kind that there is not, `ENOPROTOOPT` for those that are not implemented.
     pub fn read(value: &[u8]) -> Result<Self, Errno> {
         let mut reader = Reader::new(value);
         let (kind, source_port, destination_port) = (reader.u16()?, reader.be16()?, reader.be16()?);
         reader.skip(2)?;
-        if kind != UDP_ENCAP_ESPINUDP {
-            return Err(Errno(libc::ENOPROTOOPT));
+        match kind {
+            UDP_ENCAP_ESPINUDP => {}
+            UDP_ENCAP_ESPINUDP_NON_IKE | TCP_ENCAP_ESPINTCP => return Err(Errno(libc::ENOPROTOOPT)),
+            _ => return Err(Errno(libc::EINVAL)),
         }
         Ok(Self { kind, source_port, destination_port, original: reader.array()? })
     }

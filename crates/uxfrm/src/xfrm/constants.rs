@@ -63,6 +63,7 @@ pub const XFRMA_SET_MARK: u16 = 29;
 pub const XFRMA_SET_MARK_MASK: u16 = 30;
 pub const XFRMA_IF_ID: u16 = 31;
 pub const XFRMA_SA_DIR: u16 = 33;
+pub const XFRMA_NAT_KEEPALIVE_INTERVAL: u16 = 34;
 pub const XFRMA_SA_PCPU: u16 = 35;
 
 /// `xfrm_usersa_info.flags`.
@@ -82,12 +83,18 @@ pub const XFRM_SA_DIR_IN: u8 = 1;
 pub const XFRM_SA_DIR_OUT: u8 = 2;
 
 pub const XFRM_MODE_TUNNEL: u8 = 1;
+/// IP-TFS (RFC 9347), the last of the modes.
+pub const XFRM_MODE_IPTFS: u8 = 5;
+/// The last of the ways to share an SA, none of which is heeded.
+pub const XFRM_SHARE_UNIQUE: u8 = 3;
 pub const XFRM_POLICY_IN: u8 = 0;
 pub const XFRM_POLICY_OUT: u8 = 1;
 pub const XFRM_POLICY_FWD: u8 = 2;
 pub const XFRM_POLICY_ALLOW: u8 = 0;
 pub const XFRM_POLICY_BLOCK: u8 = 1;
+pub const UDP_ENCAP_ESPINUDP_NON_IKE: u16 = 1;
 pub const UDP_ENCAP_ESPINUDP: u16 = 2;
+pub const TCP_ENCAP_ESPINTCP: u16 = 7;
 /// `xfrm_lifetime_cfg`: no limit.
 pub const XFRM_INF: u64 = u64::MAX;
 

@@ -1,10 +1,10 @@
 //! Messages about policies: `xfrm_userpolicy_info`, `xfrm_userpolicy_id`, `xfrm_user_tmpl`.
 
-use super::attributes::{Mark, mark_is_set, read_mark};
+use super::attributes::{Mark, complete_attributes, mark_is_set, read_mark};
 use super::constants::*;
 use super::lifetime::{Limits, Usage};
 use super::selector::Selector;
-use super::wire::{Errno, Reader, Writer, attributes, family, ip_address};
+use super::wire::{Errno, Reader, Writer, family, ip_address};
 use std::net::IpAddr;
 
 /// Length of `xfrm_user_tmpl`.
@@ -29,18 +29,34 @@ pub struct Template {
 }
 
 impl Template {
+    /// `default_family`: the family of its addresses where it names none.
+    ///
     /// # Errors
-    /// `EINVAL` for a short structure or an unknown family.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Errno> {
+    /// `EINVAL` for a short structure, an unknown family, or a mode or protocol that there is not.
+    pub fn read(reader: &mut Reader<'_>, default_family: u16) -> Result<Self, Errno> {
         let destination = reader.array()?;
         let (spi, protocol) = (reader.be32()?, reader.u8()?);
         reader.skip(3)?;
-        let family = reader.u16()?;
+        let family = match reader.u16()? {
+            0 => default_family,
+            family => family,
+        };
         reader.skip(2)?;
         let source = reader.array()?;
         let reqid = reader.u32()?;
         let (mode, share, optional) = (reader.u8()?, reader.u8()?, reader.u8()?);
         reader.skip(1)?;
+        let is_known = matches!(
+            i32::from(protocol),
+            libc::IPPROTO_ESP
+                | libc::IPPROTO_AH
+                | libc::IPPROTO_COMP
+                | libc::IPPROTO_ROUTING
+                | libc::IPPROTO_DSTOPTS
+        );
+        if !is_known || mode > XFRM_MODE_IPTFS {
+            return Err(Errno(libc::EINVAL));
+        }
         let address = |bytes| ip_address(family, bytes).ok_or(Errno(libc::EINVAL));
         Ok(Self {
             destination: address(destination)?,
@@ -84,7 +100,7 @@ impl PolicyInfo {
     /// # Errors
     /// `EINVAL`.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Errno> {
-        let this = Self {
+        let mut this = Self {
             selector: Selector::read(reader)?,
             limits: Limits::read(reader)?,
             usage: Usage::read(reader)?,
@@ -96,9 +112,18 @@ impl PolicyInfo {
             share: reader.u8()?,
         };
         reader.skip(4)?;
-        if this.direction > XFRM_POLICY_FWD || this.action > XFRM_POLICY_BLOCK || this.selector.family == 0 {
+        // The low three bits of an index are its direction.
+        let is_foreign = this.index != 0 && this.index & 7 != u32::from(this.direction);
+        if this.direction > XFRM_POLICY_FWD
+            || this.action > XFRM_POLICY_BLOCK
+            || this.share > XFRM_SHARE_UNIQUE
+            || this.selector.family == 0
+            || is_foreign
+        {
             return Err(Errno(libc::EINVAL));
         }
+        // Not kept.
+        this.share = 0;
         Ok(this)
     }
 
@@ -133,19 +158,21 @@ fn if_id(kind: u16, value: &[u8], if_id: &mut u32) -> Result<(), Errno> {
 
 impl PolicyRequest {
     /// # Errors
-    /// `EINVAL` for a malformed message, `EOPNOTSUPP` for marks, sub policies, bundles of several templates,
-    /// other modes than tunnel and other protocols than ESP.
+    /// `EINVAL` for a malformed message, `ERANGE` for a cut attribute, `EOPNOTSUPP` for marks, sub policies, bundles of several
+    /// templates, other modes than tunnel and other protocols than ESP.
     pub fn read(payload: &[u8]) -> Result<Self, Errno> {
         let mut reader = Reader::new(payload);
         let mut this = Self { info: PolicyInfo::read(&mut reader)?, templates: Vec::new(), if_id: 0 };
-        for (kind, value) in attributes(reader.rest()) {
+        let family = this.info.selector.family;
+        for (kind, value) in complete_attributes(reader.rest())? {
             if kind == XFRMA_TMPL {
                 let count = value.len() / TEMPLATE_LEN;
                 if count > MAX_TEMPLATES {
                     return Err(Errno(libc::EINVAL));
                 }
                 let mut reader = Reader::new(value);
-                this.templates = (0..count).map(|_| Template::read(&mut reader)).collect::<Result<_, _>>()?;
+                this.templates =
+                    (0..count).map(|_| Template::read(&mut reader, family)).collect::<Result<_, _>>()?;
             }
             if_id(kind, value, &mut this.if_id)?;
         }
@@ -153,6 +180,10 @@ impl PolicyRequest {
             |t: &Template| t.mode == XFRM_MODE_TUNNEL && i32::from(t.protocol) == libc::IPPROTO_ESP;
         if this.templates.len() > 1 || !this.templates.iter().all(supported) {
             return Err(Errno(libc::EOPNOTSUPP));
+        }
+        // Linux (since 6.1): what may go out without an SA would not go through a tunnel then.
+        if this.info.direction == XFRM_POLICY_OUT && this.templates.iter().any(|t| t.optional != 0) {
+            return Err(Errno(libc::EINVAL));
         }
         Ok(this)
     }
@@ -171,6 +202,19 @@ impl PolicyRequest {
                 w.u32(self.if_id);
             });
         }
+    }
+}
+
+/// FLUSHPOLICY: whether it is the main policies that are to go, and not sub policies, of which there are none.
+///
+/// # Errors
+/// `EINVAL` for a type that there is not, `ERANGE` for a cut attribute.
+pub fn flushes_main_policies(payload: &[u8]) -> Result<bool, Errno> {
+    let last = complete_attributes(payload)?.filter(|(kind, _)| *kind == XFRMA_POLICY_TYPE).last();
+    match last.and_then(|(_, value)| value.first()) {
+        None | Some(0) => Ok(true),
+        Some(1) => Ok(false),
+        Some(_) => Err(Errno(libc::EINVAL)),
     }
 }
 
@@ -196,7 +240,7 @@ impl PolicyId {
             return Err(Errno(libc::EINVAL));
         }
         let mut this = Self { selector, index, direction, if_id: 0 };
-        for (kind, value) in attributes(reader.rest()) {
+        for (kind, value) in complete_attributes(reader.rest())? {
             if_id(kind, value, &mut this.if_id)?;
         }
         Ok(this)

@@ -109,11 +109,10 @@ impl Selector {
 
     /// Whether it covers a packet that travels from source to destination.
     pub fn matches(&self, flow: &Flow) -> bool {
-        if self.family == 0 {
-            return self.destination_prefix == 0 && self.source_prefix == 0;
-        }
         let port = |value: u16, (port, mask): (u16, u16)| (value ^ port) & mask == 0;
-        self.family == flow.family
+        // Of no family there is one prefix alone: that of all addresses.
+        let is_any = self.family == 0 && self.destination_prefix == 0 && self.source_prefix == 0;
+        (is_any || self.family == flow.family)
             && prefix_matches(&flow.destination, &self.destination, self.destination_prefix)
             && prefix_matches(&flow.source, &self.source, self.source_prefix)
             && (self.protocol == 0 || self.protocol == flow.protocol)
@@ -153,5 +152,17 @@ mod tests {
         assert!(!selector.matches(&flow([10, 3, 9, 9], [10, 2, 200, 1])));
         selector.destination_port = (443, 0xffff);
         assert!(!selector.matches(&flow([10, 1, 9, 9], [10, 2, 200, 1])));
+    }
+
+    #[test]
+    fn any_family_is_not_any_protocol_or_port() {
+        let packet = flow([10, 1, 9, 9], [10, 2, 200, 1]);
+        assert!(Selector::default().matches(&packet));
+        let matches = |selector: Selector| selector.matches(&packet);
+        assert!(matches(Selector { protocol: 6, ..Selector::default() }));
+        assert!(!matches(Selector { protocol: 17, ..Selector::default() }));
+        assert!(matches(Selector { destination_port: (80, 0xffff), ..Selector::default() }));
+        assert!(!matches(Selector { destination_port: (81, 0xffff), ..Selector::default() }));
+        assert!(!matches(Selector { source_port: (1001, 0xffff), ..Selector::default() }));
     }
 }

@@ -1,11 +1,13 @@
 //! Messages about SAs: `xfrm_usersa_info` with its attributes, `xfrm_usersa_id`, `xfrm_userspi_info`.
 
-use super::attributes::{Algorithms, Encapsulation, KeyedAlgorithm, Mark, mark_is_set, read_mark};
+use super::attributes::{
+    Algorithms, Encapsulation, KeyedAlgorithm, Mark, complete_attributes, mark_is_set, read_mark,
+};
 use super::constants::*;
 use super::lifetime::{Limits, Usage};
 use super::replay_state::ReplayState;
 use super::selector::Selector;
-use super::wire::{Errno, Reader, Writer, attributes, family, ip_address};
+use super::wire::{Errno, Reader, Writer, family, ip_address};
 use std::net::IpAddr;
 
 /// Where an SA is found: `xfrm_usersa_id`, without the marks that are not supported.
@@ -121,13 +123,18 @@ pub struct SaRequest {
 
 impl SaRequest {
     /// # Errors
-    /// `EINVAL` for a malformed message; `ERANGE` for a direction that there is not; `EOPNOTSUPP` for what is not implemented (marks, TFC padding, hardware
-    /// offload, IPComp, care-of addresses, per-CPU SAs), so that the daemon reports it instead of losing packets.
+    /// `EINVAL` for a malformed message; `ERANGE` for a direction that there is not, or a cut attribute; `EOPNOTSUPP` for what is not
+    /// implemented (marks, TFC padding, hardware offload, IPComp, care-of addresses, NAT keepalives, per-CPU SAs), so that the
+    /// daemon reports it instead of losing packets.
     pub fn read(payload: &[u8]) -> Result<Self, Errno> {
         let mut reader = Reader::new(payload);
         let mut info = SaInfo::read(&mut reader)?;
         // As the kernel: the old form's window has 32 packets at most.
         info.replay_window = info.replay_window.min(32);
+        // So too: a selector without a family is for that of the outer addresses, unless it is said to be for any.
+        if info.selector.family == 0 && info.flags & XFRM_STATE_AF_UNSPEC == 0 {
+            info.selector.family = family(info.source);
+        }
         let mut this = Self {
             info,
             algorithms: Algorithms::default(),
@@ -141,7 +148,7 @@ impl SaRequest {
             mark: (0, 0),
         };
         let mut short_replay = None;
-        for (kind, value) in attributes(reader.rest()) {
+        for (kind, value) in complete_attributes(reader.rest())? {
             match kind {
                 XFRMA_REPLAY_VAL => short_replay = Some(value),
                 _ => this.attribute(kind, value)?,
@@ -185,6 +192,8 @@ impl SaRequest {
             XFRMA_TFCPAD if Reader::new(value).u32()? != 0 => return unsupported,
             XFRMA_OFFLOAD_DEV | XFRMA_ALG_COMP | XFRMA_COADDR => return unsupported,
             XFRMA_SET_MARK if Reader::new(value).u32()? != 0 => return unsupported,
+            // Nobody would send them: the daemon must know, and does it itself then.
+            XFRMA_NAT_KEEPALIVE_INTERVAL if Reader::new(value).u32()? != 0 => return unsupported,
             XFRMA_SA_PCPU if Reader::new(value).u32()? != u32::MAX => return unsupported,
             _ => {}
         }
@@ -211,7 +220,7 @@ impl SpiRequest {
         if minimum > maximum {
             return Err(Errno(libc::EINVAL));
         }
-        let if_id = attributes(reader.rest()).find(|(kind, _)| *kind == XFRMA_IF_ID);
+        let if_id = complete_attributes(reader.rest())?.find(|(kind, _)| *kind == XFRMA_IF_ID);
         let if_id = if_id.map_or(Ok(0), |(_, value)| Reader::new(value).u32())?;
         Ok(Self { info, minimum, maximum, if_id })
     }

@@ -5,6 +5,7 @@ use uxfrm::xfrm::constants::*;
 use uxfrm::xfrm::lifetime::Limits;
 use uxfrm::xfrm::policy::{PolicyInfo, Template};
 use uxfrm::xfrm::selector::Selector;
+use uxfrm::xfrm::wire::Writer;
 
 fn selector(last: u8) -> Selector {
     let address = |host: u8| {
@@ -135,9 +136,117 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("unknown type", request(200, NLM_F_ACK, |_| {})),
         ("all", request(GETPOLICY, NLM_F_DUMP, |_| {})),
-        ("flush", request(FLUSHPOLICY, NLM_F_ACK, |_| {})),
+        ("flush the sub policies", {
+            request(FLUSHPOLICY, NLM_F_ACK, |w| {
+                policy_type(w, 1);
+            })
+        }),
+        ("get after that", named(GETPOLICY, 0, 1, 1, 0)),
+        (
+            "flush the main policies",
+            request(FLUSHPOLICY, NLM_F_ACK, |w| {
+                policy_type(w, 0);
+            }),
+        ),
         ("get after the flush", named(GETPOLICY, 0, 1, 1, 0)),
     ]
+}
+
+fn policy_type(w: &mut Writer, kind: u8) {
+    w.attribute(XFRMA_POLICY_TYPE, |w| {
+        w.u8(kind).zeros(5);
+    });
+}
+
+/// A policy, and what goes with it.
+fn new(info: &PolicyInfo, fill: &dyn Fn(&mut Writer)) -> Vec<u8> {
+    request(NEWPOLICY, NLM_F_ACK, |w| {
+        info.write(w);
+        fill(w);
+    })
+}
+
+fn tunnel(w: &mut Writer) {
+    w.attribute(XFRMA_TMPL, |w| template(5).write(w));
+}
+
+/// What daemons seldom say of a policy.
+pub fn odd() -> Vec<(&'static str, Vec<u8>)> {
+    let changed = |change: &dyn Fn(&mut PolicyInfo)| {
+        let mut changed = info(1, 50);
+        change(&mut changed);
+        changed
+    };
+    vec![
+        ("an index of another direction", new(&PolicyInfo { index: 8, ..info(1, 20) }, &tunnel)),
+        ("an index of its own", new(&PolicyInfo { index: 801, ..info(1, 21) }, &tunnel)),
+        ("an action there is not", new(&PolicyInfo { action: 2, ..info(1, 22) }, &tunnel)),
+        ("a share there is not", new(&PolicyInfo { share: 4, ..info(1, 23) }, &tunnel)),
+        ("a share", new(&PolicyInfo { share: 3, ..info(1, 24) }, &tunnel)),
+        ("flags", new(&PolicyInfo { flags: 0xff, ..info(1, 25) }, &tunnel)),
+        ("no family", new(&changed(&|p| p.selector.family = 0), &tunnel)),
+        ("another family", new(&changed(&|p| p.selector.family = 17), &tunnel)),
+        ("too long a prefix", new(&changed(&|p| p.selector.source_prefix = 33), &tunnel)),
+        ("a blocking one with a template", new(&PolicyInfo { action: 1, ..info(1, 37) }, &tunnel)),
+        ("unmasked addresses", new(&changed(&|p| p.selector.source[3] = 9), &tunnel)),
+        ("all of them", request(GETPOLICY, NLM_F_DUMP, |_| {})),
+    ]
+}
+
+/// Templates and other attributes that daemons seldom give, or not whole.
+pub fn odd_attributes() -> Vec<(&'static str, Vec<u8>)> {
+    let patched = |at: usize, bytes: &'static [u8]| {
+        move |w: &mut Writer| {
+            let mut one = Writer::bare();
+            template(5).write(&mut one);
+            let mut one = one.finish_bare();
+            one[at..at + bytes.len()].copy_from_slice(bytes);
+            w.attribute(XFRMA_TMPL, |w| {
+                w.bytes(&one);
+            });
+        }
+    };
+    let attribute = |kind: u16, bytes: &'static [u8]| {
+        move |w: &mut Writer| {
+            w.attribute(kind, |w| {
+                w.bytes(bytes);
+            });
+        }
+    };
+    let interfaces = |w: &mut Writer| {
+        tunnel(w);
+        attribute(XFRMA_IF_ID, &[42, 0, 0, 0])(w);
+        attribute(XFRMA_IF_ID, &[43, 0, 0, 0])(w);
+    };
+    let many = |w: &mut Writer| {
+        w.attribute(XFRMA_TMPL, |w| (0..7).for_each(|_| template(5).write(w)));
+    };
+    vec![
+        ("a template without a family", new(&info(1, 26), &patched(24, &[0, 0]))),
+        ("get it", named(GETPOLICY, 0, 1, 26, 0)),
+        ("a template of another family", new(&info(1, 27), &patched(24, &[17, 0]))),
+        ("a template of a mode there is not", new(&info(1, 28), &patched(48, &[77]))),
+        ("a template of a protocol there is not", new(&info(1, 29), &patched(20, &[6]))),
+        ("an optional template inwards", new(&info(0, 30), &patched(50, &[1]))),
+        ("get it, too", named(GETPOLICY, 0, 0, 30, 0)),
+        ("a cut template", new(&info(1, 31), &attribute(XFRMA_TMPL, &[0; 20]))),
+        ("what became of it", named(GETPOLICY, 0, 1, 31, 0)),
+        ("seven templates", new(&info(1, 32), &many)),
+        ("no template", new(&info(1, 33), &|_| {})),
+        ("get the one without", named(GETPOLICY, 0, 1, 33, 0)),
+        ("a cut interface", new(&info(1, 34), &attribute(XFRMA_IF_ID, &[42, 0]))),
+        ("an interface twice", new(&info(1, 35), &interfaces)),
+        ("get it of the second", named(GETPOLICY, 0, 1, 35, 43)),
+        ("unknown attributes", new(&info(1, 36), &attribute(200, &[1; 4]))),
+        ("all of them", request(GETPOLICY, NLM_F_DUMP, |_| {})),
+    ]
+}
+
+/// What may go out without an SA, which a tunnel forbids since Linux 6.1.
+pub fn optional_outwards() -> Vec<u8> {
+    new(&info(1, 38), &|w| {
+        w.attribute(XFRMA_TMPL, |w| Template { optional: 1, ..template(5) }.write(w));
+    })
 }
 
 /// A policy that asks to be looked after after a second, and ends after three.

@@ -262,6 +262,84 @@ pub fn script() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+fn selected(spi: u32, flags: u8, change: impl Fn(&mut Selector)) -> SaInfo {
+    let mut selector = Selector::default();
+    change(&mut selector);
+    SaInfo { selector, flags, ..info(spi) }
+}
+
+/// What daemons seldom say of an SA.
+pub fn odd() -> Vec<(&'static str, Vec<u8>)> {
+    let gcm_of =
+        |bits: u32| move |w: &mut Writer| algorithm(w, XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", 20, Some(bits));
+    let soft =
+        |packets: u64| SaInfo { limits: Limits { soft_packets: packets, ..Limits::NONE }, ..info(0x711) };
+    let tcp = SaInfo { id: SaId { protocol: 6, ..info(0x705).id }, ..info(0x705) };
+    let long = selected(0x702, 0, |s| (s.family, s.source_prefix) = (AF_INET, 33));
+    let other =
+        selected(0x711, 0, |s| (s.family, s.destination_prefix, s.destination) = (AF_INET, 8, [10; 16]));
+    vec![
+        ("no family, and no word of it", sa(NEWSA, &selected(0x700, 0, |_| {}), gcm)),
+        ("get it with the family of its addresses", named(GETSA, 0, 0x700)),
+        ("a protocol without a family", {
+            sa(NEWSA, &selected(0x701, XFRM_STATE_AF_UNSPEC, |s| s.protocol = 6), gcm)
+        }),
+        ("get it without a family", named(GETSA, 0, 0x701)),
+        ("too long a prefix", sa(NEWSA, &long, gcm)),
+        ("another family", sa(NEWSA, &selected(0x703, 0, |s| s.family = 17), gcm)),
+        ("a mode there is not", sa(NEWSA, &SaInfo { mode: 77, ..info(0x704) }, gcm)),
+        ("a protocol there is not", sa(NEWSA, &tcp, gcm)),
+        ("a check value of no whole bytes", sa(NEWSA, &info(0x70e), gcm_of(100))),
+        ("a check value too short", sa(NEWSA, &info(0x70f), gcm_of(32))),
+        ("with counters", sa(NEWSA, &soft(100), |w| carried(w, 0))),
+        ("other limits", sa(UPDSA, &soft(2000), gcm)),
+        ("get it with other limits", named(GETSA, 0, 0x711)),
+        ("another selector", sa(UPDSA, &other, gcm)),
+        ("get it with that", named(GETSA, 0, 0x711)),
+    ]
+}
+
+/// Attributes that are not whole, or twice there.
+pub fn odd_attributes() -> Vec<(&'static str, Vec<u8>)> {
+    let cut = |spi: u32, kind: u16, len: usize| {
+        sa(NEWSA, &info(spi), |w| {
+            gcm(w);
+            w.attribute(kind, |w| {
+                w.zeros(len);
+            });
+        })
+    };
+    let encapsulated = |w: &mut Writer| {
+        gcm(w);
+        w.attribute(XFRMA_ENCAP, |w| {
+            w.u16(9).be16(4500).be16(4501).zeros(18);
+        });
+    };
+    let interfaces = |w: &mut Writer| {
+        gcm(w);
+        word(w, XFRMA_IF_ID, 42);
+        word(w, XFRMA_IF_ID, 43);
+    };
+    vec![
+        ("a cut interface", cut(0x706, XFRMA_IF_ID, 2)),
+        ("a cut encapsulation", cut(0x707, XFRMA_ENCAP, 20)),
+        ("cut counters", cut(0x708, XFRMA_LTIME_VAL, 30)),
+        ("a cut window", cut(0x709, XFRMA_REPLAY_VAL, 8)),
+        ("a cut extended window", cut(0x70a, XFRMA_REPLAY_ESN_VAL, 20)),
+        ("a cut name", cut(0x70b, XFRMA_ALG_CRYPT, 60)),
+        ("a cut mark", cut(0x70c, XFRMA_MARK, 4)),
+        ("an encapsulation of another kind", sa(NEWSA, &info(0x70d), encapsulated)),
+        ("an SPI of a protocol there is not", {
+            request(ALLOCSPI, 0, |w| {
+                SaInfo { id: SaId { protocol: 6, ..info(0).id }, ..info(0) }.write(w);
+                w.u32(0x720).u32(0x720);
+            })
+        }),
+        ("an interface twice", sa(NEWSA, &info(0x710), interfaces)),
+        ("get it of the second", named(GETSA, 0, 0x710)),
+    ]
+}
+
 /// An SA that ends after a second.
 pub fn short_lived() -> Vec<u8> {
     let info = SaInfo { limits: Limits { hard_add: 1, ..Limits::NONE }, ..info(0x600) };

@@ -1,12 +1,13 @@
 //! What is asked of the kernel: rules, default routes of a few tables, the interface and the addresses of this host.
 
-use super::rule::{FRA_PROTOCOL, Rule};
+use super::rule::{FRA_PRIORITY, FRA_PROTOCOL, Rule};
 use super::tables::{BOUND_TABLE, MAX_TABLES};
 use super::{PROTOCOL, width};
 use crate::sys::rtnetlink::RouteSocket;
 use crate::xfrm::constants::AF_INET;
 use crate::xfrm::wire::{Writer, attributes};
 use std::io;
+use std::ops::RangeInclusive;
 
 const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
@@ -27,7 +28,15 @@ const RT_SCOPE_UNIVERSE: u8 = 0;
 const RT_SCOPE_LINK: u8 = 253;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
+/// Of the eight flags in `struct ifaddrmsg`: an address that another host may have, or has. The kernel takes it for no source.
+const IFA_F_UNUSABLE: u8 = IFA_F_TENTATIVE | IFA_F_DADFAILED;
+const IFA_F_TENTATIVE: u8 = 0x40;
+const IFA_F_DADFAILED: u8 = 0x08;
+/// Used while it is tentative (RFC 4429).
+const IFA_F_OPTIMISTIC: u8 = 0x04;
 const IFLA_IFNAME: u16 = 3;
+/// Length of `struct fib_rule_hdr`.
+const RULE_LEN: usize = 12;
 /// Metrics: of the route into the interface, and of the one that loses what that one does not take.
 const METRIC: u32 = u32::MAX - 2;
 const LAST: u32 = u32::MAX - 1;
@@ -98,14 +107,9 @@ impl Kernel {
     /// Removes what a broker before this one has left. Where the kernel has no rules there is nothing.
     pub fn clean(&mut self) {
         for family in [libc::AF_INET as u16, libc::AF_INET6 as u16] {
-            let rules = self.0.get(RTM_GETRULE, true, &header(family, 12)).unwrap_or_default();
-            let ours = |rule: &&Vec<u8>| {
-                rule.len() > 12
-                    && u16::from(rule[0]) == family
-                    && attribute(&rule[12..], FRA_PROTOCOL) == Some(&[PROTOCOL][..])
-            };
+            let rules = self.rules(family);
             let mut found = false;
-            for rule in rules.iter().filter(ours) {
+            for rule in rules.iter().filter(|rule| is_ours(rule)) {
                 found = true;
                 if let Err(error) = unless_gone(self.0.request(RTM_DELRULE, 0, rule)) {
                     tracing::warn!(%error, "a rule of an earlier run stays");
@@ -114,6 +118,28 @@ impl Kernel {
             let tables = if found { BOUND_TABLE..BOUND_TABLE + MAX_TABLES } else { 0..0 };
             tables.for_each(|table| self.remove_routes(family, table));
         }
+    }
+
+    /// `struct fib_rule_hdr` and attributes of all rules of a family; none where the kernel has none.
+    fn rules(&mut self, family: u16) -> Vec<Vec<u8>> {
+        let mut rules = self.0.get(RTM_GETRULE, true, &header(family, RULE_LEN)).unwrap_or_default();
+        rules.retain(|rule| rule.len() > RULE_LEN && u16::from(rule[0]) == family);
+        rules
+    }
+
+    /// Preferences of rules that others have made, among those of `range`.
+    pub fn foreign(&mut self, family: u16, range: RangeInclusive<u32>) -> Vec<u32> {
+        let rules = self.rules(family);
+        let preference = |rule: &Vec<u8>| {
+            let value = attribute(&rule[RULE_LEN..], FRA_PRIORITY)?;
+            value.first_chunk().map(|value| u32::from_ne_bytes(*value))
+        };
+        rules
+            .iter()
+            .filter(|rule| !is_ours(rule))
+            .filter_map(preference)
+            .filter(|p| range.contains(p))
+            .collect()
     }
 
     /// Removes our routes of a table.
@@ -139,14 +165,16 @@ impl Kernel {
         (word(8)? & libc::IFF_UP as u32 != 0).then(|| word(4)).flatten()
     }
 
-    /// This host's addresses of a family, but those of the loopback.
+    /// This host's addresses of a family that can be a packet's source, but those of the loopback. One that becomes usable, when
+    /// no other host was found to have it, is told as a change.
     pub fn addresses(&mut self, family: u16) -> io::Result<Vec<[u8; 16]>> {
         let mut addresses = Vec::new();
         for message in self.0.get(RTM_GETADDR, true, &header(family, 8))? {
             // struct ifaddrmsg: family, prefix, flags, scope, index.
             let Some((head, rest)) = message.split_first_chunk::<8>() else { continue };
             let own = attribute(rest, if family == AF_INET { IFA_LOCAL } else { IFA_ADDRESS });
-            if let Some(bytes) = own.filter(|_| head[3] == RT_SCOPE_UNIVERSE) {
+            let usable = head[2] & IFA_F_UNUSABLE == 0 || head[2] & IFA_F_OPTIMISTIC != 0;
+            if let Some(bytes) = own.filter(|_| usable && head[3] == RT_SCOPE_UNIVERSE) {
                 let mut address = [0; 16];
                 address[..bytes.len()].copy_from_slice(bytes);
                 addresses.push(address);
@@ -154,6 +182,10 @@ impl Kernel {
         }
         Ok(addresses)
     }
+}
+
+fn is_ours(rule: &[u8]) -> bool {
+    attribute(&rule[RULE_LEN..], FRA_PROTOCOL) == Some(&[PROTOCOL][..])
 }
 
 fn header(family: u16, len: usize) -> Vec<u8> {

@@ -17,7 +17,7 @@ mod tables;
 
 use crate::database::policies::PolicyKey;
 use crate::xfrm::constants::*;
-use crate::xfrm::policy::{PolicyId, PolicyRequest};
+use crate::xfrm::policy::{PolicyId, PolicyRequest, flushes_main_policies};
 use crate::xfrm::selector::Selector;
 use crate::xfrm::wire::messages;
 use rule::{Action, Rule};
@@ -65,10 +65,12 @@ pub(super) struct PolicyRouting {
     held: HashMap<u32, Vec<Rule>>,
     /// Rules of policies that are gone, where their successors could not be made.
     stale: Vec<Rule>,
+    /// Requests of policies in force whose rules could not all be made: until they are, those that were held stay.
+    unfinished: Vec<u32>,
 }
 
 impl PolicyRouting {
-    /// To be called in the engine's namespace. Removes what a broker that was killed has left.
+    /// To be called in the engine's namespace. What a broker that was killed has left stays until [`PolicyRouting::clean`].
     ///
     /// # Errors
     /// Of the socket.
@@ -80,7 +82,14 @@ impl PolicyRouting {
             next_place: 0,
             held: HashMap::new(),
             stale: Vec::new(),
+            unfinished: Vec::new(),
         })
+    }
+
+    /// Removes what a broker that was killed has left: before the first policy comes, and not before there is an engine. Where
+    /// there never is one, what was protected stays where it is.
+    pub fn clean(&mut self) {
+        self.tables.kernel.clean();
     }
 
     /// Before the engine gets a policy: what it protects leaves in clear no longer, and the daemon hears of success only after
@@ -112,6 +121,19 @@ impl PolicyRouting {
         }
     }
 
+    /// The rules of a policy could not be made ([`PolicyRouting::accepted`]): what was held for it is released when they are.
+    pub fn postpone(&mut self, number: u32) {
+        self.unfinished.push(number);
+    }
+
+    /// A policy has come to the end of its lifetime.
+    ///
+    /// # Errors
+    /// Of rtnetlink.
+    pub fn expired(&mut self, key: PolicyKey) -> io::Result<()> {
+        if self.entries.contains_key(&key) { self.replace(key, None) } else { Ok(()) }
+    }
+
     /// The engine has done what was requested.
     ///
     /// # Errors
@@ -130,24 +152,29 @@ impl PolicyRouting {
                     let (direction, selector) = (id.direction, id.selector);
                     self.replace(PolicyKey { direction, if_id: id.if_id, selector }, None)?;
                 }
-                FLUSHPOLICY => self.clear(),
+                FLUSHPOLICY if flushes_main_policies(message.payload) == Ok(true) => self.clear(),
                 _ => {}
             }
         }
         Ok(())
     }
 
-    /// Interfaces or addresses may have changed.
+    /// Interfaces or addresses may have changed, or something could not be made before.
     ///
     /// # Errors
-    /// Of rtnetlink.
+    /// Of rtnetlink: to be called again.
     pub fn refresh(&mut self) -> io::Result<()> {
-        if !self.tables.refresh()? {
+        self.tables.refresh()?;
+        if !self.tables.moved && self.unfinished.is_empty() {
             return Ok(());
         }
         // Another address may stand for packets that have no source yet.
         let all: Vec<_> = self.entries.keys().copied().collect();
-        self.make(&all, Vec::new())
+        self.make(&all, Vec::new())?;
+        self.tables.moved = false;
+        std::mem::take(&mut self.unfinished).into_iter().for_each(|number| self.release(number));
+        self.leave_families();
+        Ok(())
     }
 
     /// Removes everything.

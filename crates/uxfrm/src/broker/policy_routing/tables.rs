@@ -53,13 +53,14 @@ pub(super) struct Tables {
     families: BTreeMap<u16, Vec<[u8; 16]>>,
     /// Source addresses that have tables, by number.
     sources: Vec<(u16, [u8; 16])>,
+    /// The addresses are others than those for which the rules were made.
+    pub moved: bool,
 }
 
 impl Tables {
     pub fn new(interface_name: String) -> io::Result<Self> {
-        let mut kernel = Kernel::open()?;
-        kernel.clean();
-        Ok(Self { kernel, interface_name, interface: None, families: BTreeMap::new(), sources: Vec::new() })
+        let (kernel, families) = (Kernel::open()?, BTreeMap::new());
+        Ok(Self { kernel, interface_name, interface: None, families, sources: Vec::new(), moved: false })
     }
 
     /// Families that are in use.
@@ -74,6 +75,11 @@ impl Tables {
         }
         let addresses = self.kernel.addresses(family)?;
         self.interface = self.kernel.interface(&self.interface_name);
+        let foreign = self.kernel.foreign(family, MARKED..=END);
+        if !foreign.is_empty() {
+            let v6 = family != AF_INET;
+            tracing::warn!(v6, preferences = ?foreign, "rules of others among those of policies: packets may pass by them (move them behind {END})");
+        }
         self.set_routes(family, BOUND_TABLE, None)?;
         let gates = self.gates(family);
         if let Err(error) = gates.iter().try_for_each(|rule| self.kernel.add_rule(rule)) {
@@ -99,20 +105,18 @@ impl Tables {
         }
     }
 
-    /// Interfaces or addresses may have changed. Whether addresses have.
-    pub fn refresh(&mut self) -> io::Result<bool> {
+    /// Interfaces or addresses may have changed; [`Tables::moved`] says whether addresses have.
+    pub fn refresh(&mut self) -> io::Result<()> {
         if self.families.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
-        let mut moved = false;
         for family in self.families() {
             let addresses = self.kernel.addresses(family)?;
-            moved |= self.families.get(&family) != Some(&addresses);
+            self.moved |= self.families.get(&family) != Some(&addresses);
             self.families.insert(family, addresses);
         }
         self.interface = self.kernel.interface(&self.interface_name);
-        self.set_all_routes()?;
-        Ok(moved)
+        self.set_all_routes()
     }
 
     /// Looks for the interface where it was not there.

@@ -3,16 +3,16 @@
 use super::{RESERVED_DESCRIPTORS, Relay};
 use crate::engine::sockets::TUN_PREFIX;
 use crate::sys::{self, tun};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 impl Relay {
     /// Keeps a descriptor of the engine's for the next one, where there is room. `None` is one that this process had no
     /// room for.
     pub(super) fn keep(&mut self, name: String, descriptor: Option<OwnedFd>) {
-        let limit = sys::descriptor_limit().map_or(0, |limit| limit.rlim_cur);
-        let fits = |fd: &OwnedFd| fd.as_raw_fd() as u64 + RESERVED_DESCRIPTORS < limit;
+        let fits = |fd: &OwnedFd| sys::leaves_room(fd.as_fd(), RESERVED_DESCRIPTORS);
         let Some(descriptor) = descriptor.filter(fits) else {
+            let limit = sys::descriptor_limit().map_or(0, |limit| limit.rlim_cur);
             tracing::error!(
                 name,
                 limit,

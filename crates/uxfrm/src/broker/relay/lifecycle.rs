@@ -39,7 +39,12 @@ impl Relay {
         }
         self.send_queued();
         match self.ready.take() {
-            Some(ready) => drop(ready.try_send(Ok(()))),
+            Some(ready) => {
+                if let Some(routing) = &mut self.routing {
+                    routing.policies.clean();
+                }
+                drop(ready.try_send(Ok(())));
+            }
             None => self.recover(),
         }
     }
@@ -94,13 +99,17 @@ impl Relay {
         });
         let starting = self.engine.as_ref().filter(|engine| !engine.ready);
         let start = starting.map(|_| self.engine_since + self.config.start_timeout);
-        [requests, ping, start, self.restart_at].into_iter().flatten().min()
+        let routing = self.routing.as_ref().and_then(|routing| routing.retry_at);
+        [requests, ping, start, self.restart_at, routing].into_iter().flatten().min()
     }
 
     pub(super) fn run_timers(&mut self) {
         let now = Instant::now();
         if self.restart_at.is_some_and(|at| now >= at) {
             self.start_engine();
+        }
+        if let Some(routing) = self.routing.as_mut().filter(|r| r.retry_at.is_some_and(|at| now >= at)) {
+            routing.refresh();
         }
         let late: Vec<_> = self
             .pending

@@ -2,6 +2,7 @@
 
 use super::Relay;
 use crate::broker::journal;
+use crate::database::policies::PolicyKey;
 use crate::engine::link::Kind;
 use crate::sys::message;
 use crate::xfrm::constants::{FLUSHPOLICY, FLUSHSA, NLM_F_REQUEST, NLMSG_ERROR};
@@ -119,6 +120,16 @@ impl Relay {
         result.is_ok()
     }
 
+    /// A policy has come to the end of its lifetime.
+    pub(super) fn expired(&mut self, policy: PolicyKey) {
+        self.journal.remove(&policy);
+        let Some(routing) = &mut self.routing else { return };
+        if let Err(error) = routing.policies.expired(policy) {
+            tracing::error!(%error, "rules of a policy that has expired stay");
+            routing.postpone(NOBODY);
+        }
+    }
+
     /// Tells the engine which events somebody wants to hear of, where that has changed.
     pub(super) fn tell_groups(&mut self) {
         let groups = self.connections.values().fold(0, |all, connection| all | connection.groups);
@@ -185,8 +196,10 @@ impl Relay {
         if let (Some(request), false) = (&pending.journal, pending.failed) {
             in_force = self.accepted(if meaning.is_empty() { request } else { meaning });
         }
-        if pending.journal.is_some() && in_force {
-            self.release(number);
+        match &mut self.routing {
+            Some(routing) if !in_force => routing.postpone(number),
+            _ if pending.journal.is_some() => self.release(number),
+            _ => {}
         }
     }
 

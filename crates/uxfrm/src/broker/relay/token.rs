@@ -6,6 +6,8 @@ pub(super) enum Token {
     Wake,
     Engine,
     Control,
+    /// Others that look who serves the namespace.
+    Claim,
     /// Interfaces and addresses.
     Network,
     /// Where listeners come from.
@@ -24,6 +26,7 @@ impl Token {
             Self::Connection(id) => (4, id),
             Self::Control => (5, 0),
             Self::Network => (6, 0),
+            Self::Claim => (7, 0),
         };
         kind << 32 | u64::from(id)
     }
@@ -37,6 +40,7 @@ impl Token {
             3 => Self::Listener(id),
             4 => Self::Connection(id),
             6 => Self::Network,
+            7 => Self::Claim,
             _ => Self::Control,
         }
     }

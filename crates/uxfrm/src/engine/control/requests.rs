@@ -3,8 +3,8 @@
 use super::{Control, SETTLE_LIMIT, clock};
 use crate::database::Answer;
 use crate::database::policies::Policy;
-use crate::engine::ENGINE_NAME;
 use crate::engine::link::{self, Kind, Message};
+use crate::engine::say;
 use crate::xfrm::constants::{ALLOCSPI, DELPOLICY, NEWPOLICY, NEWSA, UPDPOLICY, UPDSA, XFRMA_IF_ID};
 use crate::xfrm::policy::{PolicyId, PolicyRequest};
 use crate::xfrm::state::SaRequest;
@@ -99,8 +99,11 @@ impl Control {
                 continue;
             }
             if let Err(error) = self.ensure_interface(if_id) {
-                eprintln!("{}: interface {if_id}: {error}", ENGINE_NAME);
-                let errno = error.raw_os_error().unwrap_or(libc::ENOMEM);
+                say(format_args!("interface {if_id}: {error}"));
+                let errno = match error.kind() {
+                    io::ErrorKind::AlreadyExists => libc::EEXIST,
+                    _ => error.raw_os_error().unwrap_or(libc::ENOMEM),
+                };
                 return Err(wire::error_message(message, errno));
             }
         }
