@@ -1,33 +1,27 @@
 //! No packet costs an allocation: a counting allocator around both halves of a worker, once they are warm. Needs no privilege.
 
+#[path = "support/manual_sa.rs"]
+mod manual_sa;
+
+use manual_sa::{IF_ID, SPI, Suite, database, inner, queue, state};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::UdpSocket;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
-use uxfrm::database::{Clock, Database};
 use uxfrm::datapath::interface::Interface;
 use uxfrm::datapath::local_addresses::LocalAddresses;
 use uxfrm::datapath::receive::{Kind, Opener};
 use uxfrm::datapath::shared::WorkerSockets;
 use uxfrm::datapath::transmit::Outbound;
 use uxfrm::datapath::{Shared, notice};
-use uxfrm::esp::algorithm::{AeadCipher, Algorithm, Cipher, Hash};
 use uxfrm::esp::packet::tail;
 use uxfrm::esp::transform::{Header, Transform};
 use uxfrm::inner::coalesce::{Coalescer, Sink};
-use uxfrm::inner::ip::set_ipv4_checksum;
 use uxfrm::inner::virtio::VirtioHeader;
 use uxfrm::sys::receive::Received;
-use uxfrm::sys::tun::{Queue, VNET_HEADER_LEN};
-use uxfrm::xfrm::constants::*;
-use uxfrm::xfrm::lifetime::{Limits, Usage};
-use uxfrm::xfrm::policy::{PolicyInfo, Template};
-use uxfrm::xfrm::selector::Selector;
-use uxfrm::xfrm::state::{SaId, SaInfo};
-use uxfrm::xfrm::wire::{Header as Message, Writer};
+use uxfrm::sys::tun::VNET_HEADER_LEN;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -60,133 +54,8 @@ fn allocations<R>(work: impl FnOnce() -> R) -> (u64, R) {
     (ALLOCATIONS.get() - before, result)
 }
 
-const SPI: u32 = 0xc000_0001;
-const IF_ID: u32 = 42;
 const PER_DATAGRAM: usize = 8;
 const DATAGRAMS: usize = 32;
-
-#[derive(Clone, Copy, Debug)]
-enum Suite {
-    Gcm,
-    CbcSha256,
-    TripleDesSha1,
-}
-
-impl Suite {
-    fn algorithm(self) -> Algorithm {
-        match self {
-            Self::Gcm => Algorithm::Aead { cipher: AeadCipher::Aes128Gcm, icv: 16 },
-            Self::CbcSha256 => {
-                Algorithm::CipherAndMac { cipher: Cipher::Aes256Cbc, hash: Hash::Sha256, icv: 16 }
-            }
-            Self::TripleDesSha1 => {
-                Algorithm::CipherAndMac { cipher: Cipher::TripleDesCbc, hash: Hash::Sha1, icv: 12 }
-            }
-        }
-    }
-
-    fn write(self, w: &mut Writer) {
-        let mut one = |kind: u16, name: &str, key: &[u8], icv: Option<u32>| {
-            w.attribute(kind, |w| {
-                w.bytes(name.as_bytes()).zeros(64 - name.len()).u32(key.len() as u32 * 8);
-                if let Some(icv) = icv {
-                    w.u32(icv);
-                }
-                w.bytes(key);
-            });
-        };
-        match self {
-            Self::Gcm => one(XFRMA_ALG_AEAD, "rfc4106(gcm(aes))", &KEY[..20], Some(128)),
-            Self::CbcSha256 => {
-                one(XFRMA_ALG_CRYPT, "aes", &KEY[..32], None);
-                one(XFRMA_ALG_AUTH_TRUNC, "hmac(sha256)", &KEY[..32], Some(128));
-            }
-            Self::TripleDesSha1 => {
-                one(XFRMA_ALG_CRYPT, "des3_ede", &KEY[..24], None);
-                one(XFRMA_ALG_AUTH_TRUNC, "hmac(sha1)", &KEY[..20], Some(96));
-            }
-        }
-    }
-
-    fn transform(self) -> Transform {
-        let (cipher, mac) = self.algorithm().key_lens();
-        Transform::new(self.algorithm(), &KEY[..cipher], &KEY[..mac], false).unwrap()
-    }
-}
-
-static KEY: [u8; 32] = *b"a key of which no part is secret";
-
-fn request(kind: u16, fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer::new(Message { kind, flags: NLM_F_REQUEST, sequence: 1, port: 0 });
-    fill(&mut writer);
-    writer.attribute(XFRMA_IF_ID, |w| {
-        w.u32(IF_ID);
-    });
-    writer.finish()
-}
-
-/// Databases with an SA from one loopback address to another, and policies for everything.
-fn database(suite: Suite) -> Database {
-    let id = SaId { destination: "127.0.0.1".parse().unwrap(), spi: SPI, protocol: 50 };
-    let any = Selector { family: AF_INET, ..Selector::default() };
-    let info = SaInfo {
-        selector: any,
-        id,
-        source: "127.0.0.1".parse().unwrap(),
-        limits: Limits::NONE,
-        usage: Usage::default(),
-        statistics: [0; 3],
-        sequence: 0,
-        reqid: 7,
-        mode: XFRM_MODE_TUNNEL,
-        replay_window: 32,
-        flags: 0,
-    };
-    let template = Template {
-        destination: id.destination,
-        source: info.source,
-        spi: 0,
-        protocol: 50,
-        reqid: 7,
-        mode: XFRM_MODE_TUNNEL,
-        share: 0,
-        optional: 0,
-        algorithms: [u32::MAX; 3],
-    };
-    let sa = request(NEWSA, |w| {
-        info.write(w);
-        suite.write(w);
-        // ESP in UDP to port 4500.
-        w.attribute(XFRMA_ENCAP, |w| {
-            w.u16(2).be16(4500).be16(4500).zeros(18);
-        });
-    });
-    let policy = |direction| {
-        request(NEWPOLICY, |w| {
-            PolicyInfo { selector: any, priority: 1, direction, ..PolicyInfo::default() }.write(w);
-            w.attribute(XFRMA_TMPL, |w| template.write(w));
-        })
-    };
-    let mut database = Database::default();
-    let requests = [sa, policy(XFRM_POLICY_OUT), policy(XFRM_POLICY_IN), policy(XFRM_POLICY_FWD)];
-    for request in requests {
-        let answer = database.handle_datagram(&request, Clock { wall: 1_700_000_000, monotonic: 1000 });
-        assert!(answer.messages.is_empty() && answer.changed, "{:?}", answer.messages);
-    }
-    database
-}
-
-/// A UDP packet of one of four flows.
-fn inner(flow: u8, payload: usize) -> Vec<u8> {
-    let len = (28 + payload) as u16;
-    let mut packet = vec![0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, 10, 2, 0, 2, 10, 1, 0, 2];
-    packet[2..4].copy_from_slice(&len.to_be_bytes());
-    packet.extend([0x10, flow, 0, 53, 0, 0, 0, 0]);
-    packet[24..26].copy_from_slice(&(len - 20).to_be_bytes());
-    packet.resize(usize::from(len), 7);
-    set_ipv4_checksum(&mut packet);
-    packet
-}
 
 #[derive(Default)]
 struct Counted {
@@ -264,9 +133,7 @@ fn sending_allocates_nothing() {
         let shared = Arc::new(Shared::new(vec![sockets], notifier, 4500).unwrap());
         let view = database(suite).view();
         // What is written to one end is read from the other as from a TUN.
-        let (hosts, tun) = UnixDatagram::pair().unwrap();
-        tun.set_nonblocking(true).unwrap();
-        let queue = Queue { fd: tun.into(), udp_segmentation: false };
+        let (queue, hosts) = queue();
         let interface = Interface { if_id: IF_ID, name: "ipsec42".into(), queues: vec![queue] };
         let mut outbound = Outbound::new(shared.clone(), 0).unwrap();
         let mut send = |packets: u8| {
@@ -286,6 +153,47 @@ fn sending_allocates_nothing() {
         assert_eq!((moved, shared.counters.read().sent), (400, 432), "{suite:?}");
         assert_eq!(counted, 0, "{suite:?}; {warm} while it got warm");
     }
+}
+
+/// Where another worker has lower numbers, what is sealed is handed over and comes back.
+#[test]
+fn handing_over_allocates_nothing() {
+    let (notifier, _notices) = notice::channel().unwrap();
+    let sockets = [(); 2].map(|()| {
+        let socket: OwnedFd = UdpSocket::bind("127.0.0.1:0").unwrap().into();
+        WorkerSockets { send_v4: Some(socket), ..WorkerSockets::default() }
+    });
+    let shared = Arc::new(Shared::new(sockets.into(), notifier, 4500).unwrap());
+    let view = database(Suite::Gcm).view();
+    let sequence = state(&view).association.sequence.clone();
+    let (queue, hosts) = queue();
+    let interface = Interface { if_id: IF_ID, name: "ipsec42".into(), queues: vec![queue] };
+    let mut outbound = Outbound::new(shared.clone(), 0).unwrap();
+    let (others, claims) = std::sync::mpsc::channel();
+    let other = std::thread::spawn({
+        let sequence = sequence.clone();
+        move || {
+            for last in claims {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                sequence.pass(last);
+            }
+        }
+    });
+    let mut counted = 0;
+    for round in 0..30 {
+        for _ in 0..8 {
+            hosts.send(&[&[0; VNET_HEADER_LEN][..], &inner(0, 160)].concat()).unwrap();
+        }
+        // The other worker has numbers, and sends them a moment later.
+        others.send(*sequence.claim(1).unwrap().end()).unwrap();
+        let (count, moved) = allocations(|| outbound.drain(&view, &interface, false).unwrap());
+        assert_eq!(moved.packets, 8);
+        counted += if round < 5 { 0 } else { count };
+    }
+    drop(others);
+    other.join().unwrap();
+    assert_eq!(shared.counters.read().sent, 240);
+    assert_eq!(counted, 0);
 }
 
 /// The counter counts: else the tests above could not fail.

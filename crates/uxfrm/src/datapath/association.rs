@@ -1,8 +1,10 @@
 //! The data path's view of an SA: keys, numbers and counters that survive changes of its addresses.
 
 use super::counters::SaCounters;
+use super::handover::Handover;
 use super::notice::{Notice, Notifier};
 use super::path_mtu::PathMtu;
+use super::send_batch::Handed;
 use crate::esp::algorithm::Algorithm;
 use crate::esp::limits::KeyLimits;
 use crate::esp::replay::ReplayWindow;
@@ -32,6 +34,8 @@ pub enum LimitReached {
 pub struct Association {
     pub transform: Transform,
     pub sequence: Arc<SequenceCounter>,
+    /// What is sealed and waits for its turn.
+    pub handover: Handover<Handed>,
     pub replay: Arc<Mutex<ReplayWindow>>,
     pub counters: SaCounters,
     /// Unix seconds; 0 for never.
@@ -54,8 +58,10 @@ impl Association {
         carried: &Usage,
     ) -> Self {
         let key = KeyLimits::of(transform.algorithm(), transform.extended_sequence());
+        let sequence = Arc::new(SequenceCounter::new(last_sequence, key.hard_packets));
         let this = Self {
-            sequence: Arc::new(SequenceCounter::new(last_sequence, key.hard_packets)),
+            handover: Handover::new(sequence.clone()),
+            sequence,
             transform,
             replay: Arc::new(Mutex::new(replay)),
             counters: SaCounters {

@@ -6,6 +6,7 @@ use super::heartbeat::Heartbeat;
 use super::interface::Interface;
 use super::local_addresses::LocalAddresses;
 use super::notice::Notifier;
+use super::spares::Spares;
 use super::spread::Effort;
 use crate::database::View;
 use crate::database::snapshot_map::SnapshotMap;
@@ -44,6 +45,7 @@ pub struct Shared {
     pub early: AtomicUsize,
     pub heartbeats: Vec<Heartbeat>,
     pub efforts: Vec<Effort>,
+    pub spares: Vec<Spares>,
     pub counters: PathCounters,
     pub ivs: IvCounter,
     pub notifier: Notifier,
@@ -93,6 +95,7 @@ impl Shared {
             early: AtomicUsize::new(0),
             heartbeats: sockets.iter().map(|_| Heartbeat::default()).collect(),
             efforts: sockets.iter().map(|_| Effort::default()).collect(),
+            spares: sockets.iter().map(|_| Spares::default()).collect(),
             counters: PathCounters::default(),
             ivs: IvCounter::start()?,
             notifier,
@@ -160,8 +163,9 @@ impl Shared {
     /// answer to the daemon) comes after the last packet by the old one. Whether that came within `limit`.
     pub fn settle(&self, limit: Duration) -> bool {
         let (start, generation) = (Instant::now(), self.generation.load(Ordering::SeqCst));
-        self.working.iter().all(|working| {
-            while working.0.load(Ordering::SeqCst) < generation {
+        self.working.iter().zip(&self.spares).all(|(working, spares)| {
+            // A worker ends its work only after what it has handed over was sent, or was given up: that may still be.
+            while working.0.load(Ordering::SeqCst) < generation || spares.is_late() {
                 if start.elapsed() >= limit {
                     return false;
                 }

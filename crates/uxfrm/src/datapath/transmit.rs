@@ -68,13 +68,13 @@ impl Outbound {
     pub fn new(shared: Arc<Shared>, worker: usize) -> std::io::Result<Self> {
         let several = shared.sockets.len() > 1;
         Ok(Self {
+            batch: SendBatch::new(&shared, worker)?,
             shared,
             worker,
             several,
             gathered: Gathered::new(if several { GATHERED } else { 1 })?,
             planned: Vec::new(),
             runs: Vec::new(),
-            batch: SendBatch::new()?,
             random: RandomIvs::new(),
             now: 0,
         })
@@ -111,7 +111,7 @@ impl Outbound {
     /// # Errors
     /// Of madvise.
     pub fn release(&mut self) -> std::io::Result<()> {
-        self.batch.release();
+        self.batch.release(&self.shared, self.worker);
         self.gathered.buffer.release()
     }
 
@@ -130,10 +130,10 @@ impl Outbound {
         let (mut runs, mut planned) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.planned));
         for run in runs.drain(..) {
             if !isolated(&shared.counters, || self.seal_run(&run, &mut planned)) {
-                self.batch.discard();
+                self.batch.discard(&shared, self.worker);
             }
             if self.several {
-                self.batch.finish(&shared, self.worker);
+                self.batch.end_run(&shared, self.worker);
             }
         }
         planned.clear();

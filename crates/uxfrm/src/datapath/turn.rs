@@ -14,7 +14,7 @@ pub const TURN_LIMIT: Duration = Duration::from_millis(if cfg!(test) { 1000 } el
 /// Others send within some tens of microseconds, and to be woken takes as long: so long it looks again and again, and gives its
 /// CPU to whoever needs it. After that it sleeps until it is woken: where others were kept from their CPU, it would need theirs
 /// to look.
-const SPIN: Duration = Duration::from_micros(200);
+pub const SPIN: Duration = Duration::from_micros(200);
 
 /// Sequence numbers in a row that one worker alone uses. Dropping it, also by a panic, lets the others' turn come.
 pub struct Claim {
@@ -57,6 +57,33 @@ impl Claim {
         }
         self.next += 1;
         Ok(self.next - 1)
+    }
+
+    /// Whether all lower numbers than those to be sent next have passed.
+    pub fn is_turn(&self) -> bool {
+        self.sequence.is_turn(self.unsent)
+    }
+
+    /// The first that was not sent.
+    pub fn first_unsent(&self) -> u64 {
+        self.unsent
+    }
+
+    /// Whether numbers are left that were not sent, used or not.
+    pub fn has_unsent(&self) -> bool {
+        self.unsent < self.end
+    }
+
+    /// Lets all numbers pass that were not sent, without waiting.
+    pub fn give_up(mut self) {
+        self.unsent = self.end;
+        self.sequence.pass(self.end - 1);
+    }
+
+    /// Leaves the sending of all numbers used so far to others: they are the first and the last.
+    pub fn hand_over(&mut self) -> (u64, u64) {
+        let first = std::mem::replace(&mut self.unsent, self.next);
+        (first, self.next - 1)
     }
 
     /// Waits until all lower numbers were sent. `false` where one did not come for [`TURN_LIMIT`].

@@ -70,8 +70,8 @@ impl SequenceCounter {
 
     /// Whether all numbers before `first` have passed: it is the next to be sent.
     pub fn is_turn(&self, first: u64) -> bool {
-        // Acquire: what others did before they passed theirs, the sending, comes before what is sent now.
-        self.passed.load(Ordering::Acquire) + 1 >= first
+        // What others did before they passed theirs, the sending, comes before what is sent now.
+        self.passed.load(Ordering::SeqCst) + 1 >= first
     }
 
     /// Sleeps until all numbers before `first` have passed, for `limit` at most; whether they have.
@@ -83,6 +83,11 @@ impl SequenceCounter {
         let slept = self.passes.wait_timeout_while(awake, limit, waits);
         self.sleeping.fetch_sub(1, Ordering::SeqCst);
         !slept.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// This number and all before it have passed.
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::SeqCst)
     }
 
     /// `last` and all numbers before it were sent, or never will be.

@@ -1,0 +1,115 @@
+//! The buffers of a worker that it does not seal into now: whoever has sent for it brings them back.
+
+use super::sealed::Sealed;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many batches of a worker wait to be sent by others, at most.
+pub const SPARES: usize = 4;
+
+/// Those of one worker.
+#[derive(Default)]
+pub struct Spares {
+    at_home: Mutex<Vec<Sealed>>,
+    /// How many there are, and how many are here, to be read without the lock.
+    all: AtomicUsize,
+    here: AtomicUsize,
+    /// How many are away though their worker does not wait for them any more.
+    late: AtomicUsize,
+    round: AtomicU64,
+}
+
+impl Spares {
+    /// Makes them.
+    ///
+    /// # Errors
+    /// Where memory cannot be had.
+    pub fn fill(&self) -> std::io::Result<()> {
+        let made = (0..SPARES).map(|_| Sealed::new()).collect::<Result<Vec<_>, _>>()?;
+        let mut at_home = self.lock();
+        *at_home = made;
+        self.all.store(SPARES, Ordering::SeqCst);
+        self.here.store(SPARES, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Sealed>> {
+        self.at_home.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one.
+    pub fn take(&self) -> Option<Sealed> {
+        let mut at_home = self.lock();
+        let taken = at_home.pop();
+        self.here.store(at_home.len(), Ordering::SeqCst);
+        taken
+    }
+
+    /// How often some were given up, for what is handed over now.
+    pub fn round(&self) -> u64 {
+        self.round.load(Ordering::SeqCst)
+    }
+
+    /// Brings one back that was handed over in a round.
+    pub fn put(&self, mut sealed: Sealed, round: u64) {
+        sealed.clear();
+        let mut at_home = self.lock();
+        at_home.push(sealed);
+        self.here.store(at_home.len(), Ordering::SeqCst);
+        if round != self.round() {
+            self.late.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether there is one.
+    pub fn is_any(&self) -> bool {
+        self.here.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether none is away but those that were given up.
+    pub fn is_whole(&self) -> bool {
+        self.here.load(Ordering::SeqCst) + self.late.load(Ordering::SeqCst) == self.all.load(Ordering::SeqCst)
+    }
+
+    /// Those that are away are not waited for.
+    pub fn give_up(&self) {
+        let at_home = self.lock();
+        self.late.store(self.all.load(Ordering::SeqCst) - at_home.len(), Ordering::SeqCst);
+        self.round.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether one is away that was given up.
+    pub fn is_late(&self) -> bool {
+        self.late.load(Ordering::SeqCst) > 0
+    }
+
+    /// Gives memory back.
+    pub fn release(&self) {
+        self.lock().iter_mut().for_each(Sealed::release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_given_up_are_not_waited_for_and_are_late_until_they_come() {
+        let spares = Spares::default();
+        spares.fill().unwrap();
+        let (lost, first) = (spares.take().unwrap(), spares.round());
+        assert!(!spares.is_whole() && !spares.is_late());
+        spares.give_up();
+        assert!(spares.is_whole() && spares.is_late());
+        // Others come and go meanwhile.
+        let (other, second) = (spares.take().unwrap(), spares.round());
+        assert!(!spares.is_whole());
+        spares.put(other, second);
+        assert!(spares.is_whole() && spares.is_late());
+        spares.give_up();
+        spares.put(lost, first);
+        assert!(spares.is_whole() && !spares.is_late());
+        let all: Vec<Sealed> = std::iter::from_fn(|| spares.take()).collect();
+        assert_eq!((all.len(), spares.is_any()), (SPARES, false));
+    }
+}
