@@ -234,7 +234,16 @@ fn rules_follow_the_policies() {
     // The tunnel's own packets.
     assert_eq!(way(&stand, "192.0.2.1 from 198.51.100.1 mark 0x75786672 ipproto 6 dport 80"), "wan");
     xfrm(&stand, "flush");
+    assert_eq!(rules(), empty, "nothing is left");
+}
 
+/// The same for IPv6, and as this host's addresses come and go.
+#[test]
+fn rules_follow_policies_and_addresses_of_ipv6() {
+    lab_or_skip!();
+    let stand = with_links("p6");
+    let rules = || run(&format!("ip -n {0} rule; ip -n {0} -6 rule", stand.namespace));
+    let empty = rules();
     xfrm(&stand, &format!("add src fd01::/64 dst fd00::/8 dir out priority 100 {TUNNEL}"));
     xfrm(&stand, "add src fd01::/64 dst fd01::/64 dir out priority 50 action allow");
     let host = |to: &str| way(&stand, &format!("{to} from fd01::2 iif lan"));

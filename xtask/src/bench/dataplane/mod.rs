@@ -48,7 +48,7 @@ Examples:
   target/release/xtask bench dataplane --tests tcp4 --peers plain,uxfrm --uxfrm target/release/uxfrm,target/before/uxfrm
   target/release/xtask bench dataplane --tests tcp1,tcp4 --peers plain,uxfrm --losses
   target/release/xtask bench dataplane --from target/dataplane.json
-  target/release/xtask bench dataplane --from target/dataplane.json --into crates/uxfrm/README.md,docs/numbers.md
+  target/release/xtask bench dataplane --from target/dataplane.json --into crates/uxfrm/README.md,crates/uxfrm/MEASUREMENTS.md
 
 `relay` is no tunnel: it carries single packets between its interface and a UDP socket and does nothing to them. What
 an idle round trip through it takes is the floor for any tunnel in user space (its other results mean nothing).
