@@ -86,7 +86,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         .unwrap_or_else(|_| EnvFilter::new("info,audit=warn,nlink=error"));
     // In a file or a journal colours are noise.
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        // One that can't be written would be said on stderr, which panics where that is what has ended.
+        .log_internal_errors(false)
+        .init();
     raise_descriptors();
     write_no_core();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))

@@ -17,6 +17,7 @@ use uxfrm::vici::Section;
 
 use super::keeper::{Keeper, vici_socket};
 use super::protocol::Refusal;
+use super::say;
 use crate::records;
 use crate::strongswan::client::{Client, Event, ViciError};
 use crate::strongswan::{log, settings};
@@ -44,7 +45,7 @@ const EVENTS: [&str; 6] = ["log", "ike-updown", "ike-rekey", "ike-update", "chil
 /// Runs charon until the keeper is told to stop.
 pub(super) async fn keep_running(keeper: Arc<Keeper>) {
     if let Err(error) = keeper.core.lock().await.clear().await {
-        eprintln!("{}", Refusal::from_error(&error));
+        say(format_args!("{}", Refusal::from_error(&error)));
     }
     let mut pause = FIRST_PAUSE;
     loop {
@@ -56,7 +57,7 @@ pub(super) async fn keep_running(keeper: Arc<Keeper>) {
         if started.elapsed() > HEALTHY_AFTER {
             pause = FIRST_PAUSE;
         }
-        eprintln!("charon ended: {ended}");
+        say(format_args!("charon ended: {ended}"));
         keeper.log_line(format!("charon ended: {ended}"));
         {
             let mut core = keeper.core.lock().await;
@@ -184,7 +185,7 @@ async fn take_in_all(keeper: &Keeper, client: Client) -> Result<(), Ended> {
     }
     for name in connections {
         if let Err(error) = keeper.load(&name).await {
-            eprintln!("tunnel {name}: {}", Refusal::from_error(&error));
+            say(format_args!("tunnel {name}: {}", Refusal::from_error(&error)));
         }
     }
     Ok(())

@@ -156,7 +156,7 @@ impl Core {
             Ok(seen) => self.tunnels.refresh(&seen),
             Err(error) => {
                 // The loop that keeps charon running sees that there is no client and starts a new charon.
-                eprintln!("looking at the SAs: {error}");
+                super::say(format_args!("looking at the SAs: {error}"));
                 self.client = None;
                 false
             }

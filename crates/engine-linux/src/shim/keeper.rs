@@ -6,10 +6,10 @@ use std::time::Duration;
 use causeway_plan::{Instance, InstanceHealth, Object};
 use tokio::sync::{Mutex, Notify, watch};
 
-use super::ShimArgs;
 use super::core::{Core, TunnelFailure};
 use super::protocol::{PROTOCOL, Status};
 use super::wholeness::Damage;
+use super::{ShimArgs, say};
 use crate::dataplane;
 use crate::error::LinuxError;
 use crate::records;
@@ -134,8 +134,8 @@ impl Keeper {
         let found = core.find_damage().await?;
         if found != core.damage {
             match &found {
-                Some(damage) => eprintln!("not as it was made: {}", damage.text()),
-                None => eprintln!("everything is as it was made again"),
+                Some(damage) => say(format_args!("not as it was made: {}", damage.text())),
+                None => say(format_args!("everything is as it was made again")),
             }
             core.damage.clone_from(&found);
             self.changed();

@@ -11,7 +11,7 @@ mod tunnels;
 mod wholeness;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,16 +70,22 @@ pub fn child_entry() {
 /// one thread. Its messages go to stderr, which is the file `keeper.log` in the instance's directory.
 pub fn main(args: &[String]) -> std::process::ExitCode {
     let Some(args) = ShimArgs::parse(args) else {
-        eprintln!("this subcommand is for the engine only");
+        say(format_args!("this subcommand is for the engine only"));
         return std::process::ExitCode::from(2);
     };
     match run(&args) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", protocol::Refusal::from_error(&error));
+            say(format_args!("{}", protocol::Refusal::from_error(&error)));
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+/// Writes a line to stderr. Where that can't be done (the file system is full) the keeper goes on all the same: `eprintln!` would
+/// end it.
+fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn run(args: &ShimArgs) -> Result<(), LinuxError> {
@@ -94,7 +100,7 @@ fn run(args: &ShimArgs) -> Result<(), LinuxError> {
         match runtime.block_on(live(args))? {
             End::Told => return Ok(()),
             // With the runtime goes everything of this life: charon, and the data plane.
-            End::Lost(what) => eprintln!("{what}: charon and the data plane are started anew"),
+            End::Lost(what) => say(format_args!("{what}: charon and the data plane are started anew")),
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn serve(keeper: Arc<Keeper>) -> Result<impl Future<Output = Result<(
                 Ok((stream, _)) => drop(tokio::spawn(answer_all(keeper.clone(), stream))),
                 Err(error) => {
                     // Out of descriptors, say: the next try would fail at once.
-                    eprintln!("accept: {error}");
+                    super::say(format_args!("accept: {error}"));
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

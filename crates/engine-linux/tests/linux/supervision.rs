@@ -50,6 +50,31 @@ async fn a_killed_charon_and_a_killed_keeper_come_back() {
     node.end().await;
 }
 
+/// The file system of its log is full, say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keeper_that_cannot_write_its_log_goes_on() {
+    let Some(node) = crate::common::Node::start("sl").await else { return };
+    let place = Place(1);
+    place.make(node.engine(), None).await;
+    let log = node.config.run_dir.join("gateways").join("g1").join("0").join("keeper.log");
+    std::fs::remove_file(&log).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &log).unwrap();
+    let charon = async |not: u32| loop {
+        match node.engine().charon_pid(&place.instance()).await {
+            Ok(Some(pid)) if pid != not => break pid,
+            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    let first = charon(0).await;
+    kill(parent(first));
+    let second = charon(first).await;
+    let keeper = parent(second);
+    // Of this the keeper would write a line.
+    kill(second);
+    assert_eq!(parent(charon(second).await), keeper, "another keeper");
+    node.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_engine_finds_what_is_there() {
     let Some(mut node) = crate::common::Node::start("sr").await else { return };
