@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::daemon::{Daemon, cpu_seconds, machine_seconds, memory_mib, sockets_mib};
 use super::lab::{Lab, Side};
-use super::load::{flows, rtt, tcp, udp};
+use super::load::rtt::{self, Spacing};
+use super::load::{flows, tcp, udp};
 use super::losses::{Counters, Growth};
 use super::peers::strongswan;
 use super::share::{Bounded, Shares};
@@ -38,8 +39,12 @@ pub enum Test {
     Udp1400,
     /// The highest rate of packets with 200 bytes of payload at which no more than 1 % are lost.
     UdpLoss,
-    /// The round trip time of an idle path.
+    /// The round trip time of an idle path: a ping each 10 ms.
     Rtt,
+    /// The same with a ping each millisecond.
+    Rtt1ms,
+    /// The same with a ping as soon as the one before has come back.
+    RttWarm,
     /// uxfrm's first gateway alone: UDP by one SA, counted and dropped where it comes off the wire. Flows that nobody answers: the
     /// kernel deals them out to the workers.
     Send,
@@ -160,11 +165,9 @@ impl Ready {
                 self.add(HIGHEST_RATE, self.guess_kpps);
                 Ok(())
             }
-            Test::Rtt => {
-                let median = rtt::median_ms(&self.lab)?;
-                self.add(RTT, median);
-                Ok(())
-            }
+            Test::Rtt => self.round_trip(Spacing::Ms(10), RTT),
+            Test::Rtt1ms => self.round_trip(Spacing::Ms(1), RTT_OFTEN[0]),
+            Test::RttWarm => self.round_trip(Spacing::None, RTT_OFTEN[1]),
             Test::Send => self.send(false, seconds, &SEND),
             Test::SendAnswered => self.send(true, seconds, &SEND_ANSWERED),
         }
@@ -193,6 +196,12 @@ impl Ready {
         self.add(names[0], sent.gbit / sent.seconds);
         self.add(names[1], sent.gbit / sent.used[0]);
         self.add(names[2], sent.used[1] / sent.seconds);
+        Ok(())
+    }
+
+    fn round_trip(&mut self, spacing: Spacing, name: &'static str) -> anyhow::Result<()> {
+        let median = rtt::median_ms(&self.lab, spacing)?;
+        self.add(name, median);
         Ok(())
     }
 
@@ -258,12 +267,14 @@ pub const FLOODS: [&str; 3] =
     ["UDP 64 flood, kpkt/s delivered", "UDP 200 flood, kpkt/s delivered", "UDP 1400 flood, kpkt/s delivered"];
 /// The round trip time.
 pub const RTT: &str = "idle RTT, ms";
+/// The round trip time with pings that come sooner.
+const RTT_OFTEN: [&str; 2] = ["RTT, a ping each ms, ms", "RTT, ping after ping, ms"];
 /// Memory at rest and in a flood, and what waits in sockets in a flood.
 pub const MEMORY: [&str; 3] =
     ["memory at rest, MiB", "memory in a flood, MiB", "waiting in sockets in a flood, MiB"];
 
 /// All measures, in the order of tables.
-pub const MEASURES: [&str; 26] = [
+pub const MEASURES: [&str; 28] = [
     TCP_1[0],
     TCP_4[0],
     TCP_8[0],
@@ -287,6 +298,8 @@ pub const MEASURES: [&str; 26] = [
     FLOODS[1],
     FLOODS[2],
     RTT,
+    RTT_OFTEN[0],
+    RTT_OFTEN[1],
     MEMORY[0],
     MEMORY[1],
     MEMORY[2],
