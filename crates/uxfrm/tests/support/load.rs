@@ -174,7 +174,8 @@ fn fill(to: SocketAddr, end: &AtomicBool, content: &[u8]) {
         let start = sent % PERIOD;
         match stream.write(&content[start..start + PERIOD]) {
             Ok(len) => sent += len,
-            Err(error) => assert!(waits(&error), "the stream broke: {error}"),
+            // At the end the receiver may be the first to go, and what it has not read resets the stream.
+            Err(error) => assert!(waits(&error) || end.load(Ordering::Relaxed), "the stream broke: {error}"),
         }
     }
 }

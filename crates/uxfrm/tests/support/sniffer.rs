@@ -9,17 +9,21 @@ use std::thread::JoinHandle;
 /// As much of a packet as is looked at, in bytes: several marks long.
 const LOOK_LEN: usize = 2048;
 const ETHERNET_LEN: usize = 14;
+/// Headers of a packet, and of the one that an ICMP message is about.
+const SHOWN_LEN: usize = 96;
 const IKE: u16 = 500;
 const ESP_IN_UDP: u16 = 4500;
 
 /// Packets by what they are.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub struct Seen {
     pub packets: u64,
     /// With the mark of [`super::load`] in them.
     pub readable: u64,
     /// Neither IKE, nor ESP, nor what finds neighbours.
     pub foreign: u64,
+    /// How the first of these begins, in hexadecimal.
+    pub stranger: Option<String>,
 }
 
 /// Looks until it is asked.
@@ -82,7 +86,11 @@ fn look(interface: &str, end: &AtomicBool) -> Seen {
         let found = unsafe { libc::memmem(frame.as_ptr().cast(), len, MARK.as_ptr().cast(), MARK.len()) };
         seen.packets += 1;
         seen.readable += u64::from(!found.is_null());
-        seen.foreign += u64::from(!is_expected(frame));
+        if !is_expected(frame) {
+            seen.foreign += 1;
+            let head = || frame.iter().take(SHOWN_LEN).map(|byte| format!("{byte:02x}")).collect();
+            seen.stranger.get_or_insert_with(head);
+        }
     }
     seen
 }
