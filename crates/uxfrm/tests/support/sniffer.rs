@@ -58,7 +58,8 @@ fn open(interface: &str) -> OwnedFd {
     let everything = (libc::ETH_P_ALL as u16).to_be();
     // SAFETY: pointers to live values of the lengths told; a new descriptor that is ours.
     unsafe {
-        let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, everything.into());
+        // Of no protocol until it is bound: it would hear every interface until then.
+        let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0);
         assert!(fd >= 0, "{}", std::io::Error::last_os_error());
         let mut address: libc::sockaddr_ll = std::mem::zeroed();
         address.sll_family = libc::AF_PACKET as u16;
