@@ -11,11 +11,16 @@
 //! - One that has sent for others may leave what comes next, but who has put it there comes back for it: it ends its turn at an
 //!   interface only after all that it had put here was sent ([`Handover::wait`]), and looks whenever numbers have passed.
 
-use super::turn::{SPIN, TURN_LIMIT};
+use super::turn::TURN_LIMIT;
 use crate::esp::sequence::SequenceCounter;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Others send within some tens of microseconds, and to be woken takes as long: so long it looks again and again, and gives its
+/// CPU to whoever needs it. After that it sleeps until it is woken: where others were kept from their CPU, it would need theirs
+/// to look.
+const SPIN: Duration = Duration::from_micros(200);
 
 /// What waits to be sent by one SA: by the sequence numbers, which ascend.
 pub struct Handover<T> {

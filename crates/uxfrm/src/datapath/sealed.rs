@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-/// Datagrams of one call: the kernel's `UDP_MAX_SEGMENTS` before 6.9.
+/// Datagrams of one call: the kernel's `UDP_MAX_SEGMENTS` before 6.10.
 const MAX_SEGMENTS: usize = 64;
 /// Bytes of one call: a datagram's limit with the largest IP header.
 const MAX_LEN: usize = 65_000;

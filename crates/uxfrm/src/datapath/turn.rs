@@ -5,17 +5,12 @@
 use crate::esp::EspError;
 use crate::esp::sequence::SequenceCounter;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a worker waits for those before it. One that does not send for so long has lost its CPU: its packets then come late,
 /// and the peer judges them. Shorter than what the daemon's requests wait for packets under way.
 /// Tests that are about the order wait longer: a machine that builds beside them may keep anybody from running.
 pub const TURN_LIMIT: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 50 });
-/// Others send within some tens of microseconds, and to be woken takes as long: so long it looks again and again, and gives its
-/// CPU to whoever needs it. After that it sleeps until it is woken: where others were kept from their CPU, it would need theirs
-/// to look.
-pub const SPIN: Duration = Duration::from_micros(200);
-
 /// Sequence numbers in a row that one worker alone uses. Dropping it, also by a panic, lets the others' turn come.
 pub struct Claim {
     sequence: Arc<SequenceCounter>,
@@ -86,25 +81,10 @@ impl Claim {
         (first, self.next - 1)
     }
 
-    /// Waits until all lower numbers were sent. `false` where one did not come for [`TURN_LIMIT`].
+    /// Sleeps until all lower numbers were sent: for who drops it; who sends does something useful meanwhile
+    /// ([`super::handover::Handover::wait`]). `false` where one did not come for [`TURN_LIMIT`].
     pub fn wait(&self) -> bool {
-        self.sequence.is_turn(self.unsent) || self.wait_for_others()
-    }
-
-    #[cold]
-    fn wait_for_others(&self) -> bool {
-        let start = Instant::now();
-        while start.elapsed() < SPIN {
-            for _ in 0..20 {
-                if self.sequence.is_turn(self.unsent) {
-                    return true;
-                }
-                std::hint::spin_loop();
-            }
-            // Whoever's turn it is may need this CPU.
-            std::thread::yield_now();
-        }
-        self.sequence.sleep_until_turn(self.unsent, TURN_LIMIT.saturating_sub(start.elapsed()))
+        self.is_turn() || self.sequence.sleep_until_turn(self.unsent, TURN_LIMIT)
     }
 
     /// The packets of all numbers used so far were sent, or given up.

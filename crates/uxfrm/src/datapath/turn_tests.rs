@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
+use std::time::Instant;
 
 fn counter() -> Arc<SequenceCounter> {
     Arc::new(SequenceCounter::new(0, u64::MAX))
