@@ -153,6 +153,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let engine = engine(&arguments, &settings).await?;
     let info = engine.info();
     tracing::info!(engine = info.name, data_plane = %info.data_plane, "engine");
+    if let Err(trouble) = causeway_reconcile::first_look(&*store, &*engine, &locks(&settings)).await {
+        // The runs look again, and again.
+        tracing::warn!(%trouble, "what outlived the last stop is not known yet");
+    }
     let rate_limits = config.rate_limits.rate_limits();
     let service = Service::new(dialects(), Arc::clone(&settings), keyring, Arc::clone(&store), rate_limits)
         .context("reading the store")?

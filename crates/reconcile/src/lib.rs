@@ -5,11 +5,13 @@
 
 mod controller;
 mod desired;
+mod first_look;
 pub mod keys;
 mod queue;
 mod reconciler;
 mod status;
 
 pub use controller::{run, run_until};
+pub use first_look::first_look;
 pub use keys::Item;
 pub use reconciler::Locks;
