@@ -186,7 +186,7 @@ fn with_links(name: &str) -> Stand {
     let n = &stand.namespace;
     run(&format!(
         "set -e
-         ip netns exec {n} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+         nsenter --net=/run/netns/{n} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
          for x in lan wan; do ip -n {n} link add $x type veth peer name p$x; ip -n {n} link set p$x up; ip -n {n} link set $x up; done
          ip -n {n} addr add 10.1.0.1/24 dev lan; ip -n {n} addr add 198.51.100.1/24 dev wan
          ip -n {n} addr add fd01::1/64 dev lan nodad; ip -n {n} addr add 2001:db8::1/64 dev wan nodad
@@ -329,7 +329,7 @@ fn an_address_is_used_when_it_may_be() {
     // One that another host has is none, and the policies have their rules all the same.
     run(&format!(
         "set -e; ip -n {n} addr add fd01::9/64 dev plan nodad
-         ip netns exec {n} sysctl -qw net.ipv6.conf.lan.accept_dad=1; ip -n {n} addr add fd01::9/64 dev lan"
+         nsenter --net=/run/netns/{n} sysctl -qw net.ipv6.conf.lan.accept_dad=1; ip -n {n} addr add fd01::9/64 dev lan"
     ));
     let failed = || run(&format!("ip -n {n} addr show dev lan")).contains("dadfailed");
     until("a duplicate address", PATIENCE, failed);

@@ -195,8 +195,13 @@ fn acquire_and_expire_reach_charon() {
     for forwarding in [0, 1] {
         lab.exec("gb", &format!("sysctl -qw net.ipv6.conf.ipsec{IF_ID}.forwarding={forwarding}"));
     }
-    let sent = format!("cat /sys/class/net/ipsec{IF_ID}/statistics/tx_packets");
-    until("an announcement", PATIENCE, || lab.exec("gb", &sent).trim() != "0");
+    let sent = || -> u64 {
+        // Eight numbers for what was received, then those for what was sent.
+        let table = lab.exec("gb", "cat /proc/net/dev");
+        let line = table.lines().find_map(|line| line.trim().strip_prefix(&format!("ipsec{IF_ID}:")));
+        line.unwrap().split_whitespace().nth(9).unwrap().parse().unwrap()
+    };
+    until("an announcement", PATIENCE, || sent() != 0);
     until("a tunnel after a packet", PATIENCE, || lab.ping("ha", "10.2.0.2", 1) == 1);
     let spi = || lab.swanctl("a", "--list-sas --raw");
     assert!(spi().contains("INSTALLED"));

@@ -57,6 +57,10 @@ pub(super) struct Relay {
     restart_at: Option<Instant>,
     last_ping: Instant,
     ping_pending: Option<Instant>,
+    /// When to look again whether an engine that is late still waits for the kernel.
+    look_again: Option<Instant>,
+    /// Until when one that did is given the time to do what it owes.
+    excused_until: Option<Instant>,
     /// Its workers had something to do lately.
     engine_active: bool,
     /// Multicast groups that the engine was told somebody listens to.
@@ -125,6 +129,8 @@ impl Relay {
             restart_at: Some(Instant::now()),
             last_ping: Instant::now(),
             ping_pending: None,
+            look_again: None,
+            excused_until: None,
             engine_active: true,
             listened: 0,
             kept: BTreeMap::new(),
