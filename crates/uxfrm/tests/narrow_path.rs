@@ -37,6 +37,6 @@ fn routers_are_heeded() {
         let report: serde_json::Value =
             serde_json::from_str(&lab.exec("ha", "iperf3 -J -c 10.2.0.2 -t 2")).unwrap();
         let rate = report["end"]["sum_received"]["bits_per_second"].as_f64().unwrap();
-        assert!(rate > 1e7, "{rate} bit/s: {what}");
+        assert!(rate > 1e6, "{rate} bit/s: {what}");
     }
 }

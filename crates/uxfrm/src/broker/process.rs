@@ -113,6 +113,13 @@ impl Engine {
         self.child.id()
     }
 
+    /// Whether it has said something that nobody has read yet.
+    pub fn has_spoken(&self) -> bool {
+        let mut poll = libc::pollfd { fd: self.link.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one descriptor to be polled, which lives over the call.
+        unsafe { libc::poll(&mut poll, 1, 0) == 1 }
+    }
+
     /// Whether its control thread, which is the first, waits for the kernel: for the lock of all network configuration (RTNL),
     /// say, which whoever removes a namespace or an interface holds, on a busy machine for seconds.
     pub fn waits_for_kernel(&self) -> bool {

@@ -123,8 +123,12 @@ impl Relay {
         engines.chain(self.restart_at).chain(routing).min()
     }
 
-    /// Whether something that is due since then is to wait, as the engine waits for the kernel or did so a moment ago.
+    /// Whether something that is due since then is to wait, as the engine waits for the kernel or did so a moment ago, or has
+    /// spoken since this thread last listened: it may have been stopped in between.
     fn is_excused(&mut self, due: Instant, now: Instant) -> bool {
+        if self.engine.as_ref().is_some_and(Engine::has_spoken) {
+            return now < due + KERNEL_PATIENCE;
+        }
         if self.engine.as_ref().is_some_and(Engine::waits_for_kernel) {
             self.excused_until = Some(now + self.config.request_timeout);
         }
