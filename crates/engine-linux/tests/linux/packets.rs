@@ -266,6 +266,7 @@ async fn gateways_meet_over_ipv6() {
     two.host(&lab).await;
     ping_gets_through(&near, two).await;
     let counters = engine.counters(&one.instance()).await.unwrap();
-    assert!(counters["out-esp-udp"].packets + counters["out-esp"].packets >= 9, "{counters:?}");
+    // By what they carry: several may leave as one, which the kernel cuts later.
+    assert!(counters["out-esp-udp"].bytes + counters["out-esp"].bytes >= 9 * 84, "{counters:?}");
     node.end().await;
 }

@@ -68,7 +68,7 @@ impl Default for BrokerConfig {
             engine: EngineConfig::default(),
             netns: None,
             vici: None,
-            request_timeout: Duration::from_millis(500),
+            request_timeout: Duration::from_millis(1000),
             hang_timeout: Duration::from_millis(1500),
             ping_interval: Duration::from_millis(500),
             control: None,

@@ -123,10 +123,26 @@ pub fn set_persistent(queue: BorrowedFd<'_>, stays: bool) -> io::Result<()> {
 /// packets a second. The kernel's default is 500.
 const QUEUE_LEN: u32 = 1000;
 
+const IFLA_IFNAME: u16 = 3;
+
+/// Removes an interface of this thread's namespace. Its queues are dead then.
+///
+/// # Errors
+/// Of rtnetlink, `ENODEV` where there is none of that name.
+pub fn remove(name: &str) -> io::Result<()> {
+    const RTM_DELLINK: u16 = 17;
+    let mut writer = Writer::bare();
+    // struct ifinfomsg: the name says which.
+    writer.zeros(16);
+    writer.attribute(IFLA_IFNAME, |w| {
+        w.bytes(name.as_bytes()).u8(0);
+    });
+    RouteSocket::open(0)?.request(RTM_DELLINK, 0, &writer.finish_bare())
+}
+
 /// By rtnetlink: the ioctl takes a right in the first user namespace, which root of a container has not.
 fn set_queue_len(name: &str) -> io::Result<()> {
     const RTM_NEWLINK: u16 = 16;
-    const IFLA_IFNAME: u16 = 3;
     const IFLA_TXQLEN: u16 = 13;
     let mut writer = Writer::bare();
     // struct ifinfomsg: the name says which.
