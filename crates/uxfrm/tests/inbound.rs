@@ -142,6 +142,24 @@ fn the_first_policy_decides() {
     until("the end", Duration::from_secs(10), || wire.reaches("fd02::2", "fd01::1", 5300));
 }
 
+/// Of many policies the table is replaced now and then, and not for each.
+#[test]
+fn many_policies_hold() {
+    lab_or_skip!();
+    let wire = Wire::new("im");
+    let mut lines: String = (0..300)
+        .map(|i| {
+            format!("xfrm policy add src 10.9.{}.{}/32 dst 10.1.0.0/24 dir in {TUNNEL}\n", i / 250, i % 250)
+        })
+        .collect();
+    lines += &format!("xfrm policy add src 10.2.0.0/24 dst 10.1.0.0/24 dir in {TUNNEL}\n");
+    wire.stand.batch(&lines);
+    until("the last", Duration::from_secs(10), || !wire.pings("10.2.0.2", "10.1.0.1"));
+    assert_eq!(wire.table().matches("jump").count(), 301);
+    wire.stand.xfrm("delete src 10.2.0.0/24 dst 10.1.0.0/24 dir in");
+    until("its end", Duration::from_secs(10), || wire.pings("10.2.0.2", "10.1.0.1"));
+}
+
 /// A policy for the hosts themselves covers what carries it.
 #[test]
 fn what_tunnels_need_comes_in() {

@@ -16,6 +16,9 @@ use std::collections::HashMap;
 use std::io;
 use table::{Table, UNPROTECTED};
 
+/// Policies whose table is replaced in a few milliseconds.
+const LARGE: usize = 100;
+
 struct Entry {
     /// Smaller goes first: priority, then age.
     rank: (u32, u64),
@@ -43,11 +46,8 @@ impl InboundPolicies {
         let _ = self.table.remove();
     }
 
-    /// The engine has done what was requested.
-    ///
-    /// # Errors
-    /// Of netfilter: [`InboundPolicies::refresh`] tries again.
-    pub fn accepted(&mut self, request: &[u8]) -> io::Result<()> {
+    /// The engine has done what was requested: [`InboundPolicies::refresh`] does the rest.
+    pub fn accepted(&mut self, request: &[u8]) {
         for message in messages(request) {
             match message.header.kind {
                 NEWPOLICY | UPDPOLICY => {
@@ -68,16 +68,21 @@ impl InboundPolicies {
                 _ => {}
             }
         }
-        self.refresh()
     }
 
     /// A policy has come to the end of its lifetime.
-    ///
-    /// # Errors
-    /// As [`InboundPolicies::accepted`].
-    pub fn expired(&mut self, key: PolicyKey) -> io::Result<()> {
+    pub fn expired(&mut self, key: PolicyKey) {
         self.remove(key);
-        self.refresh()
+    }
+
+    /// Whether the table is what the policies are.
+    pub fn is_enforced(&self) -> bool {
+        !self.changed
+    }
+
+    /// Whether the table is so large that one change after the other would hold everybody up.
+    pub fn is_large(&self) -> bool {
+        self.entries.len() > LARGE
     }
 
     /// Makes the table what the policies are, if it is not.
@@ -85,7 +90,7 @@ impl InboundPolicies {
     /// # Errors
     /// Of netfilter: to be called again.
     pub fn refresh(&mut self) -> io::Result<()> {
-        if !self.changed {
+        if self.is_enforced() {
             return Ok(());
         }
         if self.entries.is_empty() {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// What could not be made is tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
+/// Of many inbound policies those are taken together that come within so long.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// Rules for policies without an `if_id`, and where changes are heard of that concern them.
 pub(super) struct Routing {
@@ -19,6 +21,7 @@ pub(super) struct Routing {
     inbound: InboundPolicies,
     /// It was said that the inbound policies are not enforced.
     said: bool,
+    enforced_at: Option<Instant>,
     pub(super) changes: RouteSocket,
     /// When to try again what could not be made.
     pub(super) retry_at: Option<Instant>,
@@ -33,7 +36,7 @@ impl Routing {
         let open = || {
             let changes = RouteSocket::open(Self::GROUPS)?;
             let (policies, inbound) = (PolicyRouting::new(name.clone())?, InboundPolicies::new(name));
-            Ok(Self { policies, inbound, said: false, changes, retry_at: None })
+            Ok(Self { policies, inbound, said: false, enforced_at: None, changes, retry_at: None })
         };
         match &config.netns {
             Some(netns) => sys::netns::run_in(netns.as_fd(), open),
@@ -56,8 +59,8 @@ impl Routing {
     /// # Errors
     /// Of the rules for what goes out or is forwarded. What comes in is tried again by itself.
     pub(super) fn accepted(&mut self, request: &[u8]) -> io::Result<()> {
-        let inbound = self.inbound.accepted(request);
-        self.enforced(inbound);
+        self.inbound.accepted(request);
+        self.enforce();
         self.policies.accepted(request)
     }
 
@@ -66,8 +69,8 @@ impl Routing {
     /// # Errors
     /// As [`Routing::accepted`].
     pub(super) fn expired(&mut self, policy: PolicyKey) -> io::Result<()> {
-        let inbound = self.inbound.expired(policy);
-        self.enforced(inbound);
+        self.inbound.expired(policy);
+        self.enforce();
         self.policies.expired(policy)
     }
 
@@ -90,12 +93,23 @@ impl Routing {
         if let Err(error) = result {
             tracing::error!(%error, "cannot bring the rules of policies up to date");
         }
-        let inbound = self.inbound.refresh();
-        self.enforced(inbound);
+        self.enforce();
     }
 
-    /// Without nftables there is no check of what comes in, which is said once.
-    fn enforced(&mut self, result: io::Result<()>) {
+    /// Brings what comes in up to date. Of many policies not each has the table replaced: those that follow each other closely
+    /// hold together. Without nftables there is no check of what comes in, which is said once.
+    fn enforce(&mut self) {
+        if self.inbound.is_enforced() {
+            return;
+        }
+        let now = Instant::now();
+        let due = self.enforced_at.filter(|_| self.inbound.is_large()).map_or(now, |at| at + GATHER);
+        if due > now {
+            self.retry_by(due);
+            return;
+        }
+        let result = self.inbound.refresh();
+        self.enforced_at = Some(Instant::now());
         let Err(error) = result else {
             self.said = false;
             return;
@@ -106,12 +120,16 @@ impl Routing {
                 "inbound policies are not enforced for what comes to this host itself in clear (nftables)"
             );
         }
-        self.retry_at = Some(Instant::now() + RETRY);
+        self.retry_by(Instant::now() + RETRY);
+    }
+
+    fn retry_by(&mut self, at: Instant) {
+        self.retry_at = Some(self.retry_at.map_or(at, |before| before.min(at)));
     }
 
     /// The rules of a policy could not be made when request `number` was done.
     pub(super) fn postpone(&mut self, number: u32) {
         self.policies.postpone(number);
-        self.retry_at = Some(Instant::now() + RETRY);
+        self.retry_by(Instant::now() + RETRY);
     }
 }
