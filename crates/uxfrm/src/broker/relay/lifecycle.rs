@@ -57,7 +57,7 @@ impl Relay {
         match self.ready.take() {
             Some(ready) => {
                 if let Some(routing) = &mut self.routing {
-                    routing.policies.clean();
+                    routing.clean();
                 }
                 drop(ready.try_send(Ok(())));
             }
@@ -108,7 +108,7 @@ impl Relay {
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let answerable = self.pending.values().filter(|p| !p.late);
-        let requests = answerable.map(|p| p.since + self.config.request_timeout).min();
+        let requests = answerable.map(|p| self.late_at(p)).min();
         let running = self.engine.as_ref().filter(|engine| engine.ready);
         let ping = running.map(|_| match self.ping_pending {
             Some(since) => since + self.config.hang_timeout,
@@ -135,19 +135,24 @@ impl Relay {
         now < due + KERNEL_PATIENCE && self.excused_until.is_some_and(|until| now < until)
     }
 
+    /// When a request counts as not answered in time: one after the other is served, and as long as one is, those behind it wait.
+    fn late_at(&self, pending: &Pending) -> Instant {
+        pending.since.max(self.heard) + self.config.request_timeout
+    }
+
     /// What the engine should have done by now: answered requests and a ping, and started. Nothing while it waits for the
     /// kernel.
     fn overdue(&mut self, now: Instant) -> Overdue {
-        let late = |p: &Pending| p.since + self.config.request_timeout;
         let answerable = self.pending.iter().filter(|(_, p)| !p.late);
         let mut overdue = Overdue {
-            requests: answerable.filter(|(_, p)| now >= late(p)).map(|(number, _)| *number).collect(),
+            requests: answerable.filter(|(_, p)| now >= self.late_at(p)).map(|(number, _)| *number).collect(),
             ping: self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout),
             start: self.engine.as_ref().is_some_and(|engine| !engine.ready)
                 && now >= self.engine_since + self.config.start_timeout,
         };
         self.look_again = None;
-        let requests = overdue.requests.iter().filter_map(|number| self.pending.get(number)).map(late);
+        let requests =
+            overdue.requests.iter().filter_map(|number| self.pending.get(number)).map(|p| self.late_at(p));
         let ping = self.ping_pending.filter(|_| overdue.ping).map(|since| since + self.config.hang_timeout);
         let start = overdue.start.then_some(self.engine_since + self.config.start_timeout);
         let first = requests.chain(ping).chain(start).min();
