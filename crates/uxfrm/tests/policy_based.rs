@@ -260,13 +260,8 @@ fn rules_follow_policies_and_addresses_of_ipv6() {
     run(&format!("ip -n {} addr del fd01::1/64 dev lan", stand.namespace));
     until("other rules", PATIENCE, || way(&stand, "fd02::2") == "wan");
     run(&format!("ip -n {} addr add fd01::5/64 dev lan nodad", stand.namespace));
-<<<<<<< HEAD
     until("rules again", PATIENCE, || way(&stand, "fd02::2") == "ipsec0");
-    xfrm(&stand, "flush");
-=======
-    until("rules again", Duration::from_secs(2), || way(&stand, "fd02::2") == "ipsec0");
     stand.xfrm("flush");
->>>>>>> main
     assert_eq!(rules(), empty, "nothing is left");
 }
 
@@ -316,13 +311,8 @@ fn an_address_is_used_when_it_may_be() {
          nsenter --net=/run/netns/{n} sysctl -qw net.ipv6.conf.lan.accept_dad=1; ip -n {n} addr add fd01::9/64 dev lan"
     ));
     let failed = || run(&format!("ip -n {n} addr show dev lan")).contains("dadfailed");
-<<<<<<< HEAD
     until("a duplicate address", PATIENCE, failed);
-    xfrm(&stand, &format!("add src fd01::/64 dst fd03::/64 dir out {TUNNEL}"));
-=======
-    until("a duplicate address", Duration::from_secs(10), failed);
     stand.xfrm(&format!("add src fd01::/64 dst fd03::/64 dir out {TUNNEL}"));
->>>>>>> main
     assert_eq!(way(&stand, "fd03::2 from fd01::5 iif lan"), "ipsec0");
     stand.xfrm("flush");
     let rules = run(&format!("ip -n {n} -6 rule"));
