@@ -1,11 +1,8 @@
 //! The buffers of a worker that it does not seal into now: whoever has sent for it brings them back.
 
-use super::sealed::Sealed;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// How many batches of a worker wait to be sent by others, at most.
-pub const SPARES: usize = 4;
+use super::sealed::{SPARES, Sealed};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
+use std::sync::PoisonError;
 
 /// Those of one worker.
 #[derive(Default)]
@@ -86,30 +83,5 @@ impl Spares {
     /// Gives memory back.
     pub fn release(&self) {
         self.lock().iter_mut().for_each(Sealed::release);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn those_given_up_are_not_waited_for_and_are_late_until_they_come() {
-        let spares = Spares::default();
-        spares.fill().unwrap();
-        let (lost, first) = (spares.take().unwrap(), spares.round());
-        assert!(!spares.is_whole() && !spares.is_late());
-        spares.give_up();
-        assert!(spares.is_whole() && spares.is_late());
-        // Others come and go meanwhile.
-        let (other, second) = (spares.take().unwrap(), spares.round());
-        assert!(!spares.is_whole());
-        spares.put(other, second);
-        assert!(spares.is_whole() && spares.is_late());
-        spares.give_up();
-        spares.put(lost, first);
-        assert!(spares.is_whole() && !spares.is_late());
-        let all: Vec<Sealed> = std::iter::from_fn(|| spares.take()).collect();
-        assert_eq!((all.len(), spares.is_any()), (SPARES, false));
     }
 }
