@@ -56,6 +56,8 @@ struct Machine {
 }
 
 impl Machine {
+    // loom's threads are of one thread of the system.
+    #[allow(clippy::arc_with_non_send_sync)]
     fn new(workers: usize, is_strict: bool, maximum: u64) -> Arc<Self> {
         Arc::new(Self {
             shared: Shared::new(workers, is_strict),

@@ -47,6 +47,8 @@ impl Machine {
 
 fn nobody_works_by_what_was_answered() {
     Clock::Never.set();
+    // loom's threads are of one thread of the system.
+    #[allow(clippy::arc_with_non_send_sync)]
     let machine = Arc::new(Machine {
         generations: Generations::of(1),
         picture: Mutex::new(0),
