@@ -22,10 +22,11 @@ before=$(replies) count=$1
 shift
 ping -n -q -W 1 -c "$count" "$@" || exit
 for look in 1 2 3 4 5 6 7 8 9 10; do
-  echo "kernel: $(($(replies) - before))"
-  [ $(($(replies) - before)) -lt "$count" ] || exit 0
+  came=$(($(replies) - before))
+  [ "$came" -lt "$count" ] || break
   sleep 0.1
 done
+echo "kernel: $came"
 """
 
 
@@ -111,5 +112,5 @@ def counted(process: subprocess.Popen) -> tuple[int, int]:
     found = re.search(r"(\d+) packets transmitted, (\d+) received", text)
     assert found, text
     sent = int(found.group(1))
-    seen = [int(found.group(2)), *(int(number) for number in re.findall(r"kernel: (\d+)", text))]
-    return sent, min(sent, max(seen))
+    late = re.search(r"kernel: (\d+)", text)
+    return sent, min(sent, max(int(found.group(2)), int(late.group(1)) if late else 0))
