@@ -110,6 +110,6 @@ def test_a_step_of_the_clock_is_not_noticed(lab, clock, step_s):
     assert lab.ping("west-host", HOST) == (5, 5)
     # The gateway still reacts: a peer that goes is noticed, and comes back.
     lab.server.lab("delete", "east")
-    until(lambda: net_status(lab, clock) == "UNAVAILABLE", patience_s=90, what="down")
+    until(lambda: net_status(lab, clock) == "UNAVAILABLE", what="down")
     lab.site_again("east")
-    until(lambda: net_status(lab, clock) == "AVAILABLE", patience_s=60, what="up again")
+    until(lambda: net_status(lab, clock) == "AVAILABLE", what="up again")

@@ -9,7 +9,7 @@ from harness.lab import ESP, IKE, STRONGSWAN
 from harness.server import Server, binary
 from harness.tencent_sdk import Sdk
 from harness.tencent_world import World
-from harness.waiting import until
+from harness.waiting import PATIENCE_S, until
 
 HOST = "10.0.1.100"
 INTERVAL_S = 0.02
@@ -102,13 +102,13 @@ def has_tunnel(server: Server, site: str) -> bool:
     has read its answer is lost where the other is stock strongSwan."""
     socket = pathlib.Path("/run/causeway") / server.node_tag / "lab" / site / "charon.vici"
     line = ["swanctl", "--list-sas", "--uri", f"unix://{socket}"]
-    said = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    said = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return "INSTALLED" in said.stdout
 
 
 def counted(process: subprocess.Popen) -> tuple[int, int]:
     """What a ping counted: packets sent and answered."""
-    text, _ = process.communicate(timeout=60)
+    text, _ = process.communicate(timeout=PATIENCE_S)
     found = re.search(r"(\d+) packets transmitted, (\d+) received", text)
     assert found, text
     sent = int(found.group(1))
