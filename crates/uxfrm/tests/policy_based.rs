@@ -5,7 +5,7 @@ mod support;
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use support::stand::Stand;
+use support::stand::{Stand, TUNNEL};
 use support::{Lab, Options, run, try_run, until};
 
 /// What is seen on the wire between the gateways of inner packets, which should be nothing.
@@ -160,32 +160,11 @@ fn way(stand: &Stand, packet: &str) -> String {
     device.map_or(text.trim().to_owned(), str::to_owned)
 }
 
-fn with_links(name: &str) -> Stand {
-    let stand = Stand::new(name, "", "");
-    let n = &stand.namespace;
-    run(&format!(
-        "set -e
-         ip netns exec {n} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-         for x in lan wan; do ip -n {n} link add $x type veth peer name p$x; ip -n {n} link set p$x up; ip -n {n} link set $x up; done
-         ip -n {n} addr add 10.1.0.1/24 dev lan; ip -n {n} addr add 198.51.100.1/24 dev wan
-         ip -n {n} addr add fd01::1/64 dev lan nodad; ip -n {n} addr add 2001:db8::1/64 dev wan nodad
-         ip -n {n} route add default via 198.51.100.2; ip -n {n} route add default via 2001:db8::2"
-    ));
-    stand
-}
-
-fn xfrm(stand: &Stand, request: &str) {
-    let output = stand.ip(&format!("xfrm policy {request}"));
-    assert!(output.status.success(), "{request}: {output:?}");
-}
-
-const TUNNEL: &str = "tmpl src 198.51.100.1 dst 198.51.100.2 proto esp reqid 1 mode tunnel";
-
 /// As the kernel's: the policy of the lowest priority that selects a packet decides, and ports and protocols count.
 #[test]
 fn rules_follow_the_policies() {
     lab_or_skip!();
-    let stand = with_links("pr");
+    let stand = Stand::with_links("pr");
     let rules = || run(&format!("ip -n {0} rule; ip -n {0} -6 rule", stand.namespace));
     // The operator's own, one of them where packets pass by it.
     run(&format!(
@@ -193,7 +172,7 @@ fn rules_follow_the_policies() {
         stand.namespace
     ));
     let empty = rules();
-    xfrm(&stand, &format!("add src 10.1.0.0/24 dst 10.0.0.0/8 dir out priority 100 {TUNNEL}"));
+    stand.xfrm(&format!("add src 10.1.0.0/24 dst 10.0.0.0/8 dir out priority 100 {TUNNEL}"));
     let log = std::fs::read_to_string(stand.path("log")).unwrap();
     assert!(log.contains("rules of others") && log.contains("preferences=[150]"), "{log}");
     let host = |to: &str| way(&stand, &format!("{to} from 10.1.0.2 iif lan"));
@@ -202,7 +181,7 @@ fn rules_follow_the_policies() {
         ("ipsec0".into(), "ipsec0".into(), "wan".into())
     );
     // strongSwan's `mode = pass`, as for the LAN.
-    xfrm(&stand, "add src 10.1.0.0/24 dst 10.1.0.0/24 dir out priority 50 action allow");
+    stand.xfrm("add src 10.1.0.0/24 dst 10.1.0.0/24 dir out priority 50 action allow");
     assert_eq!((host("10.2.0.2"), host("10.1.0.9")), ("ipsec0".into(), "lan".into()));
     assert_eq!(
         (way(&stand, "10.1.0.9"), way(&stand, "10.2.0.9")),
@@ -210,30 +189,30 @@ fn rules_follow_the_policies() {
         "without a source"
     );
     // One before it again, and one that comes too late to matter.
-    xfrm(&stand, "add src 10.1.0.0/24 dst 10.1.0.64/26 dir out priority 20 action block");
-    xfrm(&stand, "add src 10.1.0.0/24 dst 10.2.0.0/16 dir out priority 900 action allow");
+    stand.xfrm("add src 10.1.0.0/24 dst 10.1.0.64/26 dir out priority 20 action block");
+    stand.xfrm("add src 10.1.0.0/24 dst 10.2.0.0/16 dir out priority 900 action allow");
     assert_eq!(
         (host("10.1.0.70"), host("10.1.0.9"), host("10.2.0.2")),
         ("ipsec0".into(), "lan".into(), "ipsec0".into())
     );
     // The pass goes, and comes again.
-    xfrm(&stand, "delete src 10.1.0.0/24 dst 10.1.0.0/24 dir out");
+    stand.xfrm("delete src 10.1.0.0/24 dst 10.1.0.0/24 dir out");
     assert_eq!(
         (host("10.1.0.70"), host("10.1.0.9"), host("10.2.0.2")),
         ("ipsec0".into(), "ipsec0".into(), "ipsec0".into())
     );
-    xfrm(&stand, "update src 10.1.0.0/24 dst 10.2.0.0/16 dir out priority 1 action allow");
+    stand.xfrm("update src 10.1.0.0/24 dst 10.2.0.0/16 dir out priority 1 action allow");
     assert_eq!((host("10.1.0.70"), host("10.2.0.2")), ("ipsec0".into(), "wan".into()));
-    xfrm(&stand, "flush");
+    stand.xfrm("flush");
     assert_eq!(rules(), empty, "nothing is left");
 
-    xfrm(&stand, &format!("add src 0.0.0.0/0 dst 0.0.0.0/0 proto 6 dport 80 dir out {TUNNEL}"));
+    stand.xfrm(&format!("add src 0.0.0.0/0 dst 0.0.0.0/0 proto 6 dport 80 dir out {TUNNEL}"));
     let tcp =
         |port: u16| way(&stand, &format!("192.0.2.1 from 198.51.100.1 ipproto 6 sport 1000 dport {port}"));
     assert_eq!((tcp(80), tcp(81)), ("ipsec0".into(), "wan".into()));
     // The tunnel's own packets.
     assert_eq!(way(&stand, "192.0.2.1 from 198.51.100.1 mark 0x75786672 ipproto 6 dport 80"), "wan");
-    xfrm(&stand, "flush");
+    stand.xfrm("flush");
     assert_eq!(rules(), empty, "nothing is left");
 }
 
@@ -241,11 +220,11 @@ fn rules_follow_the_policies() {
 #[test]
 fn rules_follow_policies_and_addresses_of_ipv6() {
     lab_or_skip!();
-    let stand = with_links("p6");
+    let stand = Stand::with_links("p6");
     let rules = || run(&format!("ip -n {0} rule; ip -n {0} -6 rule", stand.namespace));
     let empty = rules();
-    xfrm(&stand, &format!("add src fd01::/64 dst fd00::/8 dir out priority 100 {TUNNEL}"));
-    xfrm(&stand, "add src fd01::/64 dst fd01::/64 dir out priority 50 action allow");
+    stand.xfrm(&format!("add src fd01::/64 dst fd00::/8 dir out priority 100 {TUNNEL}"));
+    stand.xfrm("add src fd01::/64 dst fd01::/64 dir out priority 50 action allow");
     let host = |to: &str| way(&stand, &format!("{to} from fd01::2 iif lan"));
     assert_eq!(
         (host("fd02::2"), host("fd01::9"), host("2001:db8:1::1")),
@@ -261,7 +240,7 @@ fn rules_follow_policies_and_addresses_of_ipv6() {
     until("other rules", Duration::from_secs(2), || way(&stand, "fd02::2") == "wan");
     run(&format!("ip -n {} addr add fd01::5/64 dev lan nodad", stand.namespace));
     until("rules again", Duration::from_secs(2), || way(&stand, "fd02::2") == "ipsec0");
-    xfrm(&stand, "flush");
+    stand.xfrm("flush");
     assert_eq!(rules(), empty, "nothing is left");
 }
 
@@ -269,13 +248,13 @@ fn rules_follow_policies_and_addresses_of_ipv6() {
 #[test]
 fn clear_text_is_not_forwarded_inwards() {
     lab_or_skip!();
-    let stand = with_links("pf");
+    let stand = Stand::with_links("pf");
     let spoofed = |v6: bool| {
         way(&stand, if v6 { "fd01::2 from fd02::2 iif wan" } else { "10.1.0.2 from 10.2.0.2 iif wan" })
     };
     assert_eq!((spoofed(false), spoofed(true)), ("lan".into(), "lan".into()));
-    xfrm(&stand, &format!("add src 10.2.0.0/24 dst 10.1.0.0/24 dir fwd {TUNNEL}"));
-    xfrm(&stand, &format!("add src fd02::/64 dst fd01::/64 dir fwd {TUNNEL}"));
+    stand.xfrm(&format!("add src 10.2.0.0/24 dst 10.1.0.0/24 dir fwd {TUNNEL}"));
+    stand.xfrm(&format!("add src fd02::/64 dst fd01::/64 dir fwd {TUNNEL}"));
     for v6 in [false, true] {
         assert!(spoofed(v6).contains("RTNETLINK answers"), "{}", spoofed(v6));
     }
@@ -293,10 +272,10 @@ fn clear_text_is_not_forwarded_inwards() {
 #[test]
 fn an_address_is_used_when_it_may_be() {
     lab_or_skip!();
-    let stand = with_links("pt");
+    let stand = Stand::with_links("pt");
     let n = stand.namespace.clone();
     run(&format!("ip -n {n} addr del fd01::1/64 dev lan"));
-    xfrm(&stand, &format!("add src fd01::/64 dst fd02::/64 dir out {TUNNEL}"));
+    stand.xfrm(&format!("add src fd01::/64 dst fd02::/64 dir out {TUNNEL}"));
     assert_eq!(way(&stand, "fd02::2"), "wan", "there is no such source");
     for _ in 0..2 {
         run(&format!("ip -n {n} addr add fd01::1/64 dev lan"));
@@ -312,9 +291,9 @@ fn an_address_is_used_when_it_may_be() {
     ));
     let failed = || run(&format!("ip -n {n} addr show dev lan")).contains("dadfailed");
     until("a duplicate address", Duration::from_secs(10), failed);
-    xfrm(&stand, &format!("add src fd01::/64 dst fd03::/64 dir out {TUNNEL}"));
+    stand.xfrm(&format!("add src fd01::/64 dst fd03::/64 dir out {TUNNEL}"));
     assert_eq!(way(&stand, "fd03::2 from fd01::5 iif lan"), "ipsec0");
-    xfrm(&stand, "flush");
+    stand.xfrm("flush");
     let rules = run(&format!("ip -n {n} -6 rule"));
     assert!(!rules.contains("proto 117"), "{rules}");
     let log = std::fs::read_to_string(stand.path("log")).unwrap();
@@ -325,11 +304,11 @@ fn an_address_is_used_when_it_may_be() {
 #[test]
 fn rules_end_with_the_policys_lifetime() {
     lab_or_skip!();
-    let stand = with_links("pl");
+    let stand = Stand::with_links("pl");
     let rules = || run(&format!("ip -n {0} rule; ip -n {0} -6 rule", stand.namespace));
     let empty = rules();
-    xfrm(&stand, &format!("add src 10.1.0.0/24 dst 10.2.0.0/24 dir out limit time-hard 2 {TUNNEL}"));
-    xfrm(&stand, "add src 10.1.0.0/24 dst 10.1.0.0/24 dir out priority 1 limit time-hard 2 action allow");
+    stand.xfrm(&format!("add src 10.1.0.0/24 dst 10.2.0.0/24 dir out limit time-hard 2 {TUNNEL}"));
+    stand.xfrm("add src 10.1.0.0/24 dst 10.1.0.0/24 dir out priority 1 limit time-hard 2 action allow");
     assert_eq!(way(&stand, "10.2.0.2 from 10.1.0.2 iif lan"), "ipsec0");
     until("the end", Duration::from_secs(10), || stand.policies() == Some(0));
     until("its rules' end", Duration::from_secs(2), || rules() == empty);

@@ -7,6 +7,7 @@
 //! with an engine are made anew by rekeying, through VICI.
 
 mod connection;
+mod inbound_policies;
 mod intercept;
 mod journal;
 mod only_one;

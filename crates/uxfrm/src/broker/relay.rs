@@ -169,7 +169,7 @@ impl Relay {
             self.watch_for_room();
         }
         if let Some(routing) = &mut self.routing {
-            routing.policies.end();
+            routing.end();
         }
         self.let_go(TUN_PREFIX);
         Ok(())

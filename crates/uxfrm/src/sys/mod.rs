@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod epoll;
 pub mod message;
+pub mod netlink;
 pub mod netlink_pair;
 pub mod netns;
 pub mod outbox;

@@ -14,7 +14,7 @@ const SOCKET_BUFFER: i32 = 8 << 20;
 /// `SO_MARK` of packets that policies do not concern: the tunnel's own, outside. "uxfr".
 pub const BYPASS_MARK: u32 = 0x7578_6672;
 
-fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
+pub(super) fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     // SAFETY: an int option with its size.
     check(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), size_of::<i32>() as u32) })
         .map(|_| ())

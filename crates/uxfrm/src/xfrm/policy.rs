@@ -157,6 +157,11 @@ fn if_id(kind: u16, value: &[u8], if_id: &mut u32) -> Result<(), Errno> {
 }
 
 impl PolicyRequest {
+    /// Whether it leaves what it selects to ordinary routing; any other tunnels or blocks it.
+    pub fn lets_pass(&self) -> bool {
+        self.info.action != XFRM_POLICY_BLOCK && self.templates.is_empty()
+    }
+
     /// # Errors
     /// `EINVAL` for a malformed message, `ERANGE` for a cut attribute, `EOPNOTSUPP` for marks, sub policies, bundles of several
     /// templates, other modes than tunnel and other protocols than ESP.

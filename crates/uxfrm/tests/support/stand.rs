@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+/// A template for the addresses of [`Stand::with_links`].
+pub const TUNNEL: &str = "tmpl src 198.51.100.1 dst 198.51.100.2 proto esp reqid 1 mode tunnel";
+
 /// One broker. All of it is gone when this is dropped.
 pub struct Stand {
     pub namespace: String,
@@ -42,6 +45,27 @@ impl Stand {
         let served = || this.path("control").exists() && this.children().contains("sleep");
         until("the broker", Duration::from_secs(30), served);
         this
+    }
+
+    /// With a host's interfaces `lan` and `wan`, whose far ends are here too.
+    pub fn with_links(name: &str) -> Self {
+        let stand = Self::new(name, "", "");
+        let n = &stand.namespace;
+        run(&format!(
+            "set -e
+             ip netns exec {n} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+             for x in lan wan; do ip -n {n} link add $x type veth peer name p$x; ip -n {n} link set p$x up; ip -n {n} link set $x up; done
+             ip -n {n} addr add 10.1.0.1/24 dev lan; ip -n {n} addr add 198.51.100.1/24 dev wan
+             ip -n {n} addr add fd01::1/64 dev lan nodad; ip -n {n} addr add 2001:db8::1/64 dev wan nodad
+             ip -n {n} route add default via 198.51.100.2; ip -n {n} route add default via 2001:db8::2"
+        ));
+        stand
+    }
+
+    /// What `ip xfrm policy` is asked, and does.
+    pub fn xfrm(&self, request: &str) {
+        let output = self.ip(&format!("xfrm policy {request}"));
+        assert!(output.status.success(), "{request}: {output:?}");
     }
 
     pub fn path(&self, file: &str) -> PathBuf {

@@ -329,6 +329,5 @@ fn key_of(policy: &PolicyRequest) -> PolicyKey {
 }
 
 fn class(policy: &PolicyRequest) -> Class {
-    let passes = policy.info.action != XFRM_POLICY_BLOCK && policy.templates.is_empty();
-    if passes { Class::Pass } else { Class::Protect }
+    if policy.lets_pass() { Class::Pass } else { Class::Protect }
 }

@@ -41,7 +41,7 @@ impl Relay {
         match self.ready.take() {
             Some(ready) => {
                 if let Some(routing) = &mut self.routing {
-                    routing.policies.clean();
+                    routing.clean();
                 }
                 drop(ready.try_send(Ok(())));
             }

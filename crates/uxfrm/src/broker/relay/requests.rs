@@ -95,9 +95,9 @@ impl Relay {
     /// What a policy protects does not leave in clear from now on. An `errno` where that cannot be had.
     fn hold(&mut self, number: u32, request: &[u8]) -> Result<(), i32> {
         let Some(routing) = &mut self.routing else { return Ok(()) };
-        routing.policies.hold(number, request).map_err(|error| {
+        routing.hold(number, request).map_err(|error| {
             tracing::error!(%error, "no rule can be had for a policy, which is refused");
-            routing.policies.release(number);
+            routing.release(number);
             error.raw_os_error().unwrap_or(libc::EIO)
         })
     }
@@ -105,7 +105,7 @@ impl Relay {
     /// A request will not be answered any more, or its policy is in force.
     pub(super) fn release(&mut self, number: u32) {
         if let Some(routing) = &mut self.routing {
-            routing.policies.release(number);
+            routing.release(number);
         }
     }
 
@@ -113,7 +113,7 @@ impl Relay {
     fn accepted(&mut self, request: &[u8]) -> bool {
         self.journal.accepted(request);
         let Some(routing) = &mut self.routing else { return true };
-        let result = routing.policies.accepted(request);
+        let result = routing.accepted(request);
         if let Err(error) = &result {
             tracing::error!(%error, "rules of a policy are missing: what it protects stays blocked");
         }
@@ -124,7 +124,7 @@ impl Relay {
     pub(super) fn expired(&mut self, policy: PolicyKey) {
         self.journal.remove(&policy);
         let Some(routing) = &mut self.routing else { return };
-        if let Err(error) = routing.policies.expired(policy) {
+        if let Err(error) = routing.expired(policy) {
             tracing::error!(%error, "rules of a policy that has expired stay");
             routing.postpone(NOBODY);
         }
