@@ -124,9 +124,14 @@ impl Shared {
         self.change_interfaces(|interfaces| drop(interfaces.insert(interface.if_id, Arc::new(interface))));
     }
 
-    /// Takes an interface away and wakes the workers, which close its queues.
-    pub fn remove_interface(&self, if_id: u32) {
-        self.change_interfaces(|interfaces| drop(interfaces.remove(&if_id)));
+    /// Takes an interface away and wakes the workers, which let it go. Who drops the last one waits for the kernel.
+    pub fn remove_interface(&self, if_id: u32) -> Option<Arc<Interface>> {
+        let mut removed = None;
+        self.change_interfaces(|interfaces| {
+            removed = interfaces.get(&if_id).cloned();
+            drop(interfaces.remove(&if_id));
+        });
+        removed
     }
 
     fn change_interfaces(&self, change: impl FnOnce(&mut SnapshotMap<u32, Arc<Interface>>)) {
