@@ -9,9 +9,7 @@ import pytest
 
 from harness.lab import namespaces, why_not
 from harness.server import binary
-from harness.waiting import until
-
-END_TIMEOUT_S = 40
+from harness.waiting import PATIENCE_S, until
 
 
 def processes(mark: str) -> list[str]:
@@ -60,7 +58,7 @@ def test_ctrl_c_leaves_nothing(tmp_path, after):
         time.sleep(after)
         listens = catches(demo, signal.SIGINT)
         demo.send_signal(signal.SIGINT)
-        said, _ = demo.communicate(timeout=END_TIMEOUT_S)
+        said, _ = demo.communicate(timeout=PATIENCE_S)
     finally:
         demo.kill()
         demo.wait()
@@ -78,7 +76,7 @@ def test_a_signal_after_the_summary_ends_it_in_order(tmp_path, sign):
             if "until you press Ctrl-C" in line:
                 break
         demo.send_signal(sign)
-        said, _ = demo.communicate(timeout=END_TIMEOUT_S)
+        said, _ = demo.communicate(timeout=PATIENCE_S)
     finally:
         demo.kill()
         demo.wait()
@@ -92,7 +90,7 @@ def test_a_closed_output_ends_it_in_order(tmp_path):
     demo.stdout.readline()
     demo.stdout.close()
     try:
-        assert demo.wait(END_TIMEOUT_S) == 1
+        assert demo.wait(PATIENCE_S) == 1
     finally:
         demo.kill()
         demo.wait()

@@ -12,7 +12,7 @@ import pytest
 from harness.lab import assert_nothing_left, namespaces, namespaces_of, why_not
 from harness.server import Server, ServerFailed, binary
 from harness.sites import HOST, Lab, counted
-from harness.waiting import until
+from harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -24,7 +24,7 @@ def processes_in(prefix: str) -> list[int]:
     found = []
     for name in namespaces():
         if name.startswith(prefix):
-            listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, timeout=10, check=True)
+            listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
             found += [int(pid) for pid in listed.stdout.split()]
     return found
 
@@ -56,7 +56,7 @@ def stranger(tmp_path):
 def gc(*words: str, data_dir: str = "/nonexistent/causeway") -> dict:
     """What gc says."""
     line = [str(binary()), "ctl", "gc", "--data-dir", data_dir, *words]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -67,29 +67,29 @@ def test_what_the_store_does_not_know_goes(lab):
     before = namespaces_of(server)
     prefix = f"cw{server.node_tag}"
     for name in (f"{prefix}-gw-stray-0", f"{prefix}-net-stray"):
-        subprocess.run(["ip", "netns", "add", name], check=True, timeout=10)
+        subprocess.run(["ip", "netns", "add", name], check=True, timeout=PATIENCE_S)
     sleeper = subprocess.Popen(["ip", "netns", "exec", f"{prefix}-gw-stray-0", "sleep", "600"])
     other = f"cwother-{os.getpid()}"
-    subprocess.run(["ip", "netns", "add", other], check=True, timeout=10)
+    subprocess.run(["ip", "netns", "add", other], check=True, timeout=PATIENCE_S)
     try:
         said = json.loads(server.ctl("gc"))
         assert sorted(said["removed"]) == ["gateway stray", "network stray"]
         assert said["stayed"] == []
         assert namespaces_of(server) == before
-        assert sleeper.wait(10) != 0, "who is in an orphan ends with it"
+        assert sleeper.wait(PATIENCE_S) != 0, "who is in an orphan ends with it"
         assert other in namespaces(), "a namespace of somebody else"
         assert json.loads(server.ctl("gc"))["removed"] == [], "nothing is left to do"
     finally:
         sleeper.kill()
         sleeper.wait()
-        subprocess.run(["ip", "netns", "del", other], check=True, timeout=10)
+        subprocess.run(["ip", "netns", "del", other], check=True, timeout=PATIENCE_S)
     assert lab.ping("east-host", HOST) == (5, 5)
 
 
 def test_what_a_store_knew_once_goes_by_itself(lab):
     """A namespace of a gateway that is no more, found while the service runs."""
     stray = f"cw{lab.server.node_tag}-gw-0000000000zz-0"
-    subprocess.run(["ip", "netns", "add", stray], check=True, timeout=10)
+    subprocess.run(["ip", "netns", "add", stray], check=True, timeout=PATIENCE_S)
     until(lambda: stray not in namespaces(), what="the end of a stray namespace")
 
 
@@ -119,7 +119,7 @@ def test_a_namespace_without_a_name_is_found_by_its_keeper(stranger):
     server, processes = stranger
     shutil.rmtree(server.data_dir)
     for name in namespaces_of(server):
-        subprocess.run(["ip", "netns", "del", name], check=True, timeout=10)
+        subprocess.run(["ip", "netns", "del", name], check=True, timeout=PATIENCE_S)
     assert server.node_tag in gc()["nodes"]
     until(lambda: not any(alive(pid) for pid in processes), what="the end of its processes")
     assert_nothing_left(server)
@@ -145,5 +145,5 @@ def test_a_node_that_runs_is_not_removed(lab):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_who_is_not_root_is_told(tmp_path):
     line = ["setpriv", "--reuid=65534", "--clear-groups", str(binary()), "ctl", "gc", "--data-dir", str(tmp_path)]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 1 and "needs root" in done.stderr, done

@@ -13,7 +13,7 @@ import pytest
 from harness.lab import ESP, IKE, namespaces_of, why_not
 from harness.server import Server
 from harness.sites import HOST, Lab, counted
-from harness.waiting import until
+from harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -70,7 +70,7 @@ def test_a_crash_in_a_gateways_life(lab):
 
 def kill_all(namespace: str) -> None:
     """Kills the processes of a namespace; those that a killed one takes along are gone already."""
-    listed = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, timeout=10, check=True)
+    listed = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     for pid in listed.stdout.split():
         try:
             os.kill(int(pid), signal.SIGKILL)
@@ -84,11 +84,11 @@ def end_everything(server: Server) -> None:
     for name in namespaces_of(server):
         kill_all(name)
     for name in namespaces_of(server):
-        subprocess.run(["ip", "netns", "del", name], check=True, timeout=10)
+        subprocess.run(["ip", "netns", "del", name], check=True, timeout=PATIENCE_S)
     run_dir = pathlib.Path("/run/causeway") / server.node_tag
     # A mount of its own where /run is not in memory anyway.
     if os.path.ismount(run_dir):
-        subprocess.run(["umount", "-l", str(run_dir)], check=True, timeout=10)
+        subprocess.run(["umount", "-l", str(run_dir)], check=True, timeout=PATIENCE_S)
     shutil.rmtree(run_dir)
     for file in run_dir.parent.glob(f"{server.node_tag}.*"):
         file.unlink()
@@ -164,7 +164,7 @@ def test_a_keeper_of_another_version_is_replaced(lab):
     try:
         assert fake.stdout.readline() == b"ready\n"
         server.start()
-        assert fake.wait(20) == -signal.SIGKILL
+        assert fake.wait(PATIENCE_S) == -signal.SIGKILL
         until(lambda: lab.ping("east-host", HOST, 3)[1] == 3, what="traffic again")
         assert any("of another version and is replaced" in line for line in server.lines)
     finally:
@@ -186,7 +186,7 @@ def test_an_orderly_end_leaves_the_gateways(lab):
             lab.world.wait_gateway(lab.gateway)
             before = sorted(namespaces_of(server))
             process.send_signal(sign)
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE_S) == 0
             assert sorted(namespaces_of(server)) == before and len(gateways(server)) == 1
         finally:
             process.kill()

@@ -44,6 +44,6 @@ def test_traffic_stops_while_a_gateway_is_locked(lab):
         assert (seen["PublicIpAddress"], seen["State"]) == (address, "AVAILABLE")
         assert sorted(namespaces_of(lab.server)) == parts, "its parts stay"
         restart(lab.server, NO_RATE_LIMITS)
-        until(lambda: said(lab) == ("NORMAL", "AVAILABLE"), patience_s=60, what="unlocked, and up")
+        until(lambda: said(lab) == ("NORMAL", "AVAILABLE"), what="unlocked, and up")
         until(lambda: lab.ping("east-host", HOST) == (5, 5), what="traffic from the site")
         assert lab.ping("vpc", "192.168.21.2") == (5, 5)

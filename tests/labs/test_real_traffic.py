@@ -15,7 +15,7 @@ import pytest
 from harness.lab import ESP, IKE, namespaces, namespaces_of, why_not
 from harness.sites import HOST, counted
 from harness.server import Server
-from harness.waiting import until
+from harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -89,7 +89,7 @@ def gateway_daemons(server: Server) -> list[int]:
     found = []
     for name in namespaces():
         if name.startswith("cw" + server.node_tag) and "-gw-" in name:
-            listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, timeout=10, check=True)
+            listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
             found += [int(pid) for pid in listed.stdout.split() if command_name(pid).startswith("charon")]
     return found
 

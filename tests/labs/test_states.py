@@ -15,7 +15,7 @@ from harness.server import Server, ServerFailed
 from harness.sites import HOST, Lab, counted, has_tunnel
 from harness.tencent_sdk import Sdk
 from harness.tencent_world import World
-from harness.waiting import until
+from harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -83,12 +83,12 @@ def test_alibabas_words(server):
     assert_stays(it.said, down)
     it.load("the-right-one")
     # The gateway calls again after half a minute at most.
-    until(lambda: it.said() == up, patience_s=150, what="up with the right key")
+    until(lambda: it.said() == up, what="up with the right key")
     server.lab("delete", SITE)
-    until(lambda: it.said() == down, patience_s=150, what="down without a peer")
+    until(lambda: it.said() == down, what="down without a peer")
     server.lab("site", SITE, "--public-ip", PUBLIC, "--cidr", RANGE)
     it.load("the-right-one")
-    until(lambda: it.said() == up, patience_s=150, what="up again")
+    until(lambda: it.said() == up, what="up again")
     server.lab("delete", SITE)
     it.world.clean()
 
@@ -96,7 +96,7 @@ def test_alibabas_words(server):
 def assert_stays(probe, wanted, looks: int = 40) -> None:
     """A state that does not change for a while."""
     seen = []
-    until(lambda: seen.append(probe()) or len(seen) == looks, patience_s=120, what="so many looks")
+    until(lambda: seen.append(probe()) or len(seen) == looks, what="so many looks")
     assert set(seen) == {wanted}
 
 
@@ -111,11 +111,11 @@ def test_tencents_words(server):
     lab.site("early", 42, there=False)
     assert said() == down, "nobody is there"
     lab.site_again("early")
-    until(lambda: said() == up, patience_s=150, what="up")
+    until(lambda: said() == up, what="up")
     server.lab("delete", "early")
-    until(lambda: said() == down, patience_s=150, what="down without a peer")
+    until(lambda: said() == down, what="down without a peer")
     lab.site_again("early")
-    until(lambda: said() == up, patience_s=150, what="up again")
+    until(lambda: said() == up, what="up again")
     server.lab("delete", "early")
     lab.world.clean()
 
@@ -149,19 +149,19 @@ def test_two_tunnels_stand_in_for_each_other(server):
         path.write_text(conf(public, publics[number], IKE["Psk"], "192.168.50.0/24", "10.0.0.0/8"))
         server.lab("load", name, str(path))
     up = "ipsec_sa_established"
-    until(lambda: tunnels(world, connection) == [up, up], patience_s=150, what="both up")
+    until(lambda: tunnels(world, connection) == [up, up], what="both up")
     network = next(name for name in namespaces_of(server) if "-net-" in name and leads(name))
     until(lambda: leads(network) is not None, what="a route into the first")
     before = leads(network)
     server.lab("delete", "one")
-    until(lambda: tunnels(world, connection)[0] != up, patience_s=150, what="the first down")
+    until(lambda: tunnels(world, connection)[0] != up, what="the first down")
     assert tunnels(world, connection)[1] == up
     until(lambda: leads(network) not in (None, before), what="a route into the second")
     assert answered(server, "dual", "192.168.50.2") == (5, 5)
     public = sites[0][1]
     server.lab("site", "one", "--public-ip", public, "--cidr", "192.168.50.0/24")
     server.lab("load", "one", str(pathlib.Path(server.data_dir) / "one.conf"))
-    until(lambda: tunnels(world, connection) == [up, up], patience_s=150, what="both up again")
+    until(lambda: tunnels(world, connection) == [up, up], what="both up again")
     until(lambda: has_tunnel(server, "one"), what="the site's end of the first")
     until(lambda: leads(network) == before, what="the route where it was")
     assert answered(server, "dual", "192.168.50.2") == (5, 5)
@@ -172,7 +172,7 @@ def test_two_tunnels_stand_in_for_each_other(server):
 
 def leads(network: str) -> str | None:
     """Where a network's route to the sites leads."""
-    said = subprocess.run(["ip", "-n", network, "route", "show", "192.168.50.0/24"], capture_output=True, text=True, timeout=10, check=True)
+    said = subprocess.run(["ip", "-n", network, "route", "show", "192.168.50.0/24"], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     found = re.search(r"via (\S+)", said.stdout)
     return found.group(1) if found else None
 
@@ -246,7 +246,7 @@ def test_a_site_takes_no_gateways_address(server):
     router = next(name for name in namespaces_of(server) if name.endswith("-lab-honest"))
 
     def inside() -> list[str]:
-        listed = subprocess.run(["ip", "netns", "pids", router], capture_output=True, text=True, timeout=10, check=True)
+        listed = subprocess.run(["ip", "netns", "pids", router], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
         return listed.stdout.split()
 
     until(lambda: len(inside()) == 1, what="one charon")

@@ -13,7 +13,7 @@ from harness.errors import ApiError
 from harness.server import Server, ServerFailed, binary
 from harness.tencent_sdk import Sdk
 from harness.tencent_world import World
-from harness.waiting import until
+from harness.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="file systems of a test's own need root")
 
@@ -23,15 +23,15 @@ def small(tmp_path):
     """A file system of 2 MiB."""
     place = tmp_path / "small"
     place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(place)], check=True, timeout=10)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(place)], check=True, timeout=PATIENCE_S)
     yield place
-    subprocess.run(["umount", "-l", str(place)], check=True, timeout=10)
+    subprocess.run(["umount", "-l", str(place)], check=True, timeout=PATIENCE_S)
 
 
 def start(data_dir: pathlib.Path, *more: str) -> subprocess.CompletedProcess:
     """A start that has to fail, with what it says."""
     line = [str(binary()), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(data_dir), *more]
-    return subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_a_full_disk_is_told_and_loses_nothing(small):
@@ -78,7 +78,7 @@ def all_of(world: World) -> list[dict]:
 
 
 def test_a_directory_that_cant_be_written_is_named(small):
-    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True, timeout=10)
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True, timeout=PATIENCE_S)
     done = start(small)
     assert done.returncode == 1 and str(small) in done.stderr and "Read-only" in done.stderr, done
 
@@ -93,7 +93,7 @@ def test_a_directory_of_somebody_else_is_named():
         shutil.copy(binary(), copy)
         line = ["setpriv", "--reuid=65534", "--clear-groups", str(copy), "serve", "--listen", "127.0.0.1:0"]
         line += ["--data-dir", str(data_dir)]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert done.returncode == 1 and str(data_dir) in done.stderr and "Permission denied" in done.stderr, done
 
 
@@ -104,7 +104,7 @@ def test_who_is_not_root_is_told_what_to_do():
         shutil.copy(binary(), copy)
         line = ["setpriv", "--reuid=65534", "--clear-groups", str(copy), "serve", "--engine", "linux"]
         line += ["--listen", "127.0.0.1:0", "--data-dir", f"{place}/data"]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert done.returncode == 1 and "start it as root, or with --engine memory" in done.stderr, done
         assert not (pathlib.Path(place) / "data").exists()
 
@@ -129,7 +129,7 @@ def test_a_damaged_store_is_told(tmp_path):
 def test_a_port_in_use_is_named(tmp_path):
     with Server() as first:
         line = [str(binary()), "serve", "--listen", first.address, "--data-dir", str(tmp_path)]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert done.returncode == 1 and first.address in done.stderr and "in use" in done.stderr, done
         assert first.healthy()
 

@@ -6,8 +6,8 @@ const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 
-const START_TIMEOUT_MS = 20_000;
-const PATIENCE_MS = 20_000;
+// Ends only what would never end.
+const PATIENCE_MS = 180_000;
 const STEP_MS = 60;
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -28,7 +28,7 @@ async function serve() {
   const ended = new Promise((done) => child.once("exit", done));
   const stop = async () => {
     child.kill("SIGTERM");
-    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
     await ended;
     clearTimeout(timer);
     fs.rmSync(dataDir, { recursive: true, force: true });
@@ -37,7 +37,7 @@ async function serve() {
   let text = "";
   let ready = "";
   const port = await new Promise((found, failed) => {
-    const timer = setTimeout(() => failed(new Error("no ready line:\n" + text)), START_TIMEOUT_MS);
+    const timer = setTimeout(() => failed(new Error("no ready line:\n" + text)), PATIENCE_MS);
     const read = (data) => {
       ready += data;
       const match = /127\.0\.0\.1:(\d+)/.exec(ready);

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 
 from harness.server import Server
+from harness.waiting import PATIENCE_S
 
 STRONGSWAN = {"VendorName": "strongswan", "Platform": "linux", "SoftwareVersion": "V5.9"}
 IKE = {"IKEVersion": "IKEV2", "PropoEncryAlgorithm": "AES-CBC-128", "PropoAuthenAlgorithm": "SHA-256", "DhGroupName": "GROUP14"}
@@ -40,6 +41,6 @@ def assert_nothing_left(server: Server) -> None:
 
 def run(*words: str) -> str:
     """Runs a command that has to succeed, and gives what it prints."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, f"{words}: {done.stderr}"
     return done.stdout

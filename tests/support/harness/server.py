@@ -13,10 +13,9 @@ import time
 import urllib.error
 import urllib.request
 
+from harness.waiting import PATIENCE_S
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-START_TIMEOUT_S = 20
-STOP_TIMEOUT_S = 60
-COMMAND_TIMEOUT_S = 60
 PR_SET_PDEATHSIG = 1
 # Suites poll; the documented limits have a test with a server that keeps them.
 NO_RATE_LIMITS = "rate_limits = false\n"
@@ -98,7 +97,7 @@ class Server:
         found = threading.Event()
         threading.Thread(target=self._read_ready, args=(self.process, found), daemon=True).start()
         threading.Thread(target=self._read_log, args=(self.process,), daemon=True).start()
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + PATIENCE_S
         while not found.wait(0.02):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
@@ -129,7 +128,7 @@ class Server:
     def healthy(self) -> bool:
         """Whether GET /healthz answers 200."""
         try:
-            with urllib.request.urlopen(self.url + "/healthz", timeout=2) as answer:
+            with urllib.request.urlopen(self.url + "/healthz", timeout=PATIENCE_S) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
@@ -138,19 +137,19 @@ class Server:
         """SIGKILL, as a crash."""
         if self.process and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(STOP_TIMEOUT_S)
+            self.process.wait(PATIENCE_S)
 
     def stop_process(self, sign: int = signal.SIGTERM) -> int:
         """An orderly end, which has to come; gives the exit status."""
         self.process.send_signal(sign)
-        return self.process.wait(STOP_TIMEOUT_S)
+        return self.process.wait(PATIENCE_S)
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL; removes the data directory if it made it."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(STOP_TIMEOUT_S)
+                self.process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 self.kill()
         if self._own_dir:
@@ -168,7 +167,7 @@ class Server:
     def command_of(self, part: str, *words: str) -> str:
         """Runs a command of the binary against this server's data directory and gives what it prints."""
         line = [str(binary()), part, "--data-dir", self.data_dir, *words]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         if done.returncode != 0:
             raise ServerFailed(f"{' '.join(line[1:])} exited {done.returncode}: {done.stderr or done.stdout}")
         return done.stdout

@@ -5,6 +5,7 @@
 
 mod announce;
 mod classifier;
+mod clock;
 mod departed;
 pub mod expiry;
 pub mod handler;
@@ -36,15 +37,6 @@ use succession::Succession;
 pub const MAX_STATES: usize = 65_536;
 pub const MAX_POLICIES: usize = 65_536;
 
-/// The time of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Clock {
-    /// Unix seconds: for display, and for limits since the first use, which the daemon gives and sees in them.
-    pub wall: u64,
-    /// Milliseconds of a clock that nobody sets, for lifetimes.
-    pub monotonic: u64,
-}
-
 /// Both databases of one network namespace.
 #[derive(Default)]
 pub struct Database {
@@ -53,6 +45,7 @@ pub struct Database {
     /// Received packets are spread over workers by the remainder of their SPI.
     succession: Succession,
     acquire_sequence: u32,
+    clock: clock::Followed,
     view: View,
     interfaces: publish::Interfaces,
     departed: departed::DepartedStates,
@@ -81,4 +74,5 @@ pub struct Answer {
     pub changed: bool,
 }
 
+pub use clock::Clock;
 pub use view::View;

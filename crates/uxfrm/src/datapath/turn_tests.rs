@@ -1,11 +1,13 @@
 //! Threads that claim numbers and "send" them, with everything that may come between.
 
-use super::*;
+use super::turn::{Claim, TURN_LIMIT};
+use crate::esp::EspError;
+use crate::esp::sequence::SequenceCounter;
 use proptest::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 fn counter() -> Arc<SequenceCounter> {
     Arc::new(SequenceCounter::new(0, u64::MAX))

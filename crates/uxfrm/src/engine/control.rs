@@ -57,10 +57,6 @@ pub struct Control {
     watch: Watch,
 }
 
-fn clock() -> Clock {
-    Clock { wall: sys::unix_seconds(), monotonic: sys::monotonic_ms() }
-}
-
 /// Takes over what an earlier engine left with the broker.
 fn receive_kept(link: &OwnedFd) -> io::Result<HashMap<String, OwnedFd>> {
     let (mut kept, mut buffer) = (HashMap::new(), Buffer::new());
@@ -171,7 +167,8 @@ impl Control {
                     _ => self.serve_stats(),
                 }
             }
-            let (events, next, changed) = self.database.run_timers(clock());
+            let clock = self.clock();
+            let (events, next, changed) = self.database.run_timers(clock);
             self.publish(changed);
             if changed {
                 self.shared.settle(SETTLE_LIMIT);
@@ -180,6 +177,12 @@ impl Control {
             let wake = self.retired.free(sys::monotonic_ms(), &self.shared);
             deadline = next.into_iter().chain(wake).min();
         }
+    }
+
+    fn clock(&mut self) -> Clock {
+        let clock = Clock { wall: sys::unix_seconds(), monotonic: sys::monotonic_ms() };
+        self.database.follow(clock);
+        clock
     }
 
     fn serve_link(&mut self, buffer: &mut Buffer) -> io::Result<()> {
@@ -279,7 +282,7 @@ impl Control {
 
     fn serve_notices(&mut self) -> io::Result<()> {
         let waiting: Vec<_> = self.notices.drain().collect();
-        let (mut events, mut changed) = (Vec::new(), false);
+        let (mut events, mut changed, clock) = (Vec::new(), false, self.clock());
         for notice in waiting {
             let event = match notice {
                 Notice::Limit { id, limit } => {
@@ -287,9 +290,9 @@ impl Control {
                     self.database.limit_reached(&id, limit)
                 }
                 Notice::Mapping { id, source, port } => {
-                    self.database.mapping_changed(&id, source, port, clock())
+                    self.database.mapping_changed(&id, source, port, clock)
                 }
-                Notice::Acquire { policy_index, flow } => self.database.acquire(policy_index, &flow, clock()),
+                Notice::Acquire { policy_index, flow } => self.database.acquire(policy_index, &flow, clock),
             };
             events.extend(event);
         }

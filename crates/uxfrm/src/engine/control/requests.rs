@@ -1,6 +1,6 @@
 //! Requests that the broker relays, and what it is told beside the databases' own answers.
 
-use super::{Control, SETTLE_LIMIT, clock};
+use super::{Control, SETTLE_LIMIT};
 use crate::database::Answer;
 use crate::database::policies::Policy;
 use crate::engine::link::{self, Kind, Message};
@@ -25,7 +25,10 @@ impl Control {
         let number = message.number;
         let meaning = self.in_other_words(message.body);
         let answer = match self.ensure_interfaces_of(message.body) {
-            Ok(()) => self.database.handle_datagram(message.body, clock()),
+            Ok(()) => {
+                let clock = self.clock();
+                self.database.handle_datagram(message.body, clock)
+            }
             Err(refusal) => Answer { messages: vec![refusal], ..Answer::default() },
         };
         // What only adds takes nothing away from packets under way.
