@@ -21,6 +21,7 @@ pub mod engine;
 pub mod esp;
 pub mod inner;
 pub mod probe;
+mod sync;
 pub mod sys;
 pub mod vici;
 pub mod xfrm;

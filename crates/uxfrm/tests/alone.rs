@@ -62,7 +62,7 @@ fn a_second_one_is_refused() {
     let namespace = stand.namespace.clone();
     // SAFETY: a process that this test has started and not yet waited for.
     unsafe { libc::kill(stand.broker.id() as i32, libc::SIGKILL) };
-    until("another one", std::time::Duration::from_secs(5), || {
+    until("another one", std::time::Duration::from_secs(30), || {
         try_run(&format!("ip netns exec {namespace} {UXFRM} run {} -- true", paths(&directory)))
             .status
             .success()

@@ -78,7 +78,7 @@ fn the_port_is_shared_with_the_daemon_alone() {
     let sender = "import socket\nfor i in range(50):\n  s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n  \
                   s.sendto(bytes([1, 2, 3, i]) * 20, ('127.0.0.1', 4500))\n";
     std::fs::write(stand.path("send.py"), sender).unwrap();
-    run(&format!("ip netns exec {} python3 {}", stand.namespace, stand.path("send.py").display()));
+    run(&format!("nsenter --net=/run/netns/{} python3 {}", stand.namespace, stand.path("send.py").display()));
     let counted = || {
         let text = run(&format!("{UXFRM} stats --stats {}", stand.path("stats").display()));
         serde_json::from_str::<serde_json::Value>(&text).unwrap()["path"]["unknown_spi"].as_u64()
@@ -127,20 +127,34 @@ fn a_start_that_fails_opens_nothing() {
 fn a_pause_of_the_broker_is_not_the_engines() {
     lab_or_skip!();
     let stand = Stand::new("fb", "", "");
-    let engine = stand.child("uxfrm-engine").unwrap();
     let broker = stand.broker.id();
-    let signal = |name: &str, process: u32| run(&format!("kill -{name} {process}"));
-    for _ in 0..3 {
+    // SAFETY: no pointers; processes that this test has started.
+    let signal = |signal, process: u32| assert_eq!(unsafe { libc::kill(process as i32, signal) }, 0);
+    let mut pauses = 0;
+    for _ in 0..10 {
+        let engine = stand.child("uxfrm-engine").unwrap();
         // The engine owes an answer when the broker stops, and gives it.
-        signal("STOP", engine);
+        signal(libc::SIGSTOP, engine);
         assert!(!stand.ip("xfrm policy count").status.success());
-        signal("STOP", broker);
-        signal("CONT", engine);
-        std::thread::sleep(Duration::from_secs(2));
-        signal("CONT", broker);
+        signal(libc::SIGSTOP, broker);
+        // On a busy machine it may have been too late for that. One that was killed is listed until its end was seen.
+        let log = std::fs::read_to_string(stand.path("log")).unwrap();
+        let in_time = !log.contains(&format!("it is killed pid={engine}"));
+        if in_time {
+            signal(libc::SIGCONT, engine);
+            std::thread::sleep(Duration::from_secs(2));
+        }
+        signal(libc::SIGCONT, broker);
         until("an answer", PATIENCE, || stand.policies().is_some());
-        assert_eq!(stand.child("uxfrm-engine"), Some(engine), "the engine was replaced");
+        if in_time {
+            assert_eq!(stand.child("uxfrm-engine"), Some(engine), "the engine was replaced");
+            pauses += 1;
+        }
+        if pauses == 3 {
+            return;
+        }
     }
+    panic!("the broker was stopped in time {pauses} times of ten");
 }
 
 /// Who reads the log has gone: broker, engine and daemon go on.
@@ -246,7 +260,7 @@ fn many_may_look_who_serves() {
     let script = "import socket\nfor i in range(5000):\n  s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n  \
                   s.connect('\\0uxfrm-broker')\n  s.close()\n";
     std::fs::write(stand.path("look.py"), script).unwrap();
-    run(&format!("ip netns exec {} python3 {}", stand.namespace, stand.path("look.py").display()));
+    run(&format!("nsenter --net=/run/netns/{} python3 {}", stand.namespace, stand.path("look.py").display()));
     let path = |file: &str| stand.path(file).display().to_string();
     let refused = errors(&run_once(&stand.namespace, &path("other"), &path("another"), "-- true"));
     assert!(refused.contains("served already"), "{refused}");

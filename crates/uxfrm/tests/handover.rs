@@ -19,6 +19,8 @@ use uxfrm::sys::tun::VNET_HEADER_LEN;
 
 const WORKERS: usize = 2;
 const PAYLOAD: usize = 100;
+/// Far longer than anybody waits who gets a CPU now and then.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An SA to a socket of this test, and its workers' queues.
 struct Stand {
@@ -170,7 +172,7 @@ fn deleted_while_packets_wait() -> bool {
         // Late or not: a settled SA has sent everything.
         assert!(!settled || stand.shared.counters.read().sent == 8);
         other();
-        assert!(stand.shared.settle(Duration::from_secs(5)));
+        assert!(stand.shared.settle(PATIENCE));
         assert_eq!(stand.shared.counters.read().sent, 8);
         drop(old);
         worker.join().unwrap();
@@ -202,5 +204,5 @@ fn who_does_not_come_is_not_waited_for_for_ever() {
     assert_eq!(stand.numbers(&received, &is_over), (4..=13).collect::<Vec<_>>());
     sequence.pass(*lost.end());
     assert!(sequence.is_turn(14) && stand.shared.spares[0].is_whole());
-    assert!(stand.shared.settle(Duration::from_secs(5)));
+    assert!(stand.shared.settle(PATIENCE));
 }

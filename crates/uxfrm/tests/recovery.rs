@@ -1,9 +1,11 @@
-//! After an engine was killed: every CHILD_SA that the daemon has is in the next one. Needs root.
+//! An engine that dies or hangs is replaced, and every CHILD_SA that the daemon has is in the next one; one that waits for the
+//! kernel is not. Needs root.
 
 mod support;
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use support::stand::Stand;
 use support::{Lab, Options, run, until};
 
 /// How long anything may take to become so. What was asked for in vain is asked for again after ten seconds.
@@ -67,7 +69,7 @@ fn a_worker_hangs() {
     let mut flood = Command::new("sh").args(["-c", &format!("exec {flood}")]).spawn().unwrap();
     // Another engine, or none for the moment.
     let replaced = |limit: Duration| {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         while start.elapsed() < limit {
             let name = std::fs::read_to_string(format!("/proc/{engine}/stat")).unwrap_or_default();
             if name.is_empty() || name.contains(") Z") {
@@ -105,4 +107,68 @@ fn a_worker_hangs() {
     let _ = flood.wait();
     assert!(hung, "the engine with the stopped worker goes on");
     until("traffic", PATIENCE, || lab.ping("ha", "10.2.0.2", 1) == 1);
+}
+
+/// A cgroup that can be frozen: what is in it waits in the kernel then, as for one of its locks.
+struct Freezer(std::path::PathBuf);
+
+impl Freezer {
+    /// Nothing where this machine lets nobody make one.
+    fn new(name: &str) -> Option<Self> {
+        let name = format!("uxb{}{name}", std::process::id());
+        let parents = ["/sys/fs/cgroup/freezer", "/sys/fs/cgroup"].map(std::path::Path::new);
+        let parent = parents.into_iter().find(|parent| parent.join("cgroup.procs").exists())?;
+        std::fs::create_dir(parent.join(&name)).ok()?;
+        let this = Self(parent.join(&name));
+        this.set(false).then_some(this)
+    }
+
+    fn take(&self, process: u32) -> bool {
+        std::fs::write(self.0.join("cgroup.procs"), process.to_string()).is_ok()
+    }
+
+    fn set(&self, frozen: bool) -> bool {
+        // Of the first version of cgroups, and of the second.
+        let first = std::fs::write(self.0.join("freezer.state"), if frozen { "FROZEN" } else { "THAWED" });
+        first.is_ok() || std::fs::write(self.0.join("cgroup.freeze"), if frozen { "1" } else { "0" }).is_ok()
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        self.set(false);
+        // Its processes end first.
+        let start = Instant::now();
+        while std::fs::remove_dir(&self.0).is_err() && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// An engine that waits for the kernel is given time: the next one would wait for the same, and a negotiation would have failed.
+#[test]
+fn an_engine_that_nothing_can_interrupt_is_given_time() {
+    lab_or_skip!();
+    let Some(freezer) = Freezer::new("fz") else {
+        return support::skipped("no cgroup can be made to freeze processes in");
+    };
+    let stand = Stand::new("fz", "", "");
+    let engine = stand.child("uxfrm-engine").unwrap();
+    assert!(freezer.take(engine));
+    assert!(freezer.set(true));
+    let state = || std::fs::read_to_string(format!("/proc/{engine}/stat")).unwrap();
+    until("a frozen engine", PATIENCE, || state().contains(") D "));
+    let thaw = std::thread::spawn(move || {
+        // Far longer than one that hangs is let live.
+        std::thread::sleep(Duration::from_secs(4));
+        assert!(freezer.set(false));
+        freezer
+    });
+    let asked = Instant::now();
+    let added = stand.ip("xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/24 dir out if_id 1 action block");
+    assert!(added.status.success(), "{added:?}");
+    assert!(asked.elapsed() > Duration::from_secs(2));
+    assert_eq!((stand.policies(), stand.child("uxfrm-engine")), (Some(1), Some(engine)));
+    let _freezer = thaw.join().unwrap();
+    drop(stand);
 }

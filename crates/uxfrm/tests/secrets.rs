@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use support::stand::Stand;
 use support::{run, until};
 
+/// How long anything may take to become so.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A key with its salt that is nobody's: found in memory, it is this one.
 fn fresh_key() -> [u8; 20] {
     let mut key = [0; 20];
@@ -52,7 +55,7 @@ fn through_the_tunnel(namespace: &str, count: usize) -> Vec<(u32, u64)> {
             let socket = std::net::UdpSocket::bind("192.0.2.1:0").unwrap();
             let (mut seen, start) = (Vec::new(), Instant::now());
             while seen.len() < count {
-                assert!(start.elapsed() < Duration::from_secs(10), "{} of {count} packets came", seen.len());
+                assert!(start.elapsed() < PATIENCE, "{} of {count} packets came", seen.len());
                 socket.send_to(b"payload", "10.9.0.1:9").unwrap();
                 let mut poll = libc::pollfd { fd: raw.as_raw_fd(), events: libc::POLLIN, revents: 0 };
                 // SAFETY: one descriptor to be polled.
@@ -89,7 +92,7 @@ fn nonces_never_come_twice() {
         } else {
             let engine = stand.child("uxfrm-engine").unwrap();
             run(&format!("kill -9 {engine}"));
-            until("another engine", Duration::from_secs(5), || {
+            until("another engine", PATIENCE, || {
                 stand.child("uxfrm-engine").is_some_and(|next| next != engine) && stand.policies() == Some(1)
             });
         }
@@ -146,14 +149,14 @@ fn keys_are_cleansed_and_not_logged() {
             if found == 0 {
                 break;
             }
-            assert!(start.elapsed() < Duration::from_secs(3), "the {name} has the key {found} times");
+            assert!(start.elapsed() < PATIENCE, "the {name} has the key {found} times");
             std::thread::sleep(Duration::from_millis(100));
         }
     }
     // An engine that is killed leaves it nowhere either.
     install(&stand, &key);
     run(&format!("kill -9 {engine}"));
-    until("another engine", Duration::from_secs(5), || {
+    until("another engine", PATIENCE, || {
         stand.child("uxfrm-engine").is_some_and(|next| next != engine) && stand.policies() == Some(1)
     });
     assert_eq!(occurrences(stand.child("uxfrm-engine").unwrap(), &key[..16]), 0);

@@ -10,6 +10,7 @@ use causeway_model::TrafficSelectors;
 use causeway_plan::{Object, ObjectKey, Step, TunnelKey};
 use ipnet::IpNet;
 
+use crate::common::Answered;
 use crate::common::gateway::{Peer, Place, until_up};
 use crate::common::pair::{far_peer, near_peer, pair};
 
@@ -35,7 +36,9 @@ async fn the_ends_of_a_link_reach_each_other() {
         until_up(engine, &pair.far_end).await;
         for (place, other) in [(Place(1), far), (Place(2), near)] {
             let gateway = Namespace::named(engine.names().instance(&place.instance()));
-            let ping = Machine::new(gateway).ping(net(other).addr(), 5, EVERY).await.unwrap();
+            let gateway = Machine::new(gateway);
+            gateway.until_answered(net(other).addr()).await;
+            let ping = gateway.ping(net(other).addr(), 5, EVERY).await.unwrap();
             assert_eq!((ping.sent, ping.received), (5, 5), "{other}: {ping:?}");
         }
     }

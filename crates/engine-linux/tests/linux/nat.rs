@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use causeway_engine_linux::LinuxEngine;
 use causeway_lab::{Lab, SiteSpec};
 
+use crate::common::Answered;
 use crate::common::gateway::{PATIENCE, Peer, Place, until_up};
 
 const EVERY: Duration = Duration::from_millis(50);
@@ -78,6 +79,8 @@ async fn a_site_behind_nat_is_reached_and_follows_its_router() {
     );
     site.load(&conf).await.unwrap();
     until_up(engine, &key).await;
+    // The site has called: it has its SAs when the gateway's answer has come.
+    site.host.until_answered(place.host_ip()).await;
     let out = site.host.ping(place.host_ip(), 5, EVERY).await.unwrap();
     let back = host.ping("172.16.9.10".parse().unwrap(), 5, EVERY).await.unwrap();
     assert_eq!((out.received, back.received), (5, 5), "{out:?} {back:?}\n{}", site.log().unwrap());

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use causeway_lab::{Lab, SiteSpec};
 
+use crate::common::Answered;
+
 fn site(name: &str, last: u8) -> SiteSpec {
     SiteSpec {
         name: name.into(),
@@ -45,6 +47,7 @@ async fn two_sites_reach_each_other() {
     two.load(&swanctl_conf(2, 1, false)).await.unwrap();
     one.load(&swanctl_conf(1, 2, true)).await.unwrap();
     let to = "172.16.2.10".parse().unwrap();
+    one.host.until_answered(to).await;
     let ping = one.host.ping(to, 5, Duration::from_millis(200)).await.unwrap();
     assert!(ping.received >= 4, "{ping:?}\n{}", one.log().unwrap());
     assert_eq!(lab.list().unwrap(), ["one", "one-host", "two", "two-host"]);

@@ -32,6 +32,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// How long an interface may take to come or go. An engine that dies meanwhile is told at once.
+const INTERFACE_LIMIT: Duration = Duration::from_secs(20);
+
 /// How a broker runs.
 #[derive(Debug)]
 pub struct BrokerConfig {
@@ -40,7 +43,8 @@ pub struct BrokerConfig {
     pub netns: Option<OwnedFd>,
     /// The daemon's VICI socket, for rekeying after an engine was restarted; `None` leaves that to the daemon.
     pub vici: Option<PathBuf>,
-    /// The daemon gets an error when the engine has not answered after this long.
+    /// The daemon gets an error when the engine has not answered after this long. One that waits for a lock of the kernel is
+    /// given more time, here and below.
     pub request_timeout: Duration,
     /// An engine that leaves a request or ping unanswered for this long is killed and replaced.
     pub hang_timeout: Duration,
@@ -65,7 +69,7 @@ impl Default for BrokerConfig {
             engine: EngineConfig::default(),
             netns: None,
             vici: None,
-            request_timeout: Duration::from_millis(500),
+            request_timeout: Duration::from_millis(1000),
             hang_timeout: Duration::from_millis(1500),
             ping_interval: Duration::from_millis(500),
             control: None,
@@ -212,7 +216,7 @@ impl Broker {
     pub fn ensure_interface(&self, if_id: u32) -> Result<String, BrokerError> {
         let (sender, receiver) = sync_channel(1);
         self.ask(Ask::Interface(if_id, sender))?;
-        let name = receiver.recv_timeout(Duration::from_secs(5)).map_err(|_| BrokerError::Gone)?;
+        let name = receiver.recv_timeout(INTERFACE_LIMIT).map_err(|_| BrokerError::Gone)?;
         name.ok_or(BrokerError::Interface(if_id))
     }
 
@@ -223,7 +227,7 @@ impl Broker {
     pub fn remove_interface(&self, if_id: u32) -> Result<(), BrokerError> {
         let (sender, receiver) = sync_channel(1);
         self.ask(Ask::Remove(if_id, sender))?;
-        let removed = receiver.recv_timeout(Duration::from_secs(5)).map_err(|_| BrokerError::Gone)?;
+        let removed = receiver.recv_timeout(INTERFACE_LIMIT).map_err(|_| BrokerError::Gone)?;
         removed.map(drop).ok_or(BrokerError::InUse(if_id))
     }
 

@@ -112,6 +112,26 @@ impl Engine {
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
+
+    /// Whether it has said something that nobody has read yet.
+    pub fn has_spoken(&self) -> bool {
+        let mut poll = libc::pollfd { fd: self.link.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one descriptor to be polled, which lives over the call.
+        unsafe { libc::poll(&mut poll, 1, 0) == 1 }
+    }
+
+    /// Whether its control thread, which is the first, waits for the kernel: for the lock of all network configuration (RTNL),
+    /// say, which whoever removes a namespace or an interface holds, on a busy machine for seconds.
+    pub fn waits_for_kernel(&self) -> bool {
+        std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))
+            .is_ok_and(|stat| is_uninterruptible(&stat))
+    }
+}
+
+/// Whether a process waits in the kernel for something that no signal ends, by its `/proc/PID/stat`.
+fn is_uninterruptible(stat: &str) -> bool {
+    // Behind the name, which may have any character.
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('D'))
 }
 
 impl Drop for Engine {
@@ -134,6 +154,20 @@ impl Drop for Engine {
         };
         if let Err(error) = reaper.spawn(reap) {
             tracing::warn!(%error, pid, "nobody waits for the end of an engine");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_uninterruptible;
+
+    #[test]
+    fn a_wait_that_no_signal_ends_is_told_apart() {
+        assert!(is_uninterruptible("7 (uxfrm-engine) D 1 7 7 0"));
+        assert!(is_uninterruptible("7 (a) S b) D 1 7 7 0"));
+        for stat in ["7 (uxfrm-engine) S 1", "7 (D) R 1", "7 (a) D b) T 1", ""] {
+            assert!(!is_uninterruptible(stat), "{stat}");
         }
     }
 }

@@ -57,6 +57,12 @@ pub(super) struct Relay {
     restart_at: Option<Instant>,
     last_ping: Instant,
     ping_pending: Option<Instant>,
+    /// When the engine has said something last.
+    heard: Instant,
+    /// When to look again whether an engine that is late still waits for the kernel.
+    look_again: Option<Instant>,
+    /// Until when one that did is given the time to do what it owes.
+    excused_until: Option<Instant>,
     /// Its workers had something to do lately.
     engine_active: bool,
     /// Multicast groups that the engine was told somebody listens to.
@@ -125,6 +131,9 @@ impl Relay {
             restart_at: Some(Instant::now()),
             last_ping: Instant::now(),
             ping_pending: None,
+            heard: Instant::now(),
+            look_again: None,
+            excused_until: None,
             engine_active: true,
             listened: 0,
             kept: BTreeMap::new(),
@@ -335,7 +344,8 @@ impl Relay {
                 }
             };
             // Whatever it says, it lives: a long answer may be before that to the ping.
-            self.ping_pending = self.ping_pending.map(|_| Instant::now());
+            self.heard = Instant::now();
+            self.ping_pending = self.ping_pending.map(|_| self.heard);
             match message.kind {
                 Kind::Reply => self.reply(message.number, message.body),
                 Kind::Done => self.done(message.number, message.body),

@@ -98,6 +98,10 @@ impl Database {
     pub fn limit_reached(&mut self, id: &SaId, limit: LimitReached) -> Option<Event> {
         let hard = limit == LimitReached::Hard;
         let state = self.states.by_id.get_mut(id)?;
+        // Since it was told another SA may have come under this identity, or a higher limit.
+        if hard && !state.association.as_ref().is_some_and(|association| association.is_spent()) {
+            return None;
+        }
         if std::mem::replace(&mut state.soft_reported, true) && !hard {
             return None;
         }
@@ -144,8 +148,8 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::tests::{NOW, errno, info, sa};
-    use crate::xfrm::constants::{NEWSA, UPDSA};
+    use crate::database::tests::{NOW, errno, id_request, info, sa};
+    use crate::xfrm::constants::{DELSA, NEWSA, UPDSA};
     use crate::xfrm::lifetime::{Limits, Usage};
     use crate::xfrm::state::SaInfo;
     use crate::xfrm::wire::messages;
@@ -181,7 +185,31 @@ mod tests {
             [false; 0],
             "that of bytes came later"
         );
+        let id = ask(&mut database, UPDSA, Limits { hard_packets: 5, ..limits });
+        database.states.get(&id).unwrap().association.as_ref().unwrap().charge(5, 100, 1);
         assert_eq!(hard(database.limit_reached(&id, LimitReached::Hard)), [true]);
+    }
+
+    /// Workers tell an SA's identity, and the daemon may have been faster.
+    #[test]
+    fn a_hard_limit_is_not_that_of_another_sa_nor_one_that_was_raised() {
+        let mut database = Database::default();
+        let limits = Limits { hard_packets: 5, ..Limits::NONE };
+        let id = ask(&mut database, NEWSA, limits);
+        let reach = |database: &Database| {
+            let association = database.states.get(&id).unwrap().association.clone().unwrap();
+            assert_eq!(association.charge(5, 100, 1), Some(LimitReached::Hard));
+        };
+        reach(&database);
+        ask(&mut database, UPDSA, Limits { hard_packets: 50, ..limits });
+        assert_eq!(hard(database.limit_reached(&id, LimitReached::Hard)), [false; 0], "it was raised");
+        ask(&mut database, UPDSA, limits);
+        assert_eq!(errno(&database.handle_datagram(&id_request(DELSA, 100), NOW)), 0);
+        ask(&mut database, NEWSA, limits);
+        assert_eq!(hard(database.limit_reached(&id, LimitReached::Hard)), [false; 0], "another's");
+        reach(&database);
+        assert_eq!(hard(database.limit_reached(&id, LimitReached::Hard)), [true]);
+        assert!(database.states.get(&id).is_none());
     }
 
     #[test]

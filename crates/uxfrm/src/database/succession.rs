@@ -212,7 +212,8 @@ fn near(state: &State) -> u64 {
     if soft == 0 || state.is_larval() {
         return u64::MAX;
     }
-    let age = (u128::from(soft) * 1000 * u128::from(NEAR.0) / u128::from(NEAR.1)) as u64;
+    let age = u128::from(soft) * 1000 * u128::from(NEAR.0) / u128::from(NEAR.1);
+    let age = u64::try_from(age).unwrap_or(u64::MAX);
     state.added.monotonic.saturating_add(age.saturating_sub(state.age_before_ms()))
 }
 

@@ -4,6 +4,7 @@ use super::tests::*;
 use super::*;
 use crate::datapath::association::LimitReached;
 use crate::xfrm::constants::*;
+use crate::xfrm::lifetime::Limits;
 use crate::xfrm::selector::Flow;
 use crate::xfrm::state::{SaId, SaInfo};
 use crate::xfrm::wire::{Reader, messages};
@@ -200,6 +201,24 @@ fn sas_of_one_policy_spread() {
         assert_eq!(gateway.spread(&children), [2; 4], "after rekeys, with pauses of {pause} ms");
         gateway.check();
     }
+}
+
+/// Not even one of which the milliseconds are more than a number holds.
+#[test]
+fn a_limit_that_is_far_away_is_not_near() {
+    let mut gateway = Gateway::new(2);
+    let limits = Limits { soft_add: 1 << 63, ..Limits::NONE };
+    for spi in [1, 2] {
+        let mut there = outbound(spi + 100, spi);
+        for end in [&mut there, &mut SaInfo { reqid: spi, ..info(spi) }] {
+            end.limits = limits;
+            assert_eq!(errno(&gateway.ask(&sa(NEWSA, end))), 0);
+        }
+    }
+    gateway.wait(60_000);
+    let (database, asked) = (&mut gateway.database, SaInfo { reqid: 0, ..info(0) });
+    let (_, predecessor) = database.succession.place(&asked, 0, &database.states, gateway.now);
+    assert_eq!(predecessor, None);
 }
 
 /// The daemon was told nothing: the SA that is nearest to its own limit is the one.

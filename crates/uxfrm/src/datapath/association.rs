@@ -111,6 +111,11 @@ impl Association {
         self.has_reached(1)
     }
 
+    /// Whether it has come to a hard limit, or to the end of its numbers.
+    pub fn is_spent(&self) -> bool {
+        self.is_used_up() || self.sequence.is_exhausted()
+    }
+
     /// Counts a batch at `now` (Unix seconds). Returns a limit when it is reached for the first time.
     pub fn charge(&self, packets: u64, bytes: u64, now: u64) -> Option<LimitReached> {
         self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -124,7 +129,7 @@ impl Association {
     /// A limit that has been reached and was not reported yet: also where the SA came with it, or was given a lower one.
     pub fn limit_reached(&self) -> Option<LimitReached> {
         let report = |bit| self.reported.fetch_or(bit, Ordering::Relaxed) & bit == 0;
-        if self.has_reached(1) || self.sequence.is_exhausted() {
+        if self.is_spent() {
             return report(HARD_REPORTED).then_some(LimitReached::Hard);
         }
         if self.has_reached(0) {

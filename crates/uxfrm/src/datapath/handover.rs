@@ -13,9 +13,9 @@
 
 use super::turn::TURN_LIMIT;
 use crate::esp::sequence::SequenceCounter;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use crate::sync::{AtomicU32, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, spin_loop, yield_now};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 /// Others send within some tens of microseconds, and to be woken takes as long: so long it looks again and again, and gives its
 /// CPU to whoever needs it. After that it sleeps until it is woken: where others were kept from their CPU, it would need theirs
@@ -140,10 +140,10 @@ impl<T> Handover<T> {
                 if self.sequence.passed() != passed || is_over() {
                     break;
                 }
-                std::hint::spin_loop();
+                spin_loop();
             }
             // Whoever's turn it is may need this CPU.
-            std::thread::yield_now();
+            yield_now();
         }
     }
 }
@@ -169,7 +169,3 @@ impl Drop for Idle<'_> {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
-
-#[cfg(test)]
-#[path = "handover_tests.rs"]
-mod tests;

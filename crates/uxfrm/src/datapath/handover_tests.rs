@@ -1,11 +1,13 @@
 //! Workers that hand "batches" over, by every order that threads come to on this machine, and with everything that may come between.
 
-use super::super::turn::Claim;
-use super::*;
+use super::handover::{Handover, Turn};
+use super::turn::{Claim, TURN_LIMIT};
+use crate::esp::sequence::SequenceCounter;
 use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A worker's buffers: whose numbers come back.
 type Home = AtomicUsize;

@@ -9,6 +9,7 @@ pub mod counters;
 pub mod dont_fragment;
 pub mod early;
 pub mod gather;
+pub mod generation;
 pub mod handover;
 pub mod heartbeat;
 pub mod interface;
@@ -27,6 +28,13 @@ pub mod spread;
 pub mod transmit;
 pub mod turn;
 pub mod worker;
+
+#[cfg(test)]
+mod handover_tests;
+#[cfg(test)]
+mod spares_tests;
+#[cfg(test)]
+mod turn_tests;
 
 pub use shared::Shared;
 

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// Datagrams of one call: the kernel's `UDP_MAX_SEGMENTS` before 6.10.
 const MAX_SEGMENTS: usize = 64;
+/// How many batches of a worker wait to be sent by others, at most.
+pub const SPARES: usize = 4;
 /// Bytes of one call: a datagram's limit with the largest IP header.
 const MAX_LEN: usize = 65_000;
 

@@ -98,7 +98,10 @@ impl SendBatch {
         let Some((claim, state)) = self.claim.take() else { return };
         if claim.has_unsent() {
             // Not before their turn: those of others with lower numbers would no longer be waited for.
-            state.association.handover.wait(|| claim.is_turn(), |turn| send_turn(turn, shared, worker));
+            let handover = &state.association.handover;
+            if !handover.wait(|| claim.is_turn(), |turn| send_turn(turn, shared, worker)) {
+                send_out_of_turn(&state, claim.first_unsent(), shared, worker);
+            }
             claim.give_up();
         }
     }
@@ -117,7 +120,10 @@ impl SendBatch {
 
     /// Sends what waits, or hands it over.
     fn flush(&mut self, shared: &Shared, worker: usize) {
-        let Some((claim, state)) = self.claim.as_mut().filter(|_| !self.sealed.is_empty()) else { return };
+        let Some((claim, state)) = self.claim.as_mut().filter(|_| !self.sealed.is_empty()) else {
+            // An SA for which room was made, and no packet came, is not kept with its keys.
+            return self.sealed.clear();
+        };
         if !claim.is_turn() {
             let (handover, spares) = (&state.association.handover, &shared.spares[worker]);
             let send = |turn: Turn<'_, _>| send_turn(turn, shared, worker);
@@ -133,13 +139,12 @@ impl SendBatch {
                 return send_for_others(state, shared, worker, true);
             }
             if !in_time {
-                while let Some(turn) = handover.next_out_of_turn(claim.first_unsent()) {
-                    send_turn(turn, shared, worker);
-                }
+                send_out_of_turn(state, claim.first_unsent(), shared, worker);
                 add(&shared.counters.out_of_turn, u64::from(!claim.is_turn()));
             }
         }
-        self.sealed.send(shared, worker);
+        // As those of others: what cannot be sent must not end the worker.
+        isolated(&shared.counters, || self.sealed.send(shared, worker));
         claim.sent();
         self.sealed.charge(shared);
         self.sealed.clear();
@@ -152,9 +157,7 @@ impl SendBatch {
         let (handover, spares) = (&state.association.handover, &shared.spares[worker]);
         if !handover.wait(|| spares.is_whole(), |turn| send_turn(turn, shared, worker)) {
             // Somebody with lower numbers has lost its CPU: they are given up.
-            while let Some(turn) = handover.next_out_of_turn(last) {
-                send_turn(turn, shared, worker);
-            }
+            send_out_of_turn(&state, last, shared, worker);
             // Perhaps it has lost it while it was sending this worker's packets.
             spares.give_up();
         }
@@ -177,6 +180,14 @@ fn send_for_others(state: &SaView, shared: &Shared, worker: usize, has_put: bool
             return;
         }
         let Some(turn) = handover.next() else { return };
+        send_turn(turn, shared, worker);
+    }
+}
+
+/// Sends what waits and has numbers up to `last`, though lower ones were not sent: before what comes behind it, which it would hold
+/// up otherwise, or be overtaken by.
+fn send_out_of_turn(state: &SaView, last: u64, shared: &Shared, worker: usize) {
+    while let Some(turn) = state.association.handover.next_out_of_turn(last) {
         send_turn(turn, shared, worker);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::counters::PathCounters;
 use super::dont_fragment::DontFragment;
+use super::generation::Generations;
 use super::heartbeat::Heartbeat;
 use super::interface::Interface;
 use super::local_addresses::LocalAddresses;
@@ -15,12 +16,10 @@ use crate::sys;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Later than every generation.
-const RESTING: u64 = u64::MAX;
 /// Between two looks at the workers: a tenth of what a batch takes.
 const SETTLE_PAUSE: Duration = Duration::from_micros(20);
 
@@ -37,8 +36,7 @@ pub struct Picture {
 /// Shared by all threads of an engine.
 pub struct Shared {
     picture: Mutex<Picture>,
-    generation: AtomicU64,
-    working: Vec<Working>,
+    generations: Generations,
     /// Wakes each worker when interfaces came or went.
     wakes: Vec<OwnedFd>,
     /// Packets that wait for keys, at all workers.
@@ -53,11 +51,6 @@ pub struct Shared {
     /// The shared port of ESP in UDP.
     pub port: u16,
 }
-
-/// The generation that a worker works by; [`RESTING`] while it works by none. Workers write theirs all the time, hence a cache
-/// line for each.
-#[repr(align(128))]
-struct Working(AtomicU64);
 
 /// One worker's outer sockets. Where IPv6 or plain ESP is not there, neither is the socket.
 #[derive(Default)]
@@ -89,8 +82,7 @@ impl Shared {
     pub fn new(sockets: Vec<WorkerSockets>, notifier: Notifier, port: u16) -> std::io::Result<Self> {
         Ok(Self {
             picture: Mutex::default(),
-            generation: AtomicU64::new(1),
-            working: sockets.iter().map(|_| Working(AtomicU64::new(RESTING))).collect(),
+            generations: Generations::of(sockets.len()),
             wakes: sockets.iter().map(|_| sys::event_fd()).collect::<Result<_, _>>()?,
             early: AtomicUsize::new(0),
             heartbeats: sockets.iter().map(|_| Heartbeat::default()).collect(),
@@ -109,7 +101,7 @@ impl Shared {
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut picture.view, view);
         drop(picture);
-        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.generations.advance();
         if self.early.load(Ordering::SeqCst) > 0 {
             self.wake_all();
         }
@@ -124,7 +116,7 @@ impl Shared {
     /// Replaces the list of this host's addresses.
     pub fn set_local_addresses(&self, all: HashSet<IpAddr>) {
         self.picture.lock().unwrap_or_else(PoisonError::into_inner).local = Arc::new(LocalAddresses(all));
-        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.generations.advance();
     }
 
     /// Adds or replaces an interface and wakes the workers, which watch its queues from then on.
@@ -132,9 +124,14 @@ impl Shared {
         self.change_interfaces(|interfaces| drop(interfaces.insert(interface.if_id, Arc::new(interface))));
     }
 
-    /// Takes an interface away and wakes the workers, which close its queues.
-    pub fn remove_interface(&self, if_id: u32) {
-        self.change_interfaces(|interfaces| drop(interfaces.remove(&if_id)));
+    /// Takes an interface away and wakes the workers, which let it go. Who drops the last one waits for the kernel.
+    pub fn remove_interface(&self, if_id: u32) -> Option<Arc<Interface>> {
+        let mut removed = None;
+        self.change_interfaces(|interfaces| {
+            removed = interfaces.get(&if_id).cloned();
+            drop(interfaces.remove(&if_id));
+        });
+        removed
     }
 
     fn change_interfaces(&self, change: impl FnOnce(&mut SnapshotMap<u32, Arc<Interface>>)) {
@@ -145,7 +142,7 @@ impl Shared {
         let all_take_udp = picture.interfaces.values().all(takes_udp);
         picture.udp_segmentation = all_take_udp;
         drop(picture);
-        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.generations.advance();
         self.wake_all();
     }
 
@@ -162,10 +159,10 @@ impl Shared {
     /// Waits until no worker works by a picture that is older than the one that was published last, so that what follows (an
     /// answer to the daemon) comes after the last packet by the old one. Whether that came within `limit`.
     pub fn settle(&self, limit: Duration) -> bool {
-        let (start, generation) = (Instant::now(), self.generation.load(Ordering::SeqCst));
-        self.working.iter().zip(&self.spares).all(|(working, spares)| {
+        let (start, generation) = (Instant::now(), self.generations.newest());
+        self.spares.iter().enumerate().all(|(worker, spares)| {
             // A worker ends its work only after what it has handed over was sent, or was given up: that may still be.
-            while working.0.load(Ordering::SeqCst) < generation || spares.is_late() {
+            while self.generations.is_behind(worker, generation) || spares.is_late() {
                 if start.elapsed() >= limit {
                     return false;
                 }
@@ -177,19 +174,12 @@ impl Shared {
 
     /// A worker has nothing to do: it holds up nobody.
     pub fn rest(&self, worker: usize) {
-        self.working[worker].0.store(RESTING, Ordering::SeqCst);
+        self.generations.rest(worker);
     }
 
     /// Brings a worker's copy up to date, by which it works until it rests; whether it changed.
     pub fn refresh(&self, worker: usize, cached: &mut Cached) -> bool {
-        // Said first and then looked at again: whoever publishes in between is either seen here or sees this.
-        let generation = loop {
-            let generation = self.generation.load(Ordering::SeqCst);
-            self.working[worker].0.store(generation, Ordering::SeqCst);
-            if self.generation.load(Ordering::SeqCst) == generation {
-                break generation;
-            }
-        };
+        let generation = self.generations.work(worker);
         if generation == cached.generation {
             return false;
         }

@@ -1,20 +1,17 @@
 //! The buffers of a worker that it does not seal into now: whoever has sent for it brings them back.
 
-use super::sealed::Sealed;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// How many batches of a worker wait to be sent by others, at most.
-pub const SPARES: usize = 4;
+use super::sealed::{SPARES, Sealed};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
+use std::sync::PoisonError;
 
 /// Those of one worker.
 #[derive(Default)]
 pub struct Spares {
     at_home: Mutex<Vec<Sealed>>,
-    /// How many there are, and how many are here, to be read without the lock.
-    all: AtomicUsize,
+    /// How many are here; how many are away, and their worker waits for them; and how many though it does not any more. Changed
+    /// under the lock, and to be read without: each alone says something.
     here: AtomicUsize,
-    /// How many are away though their worker does not wait for them any more.
+    awaited: AtomicUsize,
     late: AtomicUsize,
     round: AtomicU64,
 }
@@ -28,7 +25,6 @@ impl Spares {
         let made = (0..SPARES).map(|_| Sealed::new()).collect::<Result<Vec<_>, _>>()?;
         let mut at_home = self.lock();
         *at_home = made;
-        self.all.store(SPARES, Ordering::SeqCst);
         self.here.store(SPARES, Ordering::SeqCst);
         Ok(())
     }
@@ -40,9 +36,10 @@ impl Spares {
     /// Takes one.
     pub fn take(&self) -> Option<Sealed> {
         let mut at_home = self.lock();
-        let taken = at_home.pop();
+        let taken = at_home.pop()?;
         self.here.store(at_home.len(), Ordering::SeqCst);
-        taken
+        self.awaited.fetch_add(1, Ordering::SeqCst);
+        Some(taken)
     }
 
     /// How often some were given up, for what is handed over now.
@@ -56,9 +53,8 @@ impl Spares {
         let mut at_home = self.lock();
         at_home.push(sealed);
         self.here.store(at_home.len(), Ordering::SeqCst);
-        if round != self.round() {
-            self.late.fetch_sub(1, Ordering::SeqCst);
-        }
+        let away = if round == self.round() { &self.awaited } else { &self.late };
+        away.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Whether there is one.
@@ -68,13 +64,15 @@ impl Spares {
 
     /// Whether none is away but those that were given up.
     pub fn is_whole(&self) -> bool {
-        self.here.load(Ordering::SeqCst) + self.late.load(Ordering::SeqCst) == self.all.load(Ordering::SeqCst)
+        self.awaited.load(Ordering::SeqCst) == 0
     }
 
     /// Those that are away are not waited for.
     pub fn give_up(&self) {
-        let at_home = self.lock();
-        self.late.store(self.all.load(Ordering::SeqCst) - at_home.len(), Ordering::SeqCst);
+        // Nobody brings one back meanwhile.
+        let _at_home = self.lock();
+        self.late.fetch_add(self.awaited.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.awaited.store(0, Ordering::SeqCst);
         self.round.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -86,30 +84,5 @@ impl Spares {
     /// Gives memory back.
     pub fn release(&self) {
         self.lock().iter_mut().for_each(Sealed::release);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn those_given_up_are_not_waited_for_and_are_late_until_they_come() {
-        let spares = Spares::default();
-        spares.fill().unwrap();
-        let (lost, first) = (spares.take().unwrap(), spares.round());
-        assert!(!spares.is_whole() && !spares.is_late());
-        spares.give_up();
-        assert!(spares.is_whole() && spares.is_late());
-        // Others come and go meanwhile.
-        let (other, second) = (spares.take().unwrap(), spares.round());
-        assert!(!spares.is_whole());
-        spares.put(other, second);
-        assert!(spares.is_whole() && spares.is_late());
-        spares.give_up();
-        spares.put(lost, first);
-        assert!(spares.is_whole() && !spares.is_late());
-        let all: Vec<Sealed> = std::iter::from_fn(|| spares.take()).collect();
-        assert_eq!((all.len(), spares.is_any()), (SPARES, false));
     }
 }

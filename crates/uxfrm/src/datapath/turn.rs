@@ -103,7 +103,3 @@ impl Drop for Claim {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "turn_tests.rs"]
-mod tests;

@@ -17,7 +17,7 @@ use crate::datapath::worker::Worker;
 use crate::datapath::{Shared, WORKER_STACK_LEN};
 use crate::sys::epoll::Epoll;
 use crate::sys::path_socket::{self, StreamListener};
-use crate::sys::tun::Queue;
+use crate::sys::tun::{self, Queue};
 use crate::sys::{self, addresses, socket};
 use crate::xfrm::event::Event;
 use std::collections::HashMap;
@@ -228,12 +228,20 @@ impl Control {
         Ok(())
     }
 
-    /// Lets an interface go that no policy and no SA names. It disappears when the last worker has closed its queue.
+    /// Removes an interface that no policy and no SA names. It is gone then, though workers may still have its queues: the next
+    /// one of that name is another.
     fn remove_interface(&mut self, if_id: u32) -> bool {
         if self.database.names_interface(if_id) {
             return false;
         }
-        self.shared.remove_interface(if_id);
+        let removed = self.shared.remove_interface(if_id);
+        if let Some(interface) = &removed
+            && let Err(error) = tun::remove(&interface.name)
+            && interface.queues.iter().any(Queue::is_attached)
+        {
+            say(format_args!("interface {if_id} goes when it is used no longer: {error}"));
+        }
+        self.retired.push_interface(removed);
         self.kept.retain(|name, _| !name.starts_with(&super::sockets::kept_prefix(if_id)));
         true
     }
@@ -244,7 +252,8 @@ impl Control {
                 return Ok(());
             }
             // Somebody has deleted it: another one takes its place.
-            self.shared.remove_interface(if_id);
+            let removed = self.shared.remove_interface(if_id);
+            self.retired.push_interface(removed);
         }
         let (name, picture) = (self.config.name_of(if_id), self.shared.picture());
         if let Some(other) = picture.interfaces.values().find(|other| other.name == name) {

@@ -1,17 +1,19 @@
-//! Views that the data path has put aside.
+//! Views and interfaces that the data path has put aside.
 
 use crate::database::View;
 use crate::datapath::Shared;
+use crate::datapath::interface::Interface;
 use std::sync::Arc;
 
 /// How long a worker without packets may keep an old view, and with it the keys of deleted SAs, in milliseconds.
 const RETIREMENT_MS: u64 = 100;
 
-/// Views that workers may still use. They are freed by the control thread: not where packets wait, and not only when the
-/// next packet comes.
+/// What workers may still use. It is freed by the control thread: not where packets wait, and not only when the next packet
+/// comes. Closing a queue waits for the kernel's lock of network configuration, which others may hold for seconds.
 #[derive(Default)]
 pub struct Retired {
     views: Vec<Arc<View>>,
+    interfaces: Vec<Arc<Interface>>,
     /// When the workers are woken that still use one, in monotonic milliseconds.
     wake: Option<u64>,
 }
@@ -21,11 +23,16 @@ impl Retired {
         self.views.push(view);
     }
 
+    pub fn push_interface(&mut self, interface: Option<Arc<Interface>>) {
+        self.interfaces.extend(interface);
+    }
+
     /// Frees what nobody uses any more. Returns when to look again, if there is a need.
     pub fn free(&mut self, now: u64, shared: &Shared) -> Option<u64> {
-        // Nobody else can get at a view that is only here: the count cannot rise again.
+        // Nobody else can get at what is only here: the count cannot rise again.
         self.views.retain(|view| Arc::strong_count(view) > 1);
-        if self.views.is_empty() {
+        self.interfaces.retain(|interface| Arc::strong_count(interface) > 1);
+        if self.views.is_empty() && self.interfaces.is_empty() {
             self.wake = None;
         } else if self.wake.is_none_or(|at| at <= now) {
             if self.wake.is_some() {

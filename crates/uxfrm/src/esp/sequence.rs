@@ -2,9 +2,9 @@
 //! many threads.
 
 use super::EspError;
+use crate::sync::{AtomicU32, AtomicU64, Condvar, Mutex, Ordering};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// Hands out numbers to any number of threads, and says whose turn it is to send.

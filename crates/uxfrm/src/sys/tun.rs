@@ -14,7 +14,6 @@ const TUN_F_USO4: libc::c_ulong = 0x20;
 const TUN_F_USO6: libc::c_ulong = 0x40;
 const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
 const TUNSETOFFLOAD: libc::c_ulong = 0x4004_54d0;
-const TUNGETIFF: libc::c_ulong = 0x8004_54d2;
 const TUNSETPERSIST: libc::c_ulong = 0x4004_54cb;
 
 /// Length of `struct virtio_net_hdr` before each packet.
@@ -102,12 +101,13 @@ impl Queue {
     }
 }
 
+/// The queue of an interface that is gone has an error for who polls it. An ioctl would say the same, but waits for the lock of
+/// all network configuration (RTNL), which whoever removes a namespace or an interface may hold for seconds.
 fn is_attached(fd: BorrowedFd<'_>) -> bool {
-    // SAFETY: all-zero is a valid ifreq, which TUNGETIFF fills and which lives over the call.
-    unsafe {
-        let mut request: libc::ifreq = std::mem::zeroed();
-        libc::ioctl(fd.as_raw_fd(), TUNGETIFF, &mut request) >= 0
-    }
+    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: 0, revents: 0 };
+    // SAFETY: one descriptor to be polled, which lives over the call.
+    let polled = unsafe { libc::poll(&mut poll, 1, 0) };
+    polled >= 0 && poll.revents & (libc::POLLERR | libc::POLLNVAL) == 0
 }
 
 /// Whether the interface of a queue stays when its last queue is closed: without a carrier, and losing every packet.
@@ -123,10 +123,26 @@ pub fn set_persistent(queue: BorrowedFd<'_>, stays: bool) -> io::Result<()> {
 /// packets a second. The kernel's default is 500.
 const QUEUE_LEN: u32 = 1000;
 
+const IFLA_IFNAME: u16 = 3;
+
+/// Removes an interface of this thread's namespace. Its queues are dead then.
+///
+/// # Errors
+/// Of rtnetlink, `ENODEV` where there is none of that name.
+pub fn remove(name: &str) -> io::Result<()> {
+    const RTM_DELLINK: u16 = 17;
+    let mut writer = Writer::bare();
+    // struct ifinfomsg: the name says which.
+    writer.zeros(16);
+    writer.attribute(IFLA_IFNAME, |w| {
+        w.bytes(name.as_bytes()).u8(0);
+    });
+    RouteSocket::open(0)?.request(RTM_DELLINK, 0, &writer.finish_bare())
+}
+
 /// By rtnetlink: the ioctl takes a right in the first user namespace, which root of a container has not.
 fn set_queue_len(name: &str) -> io::Result<()> {
     const RTM_NEWLINK: u16 = 16;
-    const IFLA_IFNAME: u16 = 3;
     const IFLA_TXQLEN: u16 = 13;
     let mut writer = Writer::bare();
     // struct ifinfomsg: the name says which.
@@ -188,6 +204,10 @@ mod tests {
     fn a_descriptor_without_an_interface_is_no_queue() {
         let null = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
         assert!(Queue::of(null()).is_err(), "a kept descriptor is asked");
-        assert!(!is_attached(null().as_fd()));
+        // One that was opened and never got an interface, which is how the kernel sees one that lost it.
+        match std::fs::File::open("/dev/net/tun") {
+            Ok(bare) => assert!(!is_attached(bare.as_fd())),
+            Err(error) => eprintln!("not tested: /dev/net/tun: {error}"),
+        }
     }
 }

@@ -44,6 +44,8 @@ pub struct Options {
     /// Lines for each child.
     pub child: String,
     pub run_arguments: Vec<String>,
+    /// Lines for the daemons' configuration.
+    pub charon: String,
     /// No `if_id`: policies for all packets of a gateway. Whether charon installs routes of its own.
     pub policy_based: Option<bool>,
     /// Two routers between the gateways, and between them a link of this MTU.
@@ -61,6 +63,7 @@ impl Default for Options {
             encapsulate: true,
             child: String::new(),
             run_arguments: Vec::new(),
+            charon: String::new(),
             policy_based: None,
             middle_mtu: None,
             host_mtu: 1400,
@@ -175,7 +178,8 @@ impl Lab {
     }
 
     pub fn in_namespace(&self, node: &str, command: &str) -> String {
-        format!("ip netns exec {}{node} {command}", self.name)
+        // `ip netns exec` makes a mount namespace as well, which a machine that removes many others keeps waiting for seconds.
+        format!("nsenter --net=/run/netns/{}{node} {command}", self.name)
     }
 
     pub fn swanctl(&self, side: &str, arguments: &str) -> String {
@@ -233,11 +237,13 @@ impl Lab {
                install_routes = {routes}
                install_virtual_ip = no
                retransmit_timeout = 1
+               {}
                load = random nonce openssl kdf pem pkcs1 x509 pubkey gcm aes sha1 sha2 hmac md5 des {kernel} socket-default vici
                plugins {{ vici {{ socket = unix://{} }} }}
                journal {{ default = -1 }}
                filelog {{ log {{ path = {}\n default = 1\n flush_line = yes }} }}
              }}",
+            self.options.charon,
             path("vici"),
             path("log")
         );

@@ -34,7 +34,7 @@ impl Lab {
             script += &format!(
                 "[ ! -e /run/netns/{name}{node} ] || ip netns del {name}{node}
                  ip netns add {name}{node}; ip -n {name}{node} link set lo up
-                 ip netns exec {name}{node} sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n"
+                 nsenter --net=/run/netns/{name}{node} sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n"
             );
         }
         script += &match self.options.middle_mtu {
@@ -42,7 +42,7 @@ impl Lab {
             Some(_) => format!(
                 "for r in ra rb; do
                    ip netns add {name}$r
-                   ip netns exec {name}$r sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+                   nsenter --net=/run/netns/{name}$r sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
                      net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
                  done
                  ip link add wan netns {name}ga type veth peer name edge netns {name}ra
@@ -60,7 +60,7 @@ impl Lab {
                  ip -n {name}{gateway} addr add fd0{net}::1/64 dev lan nodad
                  ip -n {name}{host} route add default via 10.{net}.0.1
                  ip -n {name}{host} route add default via fd0{net}::1
-                 ip netns exec {name}{gateway} sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.promote_secondaries=1 net.ipv6.conf.all.forwarding=1
+                 nsenter --net=/run/netns/{name}{gateway} sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.promote_secondaries=1 net.ipv6.conf.all.forwarding=1
                  ip -n {name}{gateway} link set wan up
                  ip -n {name}{gateway} addr add 198.51.100.{net}/24 dev wan
                  ip -n {name}{gateway} addr add 2001:db8::{net}/64 dev wan nodad\n",

@@ -53,7 +53,7 @@ impl Stand {
         let n = &stand.namespace;
         run(&format!(
             "set -e
-             ip netns exec {n} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+             nsenter --net=/run/netns/{n} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
              for x in lan wan; do ip -n {n} link add $x type veth peer name p$x; ip -n {n} link set p$x up; ip -n {n} link set $x up; done
              ip -n {n} addr add 10.1.0.1/24 dev lan; ip -n {n} addr add 198.51.100.1/24 dev wan
              ip -n {n} addr add fd01::1/64 dev lan nodad; ip -n {n} addr add 2001:db8::1/64 dev wan nodad

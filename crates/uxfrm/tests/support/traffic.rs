@@ -38,6 +38,16 @@ impl Lab {
         arrived
     }
 
+    /// Pings without an end, one each `interval`.
+    pub fn keep_pinging(&self, from: &'static str, to: &str, interval: Duration) -> Pinging<'_> {
+        let v6 = to.contains(':');
+        let before = self.echo_replies(from, v6);
+        let line = self.in_namespace(from, &format!("ping -n -q -i {} {to}", interval.as_secs_f64()));
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec {line}")]).stdin(Stdio::null()).stdout(Stdio::piped());
+        Pinging { lab: self, from, v6, before, ping: command.spawn().unwrap() }
+    }
+
     /// Echo replies that a namespace's kernel has received so far.
     fn echo_replies(&self, node: &str, v6: bool) -> u64 {
         let text = self.exec(node, "cat /proc/net/snmp /proc/net/snmp6");
@@ -77,6 +87,50 @@ impl Lab {
         // What it says at its end must not stop it.
         std::thread::spawn(move || std::io::copy(&mut words, &mut std::io::sink()));
         Capture(child)
+    }
+}
+
+/// A ping that goes on. One at a time in a namespace, as answers are counted by the kernel there.
+pub struct Pinging<'a> {
+    lab: &'a Lab,
+    from: &'static str,
+    v6: bool,
+    before: u64,
+    ping: Child,
+}
+
+impl Pinging<'_> {
+    /// Answers that have come so far.
+    pub fn answered(&self) -> u64 {
+        self.lab.echo_replies(self.from, self.v6) - self.before
+    }
+
+    /// Waits until so many more answers have come.
+    pub fn until_answered(&self, more: u64, limit: Duration) {
+        let wanted = self.answered() + more;
+        until("answers to pings", limit, || self.answered() >= wanted);
+    }
+
+    /// Ends it: how many pings were sent, and how many were answered, also late.
+    pub fn finish(mut self) -> (u64, u64) {
+        // SAFETY: a child of ours that is not yet waited for; it tells its numbers then.
+        unsafe { libc::kill(self.ping.id() as i32, libc::SIGINT) };
+        let mut text = String::new();
+        self.ping.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        let line = text.lines().find(|line| line.contains("transmitted")).unwrap_or_else(|| panic!("{text}"));
+        let sent: u64 = line.split(' ').next().unwrap().parse().unwrap();
+        let ended = Instant::now();
+        while self.answered() < sent && ended.elapsed() < LATE_MAX {
+            sleep(Duration::from_millis(50));
+        }
+        (sent, self.answered())
+    }
+}
+
+impl Drop for Pinging<'_> {
+    fn drop(&mut self) {
+        let _ = self.ping.kill();
+        let _ = self.ping.wait();
     }
 }
 

@@ -86,6 +86,19 @@ impl Drop for Node {
     }
 }
 
+pub trait Answered {
+    /// Waits until a ping from here to there is answered.
+    async fn until_answered(&self, to: std::net::IpAddr);
+}
+
+impl Answered for causeway_lab::Machine {
+    async fn until_answered(&self, to: std::net::IpAddr) {
+        let answered =
+            async { while self.ping(to, 1, Duration::from_millis(20)).await.expect("ping").received == 0 {} };
+        tokio::time::timeout(gateway::PATIENCE, answered).await.expect("an answer to a ping");
+    }
+}
+
 pub fn namespaces(tag: &str) -> Vec<String> {
     let prefix = format!("cw{tag}-");
     let entries = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();

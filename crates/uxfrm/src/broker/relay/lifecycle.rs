@@ -1,6 +1,8 @@
 //! The engine's life: started, brought up to date, watched, replaced.
 
-use super::{Ask, Asker, Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Relay, STABLE, Token, recovery};
+use super::{
+    Ask, Asker, Engine, FIRST_BACKOFF, Kind, LONGEST_BACKOFF, Pending, Relay, STABLE, Token, recovery,
+};
 use std::collections::BTreeSet;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
@@ -19,8 +21,22 @@ impl recovery::Engine for Generation {
     }
 }
 
+/// How long an engine that waits for the kernel counts as neither late nor hung: the next one would wait for the same.
+const KERNEL_PATIENCE: Duration = Duration::from_secs(20);
+/// Time between looks whether it still does.
+const KERNEL_LOOK: Duration = Duration::from_millis(50);
+
 /// By how much longer an idle engine is not pinged.
 const IDLE_FACTOR: u32 = 4;
+
+/// What an engine has not done in time.
+#[derive(Default)]
+struct Overdue {
+    /// Requests, by their numbers.
+    requests: Vec<u32>,
+    ping: bool,
+    start: bool,
+}
 
 impl Relay {
     /// A new engine serves: it gets the policies, the interfaces that were asked for, and what waited.
@@ -67,6 +83,7 @@ impl Relay {
             self.program.failed();
         }
         self.ping_pending = None;
+        (self.look_again, self.excused_until) = (None, None);
         self.engine_active = true;
         self.spi_asks.clear();
         self.spis.clear();
@@ -91,7 +108,7 @@ impl Relay {
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let answerable = self.pending.values().filter(|p| !p.late);
-        let requests = answerable.map(|p| p.since + self.config.request_timeout).min();
+        let requests = answerable.map(|p| self.late_at(p)).min();
         let running = self.engine.as_ref().filter(|engine| engine.ready);
         let ping = running.map(|_| match self.ping_pending {
             Some(since) => since + self.config.hang_timeout,
@@ -100,7 +117,50 @@ impl Relay {
         let starting = self.engine.as_ref().filter(|engine| !engine.ready);
         let start = starting.map(|_| self.engine_since + self.config.start_timeout);
         let routing = self.routing.as_ref().and_then(|routing| routing.retry_at);
-        [requests, ping, start, self.restart_at, routing].into_iter().flatten().min()
+        let engines = [requests, ping, start].into_iter().flatten();
+        // Those that have come wait until the kernel is looked at again.
+        let engines = engines.map(|at| self.look_again.map_or(at, |look| at.max(look)));
+        engines.chain(self.restart_at).chain(routing).min()
+    }
+
+    /// Whether something that is due since then is to wait, as the engine waits for the kernel or did so a moment ago, or has
+    /// spoken since this thread last listened: it may have been stopped in between.
+    fn is_excused(&mut self, due: Instant, now: Instant) -> bool {
+        if self.engine.as_ref().is_some_and(Engine::has_spoken) {
+            return now < due + KERNEL_PATIENCE;
+        }
+        if self.engine.as_ref().is_some_and(Engine::waits_for_kernel) {
+            self.excused_until = Some(now + self.config.request_timeout);
+        }
+        now < due + KERNEL_PATIENCE && self.excused_until.is_some_and(|until| now < until)
+    }
+
+    /// When a request counts as not answered in time: one after the other is served, and as long as one is, those behind it wait.
+    fn late_at(&self, pending: &Pending) -> Instant {
+        pending.since.max(self.heard) + self.config.request_timeout
+    }
+
+    /// What the engine should have done by now: answered requests and a ping, and started. Nothing while it waits for the
+    /// kernel.
+    fn overdue(&mut self, now: Instant) -> Overdue {
+        let answerable = self.pending.iter().filter(|(_, p)| !p.late);
+        let mut overdue = Overdue {
+            requests: answerable.filter(|(_, p)| now >= self.late_at(p)).map(|(number, _)| *number).collect(),
+            ping: self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout),
+            start: self.engine.as_ref().is_some_and(|engine| !engine.ready)
+                && now >= self.engine_since + self.config.start_timeout,
+        };
+        self.look_again = None;
+        let requests =
+            overdue.requests.iter().filter_map(|number| self.pending.get(number)).map(|p| self.late_at(p));
+        let ping = self.ping_pending.filter(|_| overdue.ping).map(|since| since + self.config.hang_timeout);
+        let start = overdue.start.then_some(self.engine_since + self.config.start_timeout);
+        let first = requests.chain(ping).chain(start).min();
+        if first.is_some_and(|due| self.is_excused(due, now)) {
+            self.look_again = Some(now + KERNEL_LOOK);
+            overdue = Overdue::default();
+        }
+        overdue
     }
 
     pub(super) fn run_timers(&mut self) {
@@ -111,24 +171,19 @@ impl Relay {
         if let Some(routing) = self.routing.as_mut().filter(|r| r.retry_at.is_some_and(|at| now >= at)) {
             routing.refresh();
         }
-        let late: Vec<_> = self
-            .pending
-            .iter()
-            .filter(|(_, p)| !p.late && now >= p.since + self.config.request_timeout)
-            .map(|(number, _)| *number)
-            .collect();
-        let hung = !late.is_empty() && self.ping_pending.is_none();
-        late.into_iter().for_each(|number| self.fail(number));
+        let overdue = self.overdue(now);
+        let hung = !overdue.requests.is_empty() && self.ping_pending.is_none();
+        overdue.requests.into_iter().for_each(|number| self.fail(number));
         let interval = self.ping_interval();
         let Some(engine) = self.engine.as_mut() else { return };
         if !engine.ready {
-            if now >= self.engine_since + self.config.start_timeout {
+            if overdue.start {
                 tracing::error!(pid = engine.pid(), "the engine does not start: it is killed");
                 self.engine_gone();
             }
             return;
         }
-        if self.ping_pending.is_some_and(|since| now >= since + self.config.hang_timeout) {
+        if overdue.ping {
             tracing::error!(pid = engine.pid(), "the engine hangs: it is killed");
             self.engine_gone();
         } else if self.ping_pending.is_none() && (hung || now >= self.last_ping + interval) {

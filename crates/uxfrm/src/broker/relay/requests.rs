@@ -27,6 +27,8 @@ pub(super) struct Pending {
     /// The engine may have it.
     pub sent: bool,
     failed: bool,
+    /// The answer to a request about policies: who asked gets it when the rules are those of the policies.
+    held: Vec<Vec<u8>>,
     /// There was no room for all of the answer.
     cut: bool,
     /// Who asked was told that it took too long. The engine may still do it, and the journal must know then.
@@ -78,6 +80,7 @@ impl Relay {
             journal,
             sent: false,
             failed: false,
+            held: Vec::new(),
             cut: false,
             late: false,
         };
@@ -179,19 +182,18 @@ impl Relay {
         pending.failed |= error;
         // A long answer is under way.
         pending.since = Instant::now();
-        if let Some(connection) = self.connections.get_mut(&pending.connection).filter(|_| !pending.late) {
+        if pending.journal.is_some() {
+            pending.held.push(body.to_vec());
+        } else if let Some(connection) =
+            self.connections.get_mut(&pending.connection).filter(|_| !pending.late)
+        {
             pending.cut |= !connection.deliver(body);
         }
     }
 
     /// The engine has dealt with a request. `meaning` is what it was in other words, where these are needed.
     pub(super) fn done(&mut self, number: u32, meaning: &[u8]) {
-        let Some(pending) = self.pending.remove(&number) else { return };
-        if pending.cut
-            && let Some(connection) = self.connections.get_mut(&pending.connection)
-        {
-            connection.deliver_error(pending.header, libc::ENOBUFS);
-        }
+        let Some(mut pending) = self.pending.remove(&number) else { return };
         let mut in_force = true;
         if let (Some(request), false) = (&pending.journal, pending.failed) {
             in_force = self.accepted(if meaning.is_empty() { request } else { meaning });
@@ -200,6 +202,13 @@ impl Relay {
             Some(routing) if !in_force => routing.postpone(number),
             _ if pending.journal.is_some() => self.release(number),
             _ => {}
+        }
+        let Some(connection) = self.connections.get_mut(&pending.connection) else { return };
+        for body in pending.held.iter_mut().filter(|_| !pending.late) {
+            pending.cut |= !connection.deliver(body);
+        }
+        if pending.cut {
+            connection.deliver_error(pending.header, libc::ENOBUFS);
         }
     }
 
