@@ -108,14 +108,10 @@ def test_a_step_of_the_clock_is_not_noticed(lab, clock, step_s):
     assert counted(running) == (600, 600), "no packet is lost"
     assert net_status(lab, clock) == "AVAILABLE"
     assert lab.ping("west-host", HOST) == (5, 5)
-    # The gateway still reacts: a peer that goes is noticed, and comes back; also one whose last packet came while the
-    # clock was another.
-    clock.set(step_s)
+    # charon, which does not see the clock here, may have asked for the time of the last packet while that was another.
     time.sleep(2 * CACHE_S)
-    with clock.here():
-        until(lambda: lab.ping("east-host", HOST) == (5, 5), what="packets at the other time")
-    clock.set(0)
-    until(lambda: not is_refused(lab), what="the service sees the step back again")
+    assert lab.ping("east-host", HOST) == (5, 5)
+    # The gateway still reacts: a peer that goes is noticed, and comes back.
     lab.server.lab("delete", "east")
     until(lambda: net_status(lab, clock) == "UNAVAILABLE", what="down")
     lab.site_again("east")
