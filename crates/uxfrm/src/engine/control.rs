@@ -235,9 +235,9 @@ impl Control {
             return false;
         }
         let removed = self.shared.remove_interface(if_id);
-        if let Some(interface) = &removed
+        // Where somebody has deleted it, the name may be another's by now.
+        if let Some(interface) = removed.as_ref().filter(|it| it.queues.iter().any(Queue::is_attached))
             && let Err(error) = tun::remove(&interface.name)
-            && interface.queues.iter().any(Queue::is_attached)
         {
             say(format_args!("interface {if_id} goes when it is used no longer: {error}"));
         }
