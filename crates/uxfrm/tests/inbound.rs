@@ -121,22 +121,22 @@ fn the_first_policy_decides() {
     let wire = Wire::new("if");
     wire.stand.xfrm(&format!("add src 10.0.0.0/8 dst 10.1.0.1/32 dir in priority 100 {TUNNEL}"));
     wire.stand
-        .xfrm("add src 10.2.0.2/31 dst 10.1.0.0/24 proto icmp type 8 code 0 dir in priority 50 action allow");
+        .xfrm("add src 10.2.0.2/31 dst 10.1.0.0/24 proto 1 type 8 code 0 dir in priority 50 action allow");
     wire.stand.xfrm("add src 10.2.0.3/32 dst 10.1.0.0/24 dir in priority 20 action block");
     wire.stand.xfrm("add src 10.2.0.0/24 dst 10.1.0.0/24 dir in priority 900 action allow");
     assert!(wire.pings("10.2.0.2", "10.1.0.1") && !wire.pings("10.2.0.3", "10.1.0.1"));
     assert!(!wire.reaches("10.2.0.2", "10.1.0.1", 5300));
     wire.stand
-        .xfrm("add src 10.2.0.2/32 dst 10.1.0.0/24 proto udp dport 5300 dir in priority 10 action allow");
+        .xfrm("add src 10.2.0.2/32 dst 10.1.0.0/24 proto 17 dport 5300 dir in priority 10 action allow");
     assert!(wire.reaches("10.2.0.2", "10.1.0.1", 5300) && !wire.reaches("10.2.0.2", "10.1.0.1", 5301));
-    wire.stand.xfrm("delete src 10.2.0.2/31 dst 10.1.0.0/24 proto icmp type 8 code 0 dir in");
+    wire.stand.xfrm("delete src 10.2.0.2/31 dst 10.1.0.0/24 proto 1 type 8 code 0 dir in");
     assert!(!wire.pings("10.2.0.2", "10.1.0.1"));
     wire.stand.xfrm("flush");
     // IPv6, a part of a port range, and a policy that ends.
     let limit = format!("limit time-hard 2 {TUNNEL}");
     wire.stand
-        .xfrm(&format!("add src fd00::/13 dst fd01::1/128 proto udp sport 1 dport 5301 dir in {TUNNEL}"));
-    wire.stand.xfrm(&format!("add src fd02::/64 dst ::/0 proto udp dport 5300 dir in {limit}"));
+        .xfrm(&format!("add src fd00::/13 dst fd01::1/128 proto 17 sport 1 dport 5301 dir in {TUNNEL}"));
+    wire.stand.xfrm(&format!("add src fd02::/64 dst ::/0 proto 17 dport 5300 dir in {limit}"));
     assert!(wire.reaches("fd02::2", "fd01::1", 5301), "another source port");
     assert!(!wire.reaches("fd02::2", "fd01::1", 5300));
     until("the end", Duration::from_secs(10), || wire.reaches("fd02::2", "fd01::1", 5300));
