@@ -13,11 +13,14 @@ use super::{check_machine, report::median};
 
 /// Payload of a packet, bytes.
 const PAYLOAD: usize = 1000;
-/// By how much memory may be larger at the end than in the beginning: a share of it, and MiB.
+/// By how much memory may be larger at rest afterwards than before: a share of it, and MiB. Under load a worker's buffers are in
+/// memory as far as bursts have touched them, which is more and more; it gives them back when it rests.
 const GROWTH: f64 = 1.1;
 const SLACK_MIB: f64 = 0.25;
 /// How often memory is looked at.
 const SAMPLE: Duration = Duration::from_secs(5);
+/// Looks after the load, a second apart: a rekey may come between.
+const LAST_LOOKS: usize = 10;
 
 /// `cargo xtask bench soak`.
 #[derive(Debug, clap::Args)]
@@ -87,18 +90,37 @@ pub fn run(options: &Soak) -> anyhow::Result<()> {
     }
     let mut samples = samples?;
     samples.insert(0, first);
-    let grown = tell_memory(&samples);
-    std::thread::sleep(Duration::from_secs(5));
-    let last = sample(&daemons)?;
+    tell_memory(&samples);
+    let last = at_rest(&daemons)?;
     println!(
-        "5 s after the load: engine {:.2}, broker {:.2}, charon {:.2} MiB",
+        "after the load: engine {:.2}, broker {:.2}, charon {:.2} MiB",
         last.engine, last.broker, last.charon
     );
     println!("CHILD_SAs made: {}", children_made(&lab)?);
     Side::BOTH.into_iter().try_for_each(|side| tell_drops(&lab, side))?;
     ensure!(lost == 0, "{lost} packets were lost");
-    ensure!(grown.is_empty(), "memory has grown: {}", grown.join(", "));
+    for (name, before, after) in
+        [("engine", first.engine, last.engine), ("broker", first.broker, last.broker)]
+    {
+        ensure!(
+            after <= before * GROWTH + SLACK_MIB,
+            "the {name}'s memory has grown: {before:.2} to {after:.2} MiB"
+        );
+    }
     Ok(())
+}
+
+/// The least memory that was seen of each process after the load.
+fn at_rest(daemons: &[Daemon]) -> anyhow::Result<Sample> {
+    let mut least = Sample { engine: f64::MAX, broker: f64::MAX, charon: f64::MAX };
+    for _ in 0..LAST_LOOKS {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = sample(daemons)?;
+        least.engine = least.engine.min(now.engine);
+        least.broker = least.broker.min(now.broker);
+        least.charon = least.charon.min(now.charon);
+    }
+    Ok(least)
 }
 
 /// Where packets can be lost at one end: the interface's queue before the engine, the sockets' behind it, the engine.
@@ -179,10 +201,9 @@ fn sample(daemons: &[Daemon]) -> anyhow::Result<Sample> {
     Ok(largest)
 }
 
-/// Medians of the first and the last quarter, and the highest value. Returns whose last quarter is larger than the first by more
-/// than a tenth and what a few packets more in memory make.
-fn tell_memory(samples: &[Sample]) -> Vec<&'static str> {
-    let (quarter, mut grown) = ((samples.len() / 4).max(1), Vec::new());
+/// Medians of the first and the last quarter, and the highest value.
+fn tell_memory(samples: &[Sample]) {
+    let quarter = (samples.len() / 4).max(1);
     for (name, of) in [
         ("engine", (|sample: &Sample| sample.engine) as fn(&Sample) -> f64),
         ("broker", |sample| sample.broker),
@@ -199,11 +220,7 @@ fn tell_memory(samples: &[Sample]) -> Vec<&'static str> {
             values[0],
             values.iter().copied().fold(0.0, f64::max)
         );
-        if name != "charon" && late > early * GROWTH + SLACK_MIB {
-            grown.push(name);
-        }
     }
-    grown
 }
 
 /// How many CHILD_SAs the initiator's charon has made: they are numbered.
