@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use causeway_engine::Engine;
-use causeway_model::{Record, View, Write};
+use causeway_model::{Gateway, Record, View, Write};
 use causeway_plan::{FingerprintKey, Observed, Scope, plan};
 use causeway_store::{Store, transact};
 
@@ -38,15 +38,14 @@ fn absent(view: &View, present: &BTreeSet<Scope>, locks: &Locks) -> Vec<Write> {
         _ => None,
     });
     let absent = gateways.filter(|gateway| !present.contains(&Item::Gateway(gateway.id).scope()));
-    let take_back = |gateway| {
-        let (wanted, left) = desired::gateway(view, gateway, &**locks);
+    let take_back = |gateway: &Gateway| {
+        let (wanted, left) = desired::gateway(view, gateway.id, &**locks);
         // Nothing is compared, so any key does.
         let nothing = Observed::empty(wanted.scope.clone(), FingerprintKey::new(&[0; 32]));
-        let rest = plan(&wanted, &nothing);
-        let trouble = Refusals::new();
+        let (rest, trouble) = (plan(&wanted, &nothing), Refusals::new());
         let seen =
             GatewaySeen { wished: view, observed: &nothing, rest: &rest, left: &left, trouble: &trouble };
-        view.gateway(gateway).map(|gateway| status::gateway(view, gateway, &seen)).unwrap_or_default()
+        status::gateway(view, gateway, &seen)
     };
-    absent.flat_map(|gateway| take_back(gateway.id)).collect()
+    absent.flat_map(|gateway| take_back(gateway)).collect()
 }
