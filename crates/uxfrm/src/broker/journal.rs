@@ -1,8 +1,9 @@
 //! The policies that the engine has, so that the next one has them too. They hold no secrets.
 
+use super::policy_change::{PolicyChange, changes, key_of};
 use crate::database::policies::PolicyKey;
 use crate::xfrm::constants::*;
-use crate::xfrm::policy::{PolicyId, PolicyInfo, PolicyRequest, flushes_main_policies};
+use crate::xfrm::policy::PolicyInfo;
 use crate::xfrm::wire::{Header, Reader, Writer, attributes, messages};
 use std::collections::{BTreeMap, HashMap};
 
@@ -36,34 +37,25 @@ pub fn expired_policies(event: &[u8]) -> Vec<PolicyKey> {
 impl Journal {
     /// Notes a request that the engine has accepted.
     pub fn accepted(&mut self, request: &[u8]) {
-        for message in messages(request) {
-            match message.header.kind {
-                NEWPOLICY | UPDPOLICY => {
-                    let Ok(policy) = PolicyRequest::read(message.payload) else { continue };
+        for change in changes(request) {
+            match change {
+                PolicyChange::Put(policy, message) => {
                     // Inserts or replaces, without an acknowledgement.
                     let header = Header { kind: UPDPOLICY, flags: NLM_F_REQUEST, ..message.header };
                     let mut writer = Writer::new(header);
                     writer.bytes(message.payload);
                     let request = writer.finish();
-                    let (direction, selector) = (policy.info.direction, policy.info.selector);
-                    let key = PolicyKey { direction, if_id: policy.if_id, selector };
-                    let place = *self.places.entry(key).or_insert_with(|| {
+                    let place = *self.places.entry(key_of(&policy)).or_insert_with(|| {
                         self.next_place += 1;
                         self.next_place
                     });
                     self.policies.insert(place, request);
                 }
-                DELPOLICY => {
-                    let Ok(policy) = PolicyId::read(message.payload) else { continue };
-                    let (direction, selector) = (policy.direction, policy.selector);
-                    let key = PolicyKey { direction, if_id: policy.if_id, selector };
-                    self.remove(&key);
-                }
-                FLUSHPOLICY if flushes_main_policies(message.payload) == Ok(true) => {
+                PolicyChange::Removed(key) => self.remove(&key),
+                PolicyChange::AllRemoved => {
                     self.places.clear();
                     self.policies.clear();
                 }
-                _ => {}
             }
         }
     }
@@ -84,6 +76,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xfrm::policy::PolicyRequest;
 
     fn policy(kind: u16, priority: u32, if_id: u32) -> Vec<u8> {
         let flags = NLM_F_REQUEST | NLM_F_ACK;

@@ -11,6 +11,7 @@ mod inbound_policies;
 mod intercept;
 mod journal;
 mod only_one;
+mod policy_change;
 mod policy_routing;
 mod process;
 mod program;

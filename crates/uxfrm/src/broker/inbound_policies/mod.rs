@@ -7,10 +7,10 @@
 mod expressions;
 mod table;
 
+use super::policy_change::{PolicyChange, changes, key_of};
 use crate::database::policies::PolicyKey;
-use crate::xfrm::constants::*;
-use crate::xfrm::policy::{PolicyId, PolicyRequest, flushes_main_policies};
-use crate::xfrm::wire::messages;
+use crate::xfrm::constants::XFRM_POLICY_IN;
+use crate::xfrm::policy::PolicyRequest;
 use expressions::{Expressions, Verdict};
 use std::collections::HashMap;
 use std::io;
@@ -48,24 +48,14 @@ impl InboundPolicies {
 
     /// The engine has done what was requested: [`InboundPolicies::refresh`] does the rest.
     pub fn accepted(&mut self, request: &[u8]) {
-        for message in messages(request) {
-            match message.header.kind {
-                NEWPOLICY | UPDPOLICY => {
-                    // What is malformed is refused by the engine.
-                    if let Ok(policy) = PolicyRequest::read(message.payload) {
-                        self.put(&policy);
-                    }
-                }
-                DELPOLICY => {
-                    let Ok(id) = PolicyId::read(message.payload) else { continue };
-                    let (direction, selector) = (id.direction, id.selector);
-                    self.remove(PolicyKey { direction, if_id: id.if_id, selector });
-                }
-                FLUSHPOLICY if flushes_main_policies(message.payload) == Ok(true) => {
+        for change in changes(request) {
+            match change {
+                PolicyChange::Put(policy, _) => self.put(&policy),
+                PolicyChange::Removed(key) => self.remove(key),
+                PolicyChange::AllRemoved => {
                     self.changed |= !self.entries.is_empty();
                     self.entries.clear();
                 }
-                _ => {}
             }
         }
     }
@@ -116,7 +106,7 @@ impl InboundPolicies {
         if policy.if_id != 0 || info.direction != XFRM_POLICY_IN {
             return;
         }
-        let key = PolicyKey { direction: info.direction, if_id: 0, selector: info.selector };
+        let key = key_of(policy);
         let place = self.entries.get(&key).map(|entry| entry.rank.1).unwrap_or_else(|| {
             self.next_place += 1;
             self.next_place

@@ -15,11 +15,11 @@ mod kernel;
 mod rule;
 mod tables;
 
+use super::policy_change::{PolicyChange, changes, key_of};
 use crate::database::policies::PolicyKey;
 use crate::xfrm::constants::*;
-use crate::xfrm::policy::{PolicyId, PolicyRequest, flushes_main_policies};
+use crate::xfrm::policy::PolicyRequest;
 use crate::xfrm::selector::Selector;
-use crate::xfrm::wire::messages;
 use rule::{Action, Rule};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -98,9 +98,9 @@ impl PolicyRouting {
     /// # Errors
     /// Of rtnetlink: the policy must be refused.
     pub fn hold(&mut self, number: u32, request: &[u8]) -> io::Result<()> {
-        for message in messages(request) {
-            let Some(policy) = policy_of(message.header.kind, message.payload) else { continue };
-            if class(&policy) == Class::Pass {
+        for change in changes(request) {
+            let PolicyChange::Put(policy, _) = change else { continue };
+            if !concerns(&policy) || class(&policy) == Class::Pass {
                 continue;
             }
             self.tables.use_family(policy.info.selector.family)?;
@@ -139,21 +139,16 @@ impl PolicyRouting {
     /// # Errors
     /// Of rtnetlink.
     pub fn accepted(&mut self, request: &[u8]) -> io::Result<()> {
-        for message in messages(request) {
-            match message.header.kind {
-                NEWPOLICY | UPDPOLICY => {
-                    let Some(policy) = policy_of(message.header.kind, message.payload) else { continue };
+        for change in changes(request) {
+            match change {
+                PolicyChange::Put(policy, _) if concerns(&policy) => {
                     self.tables.use_family(policy.info.selector.family)?;
                     let entry = self.entry_of(&policy);
                     self.replace(key_of(&policy), Some(entry))?;
                 }
-                DELPOLICY => {
-                    let Ok(id) = PolicyId::read(message.payload) else { continue };
-                    let (direction, selector) = (id.direction, id.selector);
-                    self.replace(PolicyKey { direction, if_id: id.if_id, selector }, None)?;
-                }
-                FLUSHPOLICY if flushes_main_policies(message.payload) == Ok(true) => self.clear(),
-                _ => {}
+                PolicyChange::Put(..) => {}
+                PolicyChange::Removed(key) => self.replace(key, None)?,
+                PolicyChange::AllRemoved => self.clear(),
             }
         }
         Ok(())
@@ -314,18 +309,9 @@ impl PolicyRouting {
     }
 }
 
-/// A policy for packets of any interface, outwards or to be forwarded.
-fn policy_of(kind: u16, payload: &[u8]) -> Option<PolicyRequest> {
-    if !matches!(kind, NEWPOLICY | UPDPOLICY) {
-        return None;
-    }
-    // What is malformed is refused by the engine.
-    let policy = PolicyRequest::read(payload).ok()?;
-    (policy.if_id == 0 && policy.info.direction != XFRM_POLICY_IN).then_some(policy)
-}
-
-fn key_of(policy: &PolicyRequest) -> PolicyKey {
-    PolicyKey { direction: policy.info.direction, if_id: policy.if_id, selector: policy.info.selector }
+/// Whether it is a policy for packets of any interface, outwards or to be forwarded.
+fn concerns(policy: &PolicyRequest) -> bool {
+    policy.if_id == 0 && policy.info.direction != XFRM_POLICY_IN
 }
 
 fn class(policy: &PolicyRequest) -> Class {
